@@ -1,0 +1,173 @@
+"""Starts sekisho from nothing but Python 3.11 and pip.
+
+usage: python3 run.py demo [--port 8080] [--data DIR] [--fresh]   everything on this machine, to try by hand
+       python3 run.py test [--long] [--ha] [pytest arguments]     every test
+       python3 run.py bench [NAME] [--json FILE]                  measure
+       python3 run.py ARGS...                                     any other word: the command `sekisho ARGS...`
+
+The first run sets itself up in this folder (.tools and .venv) and touches nothing outside it but uv's cache of
+downloads; delete the two folders to begin again.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+TOOLS = ROOT / ".tools"
+VENV = ROOT / ".venv"
+STAMP = VENV / "set-up"
+UV = "0.13.9"
+PYTHON_MIN = (3, 11)
+DEBIAN_PACKAGES = ()
+
+
+def main(words):
+    if sys.version_info < PYTHON_MIN:
+        stop(f"Python {sys.version.split()[0]} is too old; run this with Python 3.11 or later")
+    if not words or words[0] in ("-h", "--help"):
+        print(__doc__.strip())
+        return
+    set_up()
+    if words[0] == "test":
+        test(words[1:])
+    elif words[0] == "bench":
+        os.chdir(ROOT)
+        become("bench", words[1:])
+    else:
+        become("sekisho.cli", words)
+
+
+def test(words):
+    install_debian(DEBIAN_PACKAGES)
+    flags = {"--long": "SEKISHO_LONG", "--ha": "SEKISHO_HA"}
+    asked = {flags[word]: "1" for word in words if word in flags}
+    os.chdir(ROOT)
+    become("pytest", [word for word in words if word not in flags], asked)
+
+
+def become(module, words, extra=None):
+    """Turn into `python -m module`: one process, so that a signal, even a kill, meets the program itself."""
+    path = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    env = {**os.environ, "VIRTUAL_ENV": str(VENV), "PATH": path, **(extra or {})}
+    sys.stdout.flush()
+    python = str(VENV / "bin" / "python")
+    os.execve(python, [python, "-m", module, *words], env)
+
+
+def set_up():
+    """Make .venv what uv.lock says, once; a second run that starts meanwhile waits for the first."""
+    key = fingerprint()
+    if is_set_up(key):
+        return
+    try:
+        with locked(TOOLS):
+            if not is_set_up(key):
+                say("setting up; this takes about a minute, once")
+                synchronise(install_uv())
+                STAMP.write_text(key)
+    except PermissionError as error:
+        stop(f"cannot write {error.filename}; run this in a folder of your own, or as its owner")
+
+
+def is_set_up(key):
+    return STAMP.is_file() and STAMP.read_text() == key
+
+
+def fingerprint():
+    """Of all that decides what .venv holds."""
+    sources = [(ROOT / name).read_bytes() for name in ("uv.lock", "pyproject.toml")]
+    return hashlib.sha256(b"\0".join([*sources, UV.encode(), sys.version.encode()])).hexdigest()
+
+
+@contextlib.contextmanager
+def locked(folder):
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def install_uv():
+    """Into a folder of its own: Debian refuses a plain `pip install`, but not one with --target."""
+    home, half_done = TOOLS / f"uv-{UV}", TOOLS / "half-done"
+    if not home.is_dir():
+        shutil.rmtree(half_done, ignore_errors=True)
+        pip_install(f"uv=={UV}", half_done)
+        half_done.rename(home)
+    return home / "bin" / "uv"
+
+
+def pip_install(package, folder):
+    pip = [sys.executable, "-m", "pip"]
+    if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:
+        stop("pip is missing; install it first (Debian: apt-get install python3-pip)")
+    quietly = ["--quiet", "--no-input", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*pip, "install", *quietly, "--target", folder, package], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        say(done.stderr.strip())
+        stop(f"pip could not install {package}; check the network and pip's own settings, then run this again")
+
+
+def synchronise(uv):
+    env = {
+        **os.environ,
+        "UV_PYTHON": sys.executable,
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_SYSTEM_CERTS": "1",
+        "UV_PROJECT_ENVIRONMENT": str(VENV),
+        "UV_CACHE_DIR": cache_folder(),
+    }
+    if subprocess.run([uv, "sync", "--frozen", "--quiet"], cwd=ROOT, env=env, check=False).returncode:
+        stop("uv could not install what uv.lock lists; check the network, then run this again")
+
+
+def cache_folder():
+    """uv's usual place, or one beside uv for whoever has no home to write in."""
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    writable = os.access(usual if usual.exists() else usual.parent, os.W_OK)
+    return os.environ.get("UV_CACHE_DIR") or str(usual / "uv" if writable else TOOLS / "cache")
+
+
+def install_debian(packages):
+    """What the tests need beside Python, where that is allowed; elsewhere those who need it say so themselves."""
+    missing = [name for name in packages if not has_debian(name)]
+    if not missing:
+        return
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        say(f"not installed, for want of root on Debian: {' '.join(missing)}")
+        return
+    say(f"installing {' '.join(missing)}")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-qq", "--no-install-recommends", *missing]
+    for command in (["apt-get", "update", "-qq"], install):
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            say(f"not installed, for apt-get failed: {' '.join(missing)}\n{done.stderr.strip()}")
+            return
+
+
+def has_debian(name):
+    query = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", name]
+    with contextlib.suppress(FileNotFoundError):
+        return subprocess.run(query, capture_output=True, text=True, check=False).stdout == "installed"
+    return False
+
+
+def say(text):
+    print(f"run.py: {text}", file=sys.stderr, flush=True)
+
+
+def stop(text):
+    sys.exit(f"run.py: {text}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
