@@ -1,12 +1,12 @@
 """Starts sekisho from nothing but Python 3.11 and pip.
 
-usage: python3 run.py demo [--port 8080] [--data DIR] [--fresh]   everything on this machine, to try by hand
-       python3 run.py test [--long] [--ha] [pytest arguments]     every test
-       python3 run.py bench [NAME] [--json FILE]                  measure
-       python3 run.py ARGS...                                     any other word: the command `sekisho ARGS...`
+usage: python3 run.py demo [--port 8080] [--data DIR] [--fresh]  all of it on this machine, to try by hand
+       python3 run.py test [--long] [--ha] [pytest arguments]    every test
+       python3 run.py bench [NAME] [--json FILE]                 measure
+       python3 run.py ARGS...                                    any other word: the command `sekisho ARGS...`
 
-The first run sets itself up in this folder (.tools and .venv) and touches nothing outside it but uv's cache of
-downloads; delete the two folders to begin again.
+The first run sets itself up in this folder (.tools and .venv) and touches nothing outside it but uv's cache
+of downloads; delete the two folders to begin again.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ def set_up():
     try:
         with locked(TOOLS):
             if not is_set_up(key):
-                say("setting up; this takes about a minute, once")
+                say("setting up, this once")
                 synchronise(install_uv())
                 STAMP.write_text(key)
     except PermissionError as error:
@@ -107,10 +107,8 @@ def pip_install(package, folder):
     pip = [sys.executable, "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:
         stop("pip is missing; install it first (Debian: apt-get install python3-pip)")
-    quietly = ["--quiet", "--no-input", "--disable-pip-version-check"]
-    done = subprocess.run(
-        [*pip, "install", *quietly, "--target", folder, package], capture_output=True, text=True, check=False
-    )
+    install = [*pip, "install", "--quiet", "--no-input", "--disable-pip-version-check", "--target", folder]
+    done = subprocess.run([*install, package], capture_output=True, text=True, check=False)
     if done.returncode:
         say(done.stderr.strip())
         stop(f"pip could not install {package}; check the network and pip's own settings, then run this again")
@@ -130,14 +128,14 @@ def synchronise(uv):
 
 
 def cache_folder():
-    """uv's usual place, or one beside uv for whoever has no home to write in."""
+    """The usual one, or one beside uv for whoever has no home to write in."""
     usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     writable = os.access(usual if usual.exists() else usual.parent, os.W_OK)
     return os.environ.get("UV_CACHE_DIR") or str(usual / "uv" if writable else TOOLS / "cache")
 
 
 def install_debian(packages):
-    """What the tests need beside Python, where that is allowed; elsewhere those who need it say so themselves."""
+    """What the tests need beside Python, where that is allowed; elsewhere it is said and left."""
     missing = [name for name in packages if not has_debian(name)]
     if not missing:
         return
