@@ -80,9 +80,9 @@ def is_set_up(key):
 
 
 def fingerprint():
-    """Of all that decides what .venv holds."""
-    sources = [(ROOT / name).read_bytes() for name in ("uv.lock", "pyproject.toml")]
-    return hashlib.sha256(b"\0".join([*sources, UV.encode(), sys.version.encode()])).hexdigest()
+    """Of all that decides what .venv holds; its own place too, since it cannot be moved."""
+    texts = [(ROOT / name).read_text() for name in ("uv.lock", "pyproject.toml")]
+    return hashlib.sha256("\0".join([*texts, UV, sys.version, str(VENV)]).encode()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -107,11 +107,12 @@ def pip_install(package, folder):
     pip = [sys.executable, "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:
         stop("pip is missing; install it first (Debian: apt-get install python3-pip)")
-    install = [*pip, "install", "--quiet", "--no-input", "--disable-pip-version-check", "--target", folder]
-    done = subprocess.run([*install, package], capture_output=True, text=True, check=False)
+    quietly = ["--quiet", "--no-input", "--disable-pip-version-check"]
+    install = [*pip, "install", *quietly, "--target", folder, package]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
         say(done.stderr.strip())
-        stop(f"pip could not install {package}; check the network and pip's own settings, then run this again")
+        stop(f"pip could not install {package}; check the network and pip's settings, then run this again")
 
 
 def synchronise(uv):
@@ -168,4 +169,7 @@ def stop(text):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        stop("interrupted; run the same again to go on")
