@@ -1,0 +1,174 @@
+"""YAML 1.2 text to plain nodes that know their place.
+
+Only what a table needs is let through: no anchors, aliases, tags, merges or second documents. A scalar stays text until
+the model says what it should be, so `no`, `1_000` and `12:30` can never turn into something nobody wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
+
+DEPTH_MAX = 24
+"""Deeper than any policy, shallower than any stack."""
+
+
+class Place(msgspec.Struct, frozen=True, order=True):
+    """Line and column, both from one."""
+
+    line: int = 1
+    column: int = 1
+
+
+class Scalar(msgspec.Struct):
+    """A value as written."""
+
+    place: Place
+    text: str
+    plain: bool
+    """Written without quotes."""
+
+
+class Sequence(msgspec.Struct):
+    """A list."""
+
+    place: Place
+    items: list[Node]
+
+
+class Mapping(msgspec.Struct):
+    """A mapping; each key with its own place."""
+
+    place: Place
+    entries: dict[str, tuple[Place, Node]]
+
+
+Node = Scalar | Sequence | Mapping
+
+
+class Unreadable(Exception):
+    """The text is no YAML that a policy may be written in."""
+
+    def __init__(self, place: Place, text: str) -> None:
+        super().__init__(text)
+        self.place = place
+        self.text = text
+
+
+class _Composer:
+    """Builds nodes from parse events, keeping what was wrong."""
+
+    def __init__(self, events: Iterator[Any]) -> None:
+        self.events = events
+        self.faults: list[tuple[Place, str]] = []
+
+    def document(self) -> Node | None:
+        root: Node | None = None
+        for event in self.events:
+            kind = type(event).__name__
+            if kind == "DocumentStartEvent" and root is not None:
+                raise Unreadable(_place(event), "a second document begins; a policy is one document: remove the `---`")
+            if kind.endswith(("StartEvent", "ScalarEvent", "AliasEvent")) and kind not in _FRAME:
+                root = self.node(event, 0)
+        return root
+
+    def node(self, event: Any, depth: int) -> Node:
+        place = _place(event)
+        kind = type(event).__name__
+        if kind == "AliasEvent":
+            raise Unreadable(place, "aliases (`*name`) are not allowed; write the cell out")
+        if event.anchor:
+            raise Unreadable(place, "anchors (`&name`) are not allowed; write the cell out where it is needed")
+        if kind == "ScalarEvent":
+            return Scalar(place, event.value, self.untagged(event, place) and not event.style)
+        if depth >= DEPTH_MAX:
+            raise Unreadable(place, f"nested more than {DEPTH_MAX} deep; no cell of a policy is")
+        self.untagged(event, place)
+        if kind == "SequenceStartEvent":
+            return Sequence(place, self.sequence(depth))
+        return Mapping(place, self.mapping(depth))
+
+    def untagged(self, event: Any, place: Place) -> bool:
+        if event.tag:
+            self.faults.append((place, "tags (`!name`) are not allowed; the model says what a cell is: remove it"))
+        return True
+
+    def sequence(self, depth: int) -> list[Node]:
+        items = []
+        while type(event := next(self.events)).__name__ != "SequenceEndEvent":
+            items.append(self.node(event, depth + 1))
+        return items
+
+    def mapping(self, depth: int) -> dict[str, tuple[Place, Node]]:
+        entries: dict[str, tuple[Place, Node]] = {}
+        while type(event := next(self.events)).__name__ != "MappingEndEvent":
+            key = self.node(event, depth + 1)
+            value = self.node(next(self.events), depth + 1)
+            self.enter(entries, key, value)
+        return entries
+
+    def enter(self, entries: dict[str, tuple[Place, Node]], key: Node, value: Node) -> None:
+        if not isinstance(key, Scalar):
+            self.faults.append((key.place, "a key must be a word; quote it if it begins with `[` or `{`"))
+        elif key.text == "<<":
+            self.faults.append((key.place, "merges (`<<`) are not allowed; write the cells out"))
+        elif key.text in entries:
+            first = entries[key.text][0].line
+            self.faults.append((key.place, f"{quoted(key.text)} stands here a second time, first in line {first}; "
+                                           "remove one of the two"))
+        else:
+            entries[key.text] = (key.place, value)
+
+
+_FRAME = {"StreamStartEvent", "DocumentStartEvent"}
+
+
+def quoted(word: str) -> str:
+    """A word of the file as an error shows it: short, on one line, printable."""
+    shown = word if len(word) <= 60 else word[:57] + "…"
+    return "`" + "".join(c if c.isprintable() else "�" for c in shown) + "`"
+
+
+def read(text: str) -> tuple[Node | None, list[tuple[Place, str]]]:
+    """The root node (None for an empty file) and what was wrong on the way."""
+    composer = _Composer(_events(text))
+    return composer.document(), composer.faults
+
+
+def _events(text: str) -> Iterator[Any]:
+    try:
+        yield from YAML(typ="safe", pure=True).parse(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(mark.line + 1, mark.column + 1) if mark else Place()
+        raise Unreadable(place, _problem(error)) from None
+    except ReaderError as error:
+        raise Unreadable(_at(text, error.position), f"character U+{ord(error.character):04X} is not allowed; "
+                                                    "remove it") from None
+    except YAMLError:
+        raise Unreadable(Place(), "this is not YAML; see the shipped policies for the form") from None
+    except (Unreadable, GeneratorExit):
+        raise
+    # The parser is somebody else's and meets text from anywhere; whatever it trips over is the text's fault.
+    except Exception as error:  # noqa: BLE001
+        raise Unreadable(Place(), f"this is not YAML ({type(error).__name__}); see the shipped policies") from None
+
+
+def _problem(error: MarkedYAMLError) -> str:
+    problem = " ".join(str(error.problem or error.context or "unexpected").split())
+    hint = "indent with spaces" if "\\t" in problem else "look at the indentation, colons and quotes before this place"
+    return f"not YAML: {problem}; {hint}"
+
+
+def _at(text: str, position: int) -> Place:
+    before = text[:position]
+    return Place(before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1)
+
+
+def _place(event: Any) -> Place:
+    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
