@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,10 +11,9 @@ import msgspec
 from sekisho.policy import model as m
 from sekisho.policy import table as t
 from sekisho.policy.load import Policy
-from sekisho.terms import Counting, ItemKind, PathKind, PenaltyKind, Reach, Role
+from sekisho.policy.rows import EVERYTHING, RowAt, StageAt, penalty_kind, rows, rows_of, stages_of, step_items
+from sekisho.terms import PathKind, PenaltyKind, Reach
 
-EVERYTHING = "everything"
-"""The word of the file for `*`."""
 SELF_CONTAINED = frozenset({Reach.PROCEDURE, Reach.SESSION, Reach.CALLER, Reach.ACTOR, Reach.BANK})
 """Subjects that are the same whatever the entry is about."""
 LASTING = frozenset(PenaltyKind) - {
@@ -65,46 +64,17 @@ def penalty(cell: m.PenaltyCell | str) -> t.Penalty:
 
 def penalty_object(cell: m.PenaltyCell) -> tuple[PenaltyKind, tuple[str, ...]]:
     """Which penalty it is, and the operations or items it names."""
-    for kind, names in ((PenaltyKind.LOCK, cell.lock), (PenaltyKind.BLOCK, cell.block), (PenaltyKind.SUSPEND, cell.suspend),
-                        (PenaltyKind.DISABLE, cell.disable), (PenaltyKind.ERASE, cell.erase)):
-        if names is not None:
-            return kind, listed(names)
-    return (PenaltyKind.REMOVE, ()) if cell.remove else (PenaltyKind.ASK_MORE, listed(cell.in_))
-
-
-def counting(cell: m.StageCell | m.CounterCell, reach: Reach, rules: m.Rules) -> tuple[Counting, int | None]:
-    """How the count forgets, and its window."""
-    if cell.within:
-        return Counting.WITHIN, m.seconds(cell.within)
-    if cell.in_total or cell.in_a_row:
-        return (Counting.IN_TOTAL if cell.in_total else Counting.IN_A_ROW), None
-    assert reach in {Reach.PROCEDURE, Reach.SESSION}, "the loader asks for it everywhere else"
-    return Counting(rules.one_run), None
-
-
-def rows_of(file: m.PolicyFile, operation: m.OperationCell) -> Iterator[tuple[str, int, m.RowCell]]:
-    """Every row of an operation: item, number of the variant, cell. Rows of `rows_as` and `others` included."""
-    taken = {name for step in operation.steps for name in step_items(step)}
-    lent = file.operations[operation.rows_as].items if operation.rows_as in file.operations else {}
-    cells: dict[str, Any] = {**{name: cell for name, cell in lent.items() if name in taken}, **operation.items}
-    for name in sorted(taken - set(cells)):
-        if file.others:
-            cells[name] = m.RowCell(row=file.others.row, stages=["others"], say=file.others.say,
-                                    not_say=file.others.not_say, why=file.others.why)
-    for item, variants in cells.items():
-        for number, cell in enumerate(variants if isinstance(variants, list) else [variants]):
-            yield item, number, cell
-
-
-def step_items(step: str | list[str] | m.StepCell) -> tuple[str, ...]:
-    """The items of which any one will do."""
-    return listed(step.any if isinstance(step, m.StepCell) else step)
+    kind = PenaltyKind(penalty_kind(cell)[0])
+    objects = {PenaltyKind.LOCK: cell.lock, PenaltyKind.BLOCK: cell.block, PenaltyKind.SUSPEND: cell.suspend,
+               PenaltyKind.DISABLE: cell.disable, PenaltyKind.ERASE: cell.erase, PenaltyKind.ASK_MORE: cell.in_}
+    return kind, listed(objects.get(kind))
 
 
 class _Compiler:
     def __init__(self, file: m.PolicyFile) -> None:
         self.file = file
-        self.reaches: dict[str, tuple[Reach, Counting, int | None, bool]] = {}
+        self.placed: dict[str, StageAt] = {}
+        """By counter: the first stage put on it."""
         self.stages: dict[str, dict[int, t.Stage]] = {}
         self.touched: dict[tuple[str, str, int], list[str]] = {}
         self.counters: dict[str, t.Counter] = {}
@@ -140,76 +110,56 @@ class _Compiler:
             "stop_stranger_s": m.seconds(file.emergency_stop.stranger_for),
             "stop_stranger_once_s": m.seconds(file.emergency_stop.stranger_once_in),
             "suspension": t.Penalty(PenaltyKind.SUSPEND, (t.EVERYTHING,), tuple(spared.spares)) if spared else None,
+            "cases": msgspec.to_builtins(file.cases) if file.cases else {},
+            "incidents": msgspec.to_builtins(file.incidents) if file.incidents else {},
             "retention_s": {name: m.seconds(cell.keep) for name, cell in file.retention.items()},
         }
 
     def collect(self) -> None:
-        """Every stage of every row, put on its counter; only then are counters whole."""
-        for name, operation in self.file.operations.items():
-            for item, number, cell in rows_of(self.file, operation):
-                self.touched[name, item, number] = list(dict.fromkeys(self.row_counters(name, item, number, cell)))
-        self.counters = {name: self.counter(name) for name in self.reaches}
+        """Put every stage of every row on its counter; only then are counters whole."""
+        for row in rows(self.file):
+            touched = [self.put(stage) for stage in stages_of(self.file, row)]
+            self.touched[row.operation, row.item, row.number] = list(dict.fromkeys(touched))
+        self.counters = {name: self.counter(name, first) for name, first in self.placed.items()}
 
-    def row_counters(self, operation: str, item: str, number: int, cell: m.RowCell) -> Iterator[str]:
-        base = f"{operation}/{item}" + (f"/{number + 1}" if number else "")
-        for stage, row in self.row_stages(cell):
-            yield self.put(base, stage, row)
-        for name, ceiling in self.file.ceilings.items():
-            if cell.stages != "none" and counts_in(ceiling, operation, item):
-                yield self.put(name, ceiling, ceiling.row or name, named=True)
-
-    def row_stages(self, cell: m.RowCell) -> Iterator[tuple[m.StageCell, str]]:
-        for stage in cell.stages if isinstance(cell.stages, list) else ():
-            if isinstance(stage, m.StageCell):
-                yield stage, stage.row or cell.row
-            elif self.file.others:
-                for other in self.file.others.stages:
-                    yield other, other.row or self.file.others.row
-
-    def put(self, base: str, stage: m.StageCell, row: str, *, named: bool = False) -> str:
-        """Put one stage on its counter; gives the counter's name."""
-        if stage.count:
-            shared = self.file.counters[stage.count]
-            name, reach, ours = stage.count, shared.of, shared.ours
-            how = counting(shared, reach, self.file.rules)
-        else:
-            assert stage.of is not None, "the loader asks for `of` or `count`"
-            reach, ours = stage.of, stage.ours
-            how = counting(stage, reach, self.file.rules)
-            name = base if named else f"{base}@{reach}{_suffix(how, reach)}"
-        self.reaches.setdefault(name, (reach, *how, ours))
-        self.stages.setdefault(name, {}).setdefault(stage.wrong, self.stage(stage, row))
-        return name
+    def put(self, stage: StageAt) -> str:
+        self.placed.setdefault(stage.counter, stage)
+        on_counter = self.stages.setdefault(stage.counter, {})
+        if stage.cell.wrong not in on_counter:
+            on_counter[stage.cell.wrong] = self.stage(stage.cell, stage.row)
+        return stage.counter
 
     def stage(self, cell: m.StageCell, row: str) -> t.Stage:
         penalties = tuple(penalty(p) for p in cell.penalty)
         told = self.file.rules.lasting_lock == "told-once" and any(p.kind in LASTING for p in penalties)
         return t.Stage(cell.wrong, row, penalties, tuple(cell.undo), cell.after or "zero", told, cell.ours, cell.why)
 
-    def counter(self, name: str) -> t.Counter:
-        reach, how, window, ours = self.reaches[name]
+    def counter(self, name: str, first: StageAt) -> t.Counter:
         stages = self.stages[name]
-        return t.Counter(name, reach, how, window, tuple(stages[wrong] for wrong in sorted(stages)), ours)
+        return t.Counter(name, first.reach, first.counting, first.window_s,
+                         tuple(stages[wrong] for wrong in sorted(stages)), first.ours)
 
     def operation(self, name: str, cell: m.OperationCell) -> t.Operation:
-        rows: dict[str, tuple[t.Row, ...]] = {}
-        for item, number, row in rows_of(self.file, cell):
-            rows[item] = (*rows.get(item, ()), self.row(name, item, number, row))
+        own: dict[str, tuple[t.Row, ...]] = {}
+        for row in rows_of(self.file, name):
+            own[row.item] = (*own.get(row.item, ()), self.row(row))
         whole = t.Operation(
             name=name, text=text(cell), subject=cell.for_, session=cell.in_session,
             steps=tuple(t.Step(step_items(s), conditions(s.when if isinstance(s, m.StepCell) else None)) for s in cell.steps),
-            rows=rows, gives_session=cell.opens_session, path=self.walked(name), sets=tuple(cell.sets),
+            rows=own, gives_session=cell.opens_session, path=self.walked(name), sets=tuple(cell.sets),
             clears=tuple(cell.unsets), suspends=cell.suspends,
-            life_s=m.seconds(cell.life or self.file.timing.procedure), digest="")
+            life_s=m.seconds(cell.life or self.file.timing.procedure), digest="",
+            closed=tuple(t.Closed(conditions(c.when), c.after, text(c.say)) for c in cell.closed))
         return msgspec.structs.replace(whole, digest=self.digest(whole))
 
     def walked(self, operation: str) -> str | None:
         return next((name for name, way in self.file.procedures.items() if way.operation == operation), None)
 
-    def row(self, operation: str, item: str, number: int, cell: m.RowCell) -> t.Row:
-        names = self.touched[operation, item, number]
+    def row(self, at: RowAt) -> t.Row:
+        cell = at.cell
+        names = self.touched[at.operation, at.item, at.number]
         gauges = tuple(self.gauge(self.counters[name], cell) for name in names)
-        return t.Row(cell.row, operation, item, gauges, conditions(cell.when), cell.about, cell.ours, tuple(cell.also),
+        return t.Row(cell.row, at.operation, at.item, gauges, conditions(cell.when), cell.about, cell.ours, tuple(cell.also),
                      tuple(cell.undo), cell.abolished, _said(cell.say), _said(cell.not_say), cell.why)
 
     def gauge(self, counter: t.Counter, cell: m.RowCell) -> t.Gauge:
@@ -219,10 +169,11 @@ class _Compiler:
         """Of what decides within the operation; texts and reasons may change under an open procedure."""
         items = sorted(operation.rows)
         decides = {
-            "operation": _bare(operation, "text", "digest"),
+            "operation": _bare(operation, "text", "digest", "closed"),
             "rows": [_bare(row, "say", "not_say", "why") for item in items for row in operation.rows[item]],
             "items": [_bare(_item(item, self.file.items[item]), "text") for item in items if item in self.file.items],
             "rules": msgspec.to_builtins(self.file.rules),
+            "closed": [_bare(closed, "text") for closed in operation.closed],
         }
         decides["operation"].pop("rows")
         return hashlib.sha256(msgspec.json.encode(decides, order="deterministic")).hexdigest()[:32]
@@ -237,7 +188,8 @@ class _Compiler:
             operation=None if isinstance(cell, m.FormCell) else cell.operation, sets=tuple(cell.sets),
             clears=tuple(cell.unsets), opens_s=None if paper or not opens else hours(opens), zone=self.file.zone,
             takes_s=takes, cases=_cases(cell), around=tuple(cell.around),
-            form=cell.form if isinstance(cell, m.FormCell) else None, every=every, ours=cell.ours)
+            form=cell.form if isinstance(cell, m.FormCell) else None, every=every, ours=cell.ours,
+            holds=_hold(cell.holds), tells=tuple(cell.tells))
 
     def desk_hours(self, cell: m.WayCell) -> tuple[str | None, str]:
         """A way that a role carries out is open when that role works."""
@@ -265,23 +217,10 @@ class _Compiler:
                 "telephone": list(cell.telephone)}
 
 
-def counts_in(ceiling: m.CeilingCell, operation: str, item: str) -> bool:
-    """Whether a ceiling counts this item in this operation."""
-    return item in ceiling.items and operation not in ceiling.except_ and (not ceiling.only or operation in ceiling.only)
-
-
 def hours(span: str) -> tuple[int, int]:
     """`09:00-21:00` in seconds of the day."""
     first, last = (int(clock[:2]) * 3_600 + int(clock[3:]) * 60 for clock in span.split("-"))
     return first, last
-
-
-def _suffix(how: tuple[Counting, int | None], reach: Reach) -> str:
-    """Keeps two counts of one row apart that stand on one subject and forget differently."""
-    if reach in {Reach.PROCEDURE, Reach.SESSION}:
-        return ""
-    kind, window = how
-    return "" if kind is Counting.IN_A_ROW else f":{kind}" + (f"-{window}s" if window else "")
 
 
 def _said(cell: m.Say | None) -> t.Text | None:
@@ -295,7 +234,8 @@ def _bare(struct: Any, *without: str) -> dict[str, Any]:
 
 def _item(name: str, cell: m.ItemCell) -> t.Item:
     return t.Item(name=name, kind=cell.kind, text=text(cell), names=cell.names, parts=tuple(cell.parts.items()),
-                  pattern=cell.pattern, reach=cell.of or cell.names or Reach.PROCEDURE)
+                  pattern=cell.pattern, reach=cell.of or cell.names or Reach.PROCEDURE, purpose=cell.purpose,
+                  digits=cell.digits, valid_s=m.seconds(cell.valid) if cell.valid else None)
 
 
 def _gone(name: str, cell: m.AbolishedCell) -> t.Item:
@@ -319,10 +259,16 @@ def _risk(cell: m.RiskCell | None) -> t.Risk | None:
     return t.Risk(signals, cell.ask, listed(cell.refuses), m.seconds(cell.trusts_device) if cell.trusts_device else None)
 
 
+def _hold(cell: m.HoldCell | None) -> t.Penalty | None:
+    return t.Penalty(PenaltyKind.LOCK, tuple(cell.operations), for_s=m.seconds(cell.for_)) if cell else None
+
+
 def _mail(cell: m.MailCell) -> dict[str, Any]:
     return {
         "addresses": cell.addresses, "code_digits": cell.code.digits, "code_valid_s": m.seconds(cell.code.valid),
         "resend_wait_s": m.seconds(cell.resend.wait), "resend_per_challenge": cell.resend.per_challenge,
-        "overdue_s": m.seconds(cell.overdue),
-        "remedies": [{"name": remedy.name, "ja": remedy.ja, "en": remedy.en} for remedy in cell.remedies],
+        "overdue_s": m.seconds(cell.overdue), "usable": cell.usable, "per_address_hour": cell.per_address_hour,
+        "per_customer_day": cell.per_customer_day,
+        "remedies": [{"name": remedy.name, "ja": remedy.ja, "en": remedy.en, "fits": [group.value for group in remedy.fits]}
+                     for remedy in cell.remedies],
     }

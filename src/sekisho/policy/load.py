@@ -94,9 +94,10 @@ def _decoded(raw: bytes) -> str:
 
 def _check_meaning(file: PolicyFile, root: Node, faults: Faults) -> None:
     """Add what does not make sense, except in cells that could not even be read."""
-    for path, text in list(meaning.check(file)):
-        if not faults.spoiled(path):
-            faults.found.append((locate(root, path), text))
+    for fault in list(meaning.check(file)):
+        if not faults.spoiled(fault.path):
+            first = locate(root, fault.first).line if fault.first else 0
+            faults.found.append((locate(root, fault.path), fault.text.replace("{first}", str(first))))
 
 
 def locate(root: Node, path: Path) -> Place:

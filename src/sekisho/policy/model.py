@@ -257,7 +257,11 @@ class ItemCell(Named, frozen=True, kw_only=True):
         None)
     hold: Annotated[Duration | None, Meta(description="the time grid its answers leave on")] = None
     purpose: Annotated[Literal["authenticate", "confirm-address", "recover"] | None, Meta(
-        description="what a code sent by mail is for; limits differ")] = None
+        description="what a code that is sent is for; limits differ")] = None
+    digits: Annotated[Annotated[int, Meta(ge=4, le=12)] | None, Meta(
+        description="for a code: its digits, where they are not those of `mail:`")] = None
+    valid: Annotated[Duration | None, Meta(
+        description="for a code: how long it is valid, where that is not as in `mail:`")] = None
 
 
 class StepCell(Cell, frozen=True, kw_only=True):
@@ -265,6 +269,14 @@ class StepCell(Cell, frozen=True, kw_only=True):
 
     any: Annotated[Names, Meta(description="the item, or the items of which any one will do")]
     when: When
+
+
+class ClosedCell(Cell, frozen=True, kw_only=True):
+    """A state in which an operation is refused, and from which step on that is told."""
+
+    when: When
+    after: Annotated[Name, Meta(description="only after this item was right is the next step told")]
+    say: Annotated[Say, Meta(description="the next step, as told then")]
 
 
 class OperationCell(Named, frozen=True, kw_only=True):
@@ -283,6 +295,14 @@ class OperationCell(Named, frozen=True, kw_only=True):
     sets: Annotated[list[Flag], Meta(description="flags set on the customer when it is done")] = []
     unsets: Annotated[list[Flag], Meta(description="flags cleared on the customer when it is done")] = []
     life: Annotated[Duration | None, Meta(description="how long one run may take")] = None
+    closed: Annotated[list[ClosedCell], Meta(description="states in which it is refused")] = []
+
+
+class HoldCell(Cell, frozen=True, kw_only=True):
+    """Operations held back for a time after a way back was walked."""
+
+    operations: Annotated[list[Name], Meta(min_length=1, description="the operations held")]
+    for_: Annotated[Duration, Meta(description="how long")] = msgspec.field(name="for")
 
 
 class VariantCell(Cell, frozen=True, kw_only=True):
@@ -312,6 +332,8 @@ class WayCell(Named, frozen=True, kw_only=True):
     approve: Annotated[Literal["one", "two"] | None, Meta(
         description="`two`: a second person must agree; required where a role is named")] = None
     variants: Annotated[list[VariantCell], Meta(description="other cases; the first whose `when` holds")] = []
+    holds: Annotated[HoldCell | None, Meta(description="operations held for a time afterwards")] = None
+    tells: Annotated[list[Literal["all-channels", "letter"]], Meta(description="where the customer is told of it")] = []
     around: Annotated[list[Name], Meta(description="for `none`: the ways round a lock that stays")] = []
     ours: Ours = False
 
@@ -398,10 +420,27 @@ class MailResend(Cell, frozen=True, kw_only=True):
     per_challenge: Annotated[Count, Meta(description="how often one code may be sent")]
 
 
+class MailGroup(StrEnum):
+    """Why a message did not arrive, as far as a mail server says so."""
+
+    DEAD = "dead"
+    DORMANT = "dormant"
+    RECIPIENT_FILTER = "recipient-filter"
+    CONTENT_POLICY = "content-policy"
+    OUR_IDENTITY = "our-identity"
+    RATE = "rate"
+    TRANSIENT = "transient"
+    COMPLAINT = "complaint"
+    NOT_FAILURE = "not-failure"
+    SUPPRESSED = "suppressed"
+    UNKNOWN = "unknown"
+
+
 class Remedy(Named, frozen=True, kw_only=True):
     """Something the customer can try when the mail does not arrive."""
 
     name: Annotated[Name, Meta(description="the remedy's name")]
+    fits: Annotated[list[MailGroup], Meta(description="what must be known of the message; left out: it always fits")] = []
 
 
 class MailCell(Cell, frozen=True, kw_only=True):
@@ -411,6 +450,10 @@ class MailCell(Cell, frozen=True, kw_only=True):
     code: MailCode
     resend: MailResend
     overdue: Annotated[Duration, Meta(description="after this long without news a message is overdue")]
+    usable: Annotated[Annotated[int, Meta(ge=1, le=10)], Meta(
+        description="how many usable addresses a customer is asked to have")] = 1
+    per_address_hour: Annotated[Count | None, Meta(description="messages to one address in an hour")] = None
+    per_customer_day: Annotated[Count | None, Meta(description="messages to one customer in a day")] = None
     remedies: Annotated[list[Remedy], Meta(description="what the customer can try, in this order")] = []
 
 
@@ -450,6 +493,24 @@ class SuspensionCell(Cell, frozen=True, kw_only=True):
     spares: Annotated[list[Name], Meta(min_length=1, description="operations that stay open under it")]
     undo: Undo
     why: Why = None
+
+
+class CasesCell(Cell, frozen=True, kw_only=True):
+    """Customers' matters at the desk."""
+
+    call_back: Annotated[Literal["number-on-file"], Meta(description="where a call-back goes")]
+    agreed_word: Annotated[bool, Meta(description="true: a word agreed on the first call is asked on the second")]
+    missed: Annotated[Count, Meta(description="after so many missed call-backs the case stays open with an owner")]
+    in_writing: Annotated[Say | None, Meta(description="how somebody who cannot telephone reaches the same desk")] = None
+    ours: Ours = False
+
+
+class IncidentsCell(Cell, frozen=True, kw_only=True):
+    """Locks or losses by the bank's own fault."""
+
+    approve: Annotated[Literal["one", "two"], Meta(description="how many persons release them together")]
+    notices: Annotated[Literal["one-for-all"], Meta(description="a storm of locks makes one notice")]
+    ours: Ours = False
 
 
 class RetentionCell(Named, frozen=True, kw_only=True):
@@ -506,6 +567,8 @@ class PolicyFile(Cell, frozen=True, kw_only=True):
     desk: Annotated[dict[Role, DeskCell], Meta(description="who works at the bank, and when")]
     mail: MailCell
     risk: Annotated[RiskCell | None, Meta(description="when identity confirmation is demanded")] = None
+    cases: Annotated[CasesCell | None, Meta(description="customers' matters at the desk")] = None
+    incidents: Annotated[IncidentsCell | None, Meta(description="locks or losses by the bank's own fault")] = None
     retention: Annotated[dict[Name, RetentionCell], Meta(description="how long records are kept")]
 
 

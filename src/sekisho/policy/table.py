@@ -142,6 +142,11 @@ class Item(msgspec.Struct, frozen=True):
     abolished: str | None = None
     """From when (RFC 3339) nobody can enter it any more, save by `exemption`."""
     exemption: str | None = None
+    purpose: str | None = None
+    """For a code that is sent: `authenticate`, `confirm-address` or `recover`; limits differ."""
+    digits: int | None = None
+    valid_s: int | None = None
+    """For a code: where they are not those of `Table.mail`."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -149,6 +154,14 @@ class Step(msgspec.Struct, frozen=True):
 
     items: tuple[str, ...]
     when: tuple[Condition, ...]
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """A state in which an operation is refused; the next step is told only after an item was right (M-RESET-4)."""
+
+    when: tuple[Condition, ...]
+    after: str
+    text: Text
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -176,6 +189,7 @@ class Operation(msgspec.Struct, frozen=True):
     """How long one run may take."""
     digest: str
     """Changes when anything that decides within this operation changes."""
+    closed: tuple[Closed, ...] = ()
 
 
 class PathCase(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -216,6 +230,10 @@ class ReleasePath(msgspec.Struct, frozen=True):
     """The paper's number."""
     every: str = "day"
     """`day` or `weekday`: on which days it may be carried out."""
+    holds: Penalty | None = None
+    """Operations held for a time after it was walked."""
+    tells: tuple[str, ...] = ()
+    """Where the customer is told of it: `all-channels`, `letter`."""
     ours: bool = False
 
 
@@ -333,3 +351,7 @@ class Table(msgspec.Struct, frozen=True):
     """What the customer's own suspension refuses (A10)."""
     retention_s: dict[str, int] = {}
     """How long each class of records is kept."""
+    cases: dict[str, Any] = {}
+    """Call-backs and cases, as written in the file."""
+    incidents: dict[str, Any] = {}
+    """Locks by the bank's own fault, as written in the file."""
