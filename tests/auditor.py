@@ -1,0 +1,365 @@
+"""The auditor: a second count of every guess, made apart from the engine and as naively as can be.
+
+It keeps plain lists of facts (admitted, wrong, right, unread, void, looked at, released) and, for every question, counts
+the whole list again from its beginning. It knows the policy table and the rules as they are written for people:
+
+- an entry is admitted only if, on every counter it touches, what stands and what is in flight together are below the
+  lowest stage that has not fired;
+- a wrong one stands; every stage that is then reached fires, once a run; a run ends when nothing stands;
+- a right one takes from an in-a-row count what the same item had put there before this entry was admitted;
+- a right one that meets a lock or the end of its run takes nothing and is told as refused, as is a wrong one, which stands;
+- in total nothing is forgotten; within a window what is older, at most a thirty-second part of the window late; a stage
+  that the window has fallen below can be reached anew;
+- the count that led to a timed lock is zero when that lock ends, and any count when a lock it led to is released.
+
+Where the rules leave the engine room (how late a window forgets) it follows every history the rules allow, and drops
+those that what it sees refutes. What it has to complain about is in `complaints`.
+"""
+
+import itertools
+from typing import NamedTuple
+
+from sekisho.policy.table import Counter, Penalty, Row, Stage
+from sekisho.terms import Counting, PenaltyKind, Reach
+
+SECOND = 1_000_000
+LATEST = 32
+"""A window may forget later than it should by this part of itself."""
+
+ENDS = (PenaltyKind.VOID, PenaltyKind.END_SESSION, PenaltyKind.START_OVER)
+
+
+class Place(NamedTuple):
+    """One count: whose it is and what it is called."""
+
+    key: str
+    counter: str
+
+
+class Fact(NamedTuple):
+    """One thing that happened to one count."""
+
+    number: int
+    at: int
+    what: str
+    counter: Counter
+    attempt: int = 0
+    item: str = ""
+    seen: tuple = ()
+
+
+class World(NamedTuple):
+    """What a count may be after its history."""
+
+    standing: tuple = ()
+    fired: int = 0
+    zero_at: int | None = None
+    due: tuple = ()
+    """The stages that fell with the last fact."""
+
+
+class Held(NamedTuple):
+    """A lock as anybody can see it."""
+
+    key: str
+    row: str
+    kind: str
+    wrong: int
+    since: int
+    until: int | None
+    operations: tuple
+    spares: tuple
+    items: tuple
+
+    def stands(self, now):
+        return self.until is None or now < self.until
+
+    def closes(self, operation, item):
+        return item in self.items or operation in self.operations or ("*" in self.operations and operation not in self.spares)
+
+
+class Run(NamedTuple):
+    """One run of an operation."""
+
+    key: str
+    operation: str
+    subjects: dict
+    session: str | None
+    digest: str
+    expires: int
+    begun: int
+
+
+class Taken(NamedTuple):
+    """One guess in flight."""
+
+    run: Run
+    item: str
+    places: tuple
+
+
+class Auditor:
+    """Counts again."""
+
+    def __init__(self, table):
+        self.table = table
+        self.complaints = []
+        self.facts = {}
+        self.runs = {}
+        self.sessions = {}
+        self.ended = set()
+        self.blocked = {}
+        self.locks = []
+        self.taken = {}
+        self._number = itertools.count()
+
+    # What happens, as it happens.
+
+    def begin(self, key, operation, subjects, now, session=None, expires=1 << 62):
+        digest = self.table.operations[operation].digest
+        self.runs[key] = Run(key, operation, subjects, session, digest, expires, now)
+
+    def open_session(self, key, subject, now):
+        self.sessions[key] = (subject, now)
+
+    def looked(self, attempt, run_key, item, now, said, seen, locks):
+        """An entry was offered; the engine said `granted` or why not."""
+        run = self.runs[run_key]
+        places = self._places(run, item)
+        reasons = self.closed(run, item, now)
+        if not reasons:
+            fell = self._write(run, places, now, "looked", attempt, item, seen, locks)
+            reasons = self.closed(run, item, now) | self.short(places, now)
+            if fell and said == "spent":
+                # What a lowered threshold owed has fallen on this entry; it may be offered again.
+                return self._locks_agree(locks, now)
+        if said != "granted":
+            if said not in reasons:
+                self._complain(now, f"refused as {said}, but the reasons are {sorted(reasons)}")
+            return self._locks_agree(locks, now)
+        if reasons:
+            self._complain(now, f"granted in spite of {sorted(reasons)}")
+        self.taken[attempt] = Taken(run, item, places)
+        for place, counter in places:
+            self._add(place, now, "admitted", counter, attempt, item)
+        self._flights_agree(places, seen, now)
+        return self._locks_agree(locks, now)
+
+    def settled(self, attempt, verdict, now, said, seen, locks):
+        """An entry that was granted had its verdict; the engine told `said`."""
+        run, item, places = self.taken.pop(attempt)
+        void = bool(self.closed(run, item, now))
+        what = "void" if void and verdict == "right" else verdict
+        self._write(run, places, now, what, attempt, item, seen, locks)
+        self._flights_agree(places, seen, now)
+        expected = None if verdict == "unread" else "refused" if void else verdict
+        if said != expected:
+            self._complain(now, f"{verdict} was told as {said}, not as {expected}")
+        self._locks_agree(locks, now)
+
+    def released(self, held, place, now, locks):
+        """A lock was lifted; the count it came from is zero."""
+        self.locks.remove(held)
+        self._add(place, now, "released", self.table.counters[place.counter])
+        self._locks_agree(locks, now)
+
+    # What must hold.
+
+    def closed(self, run, item, now):
+        """Why an entry is not even a question of counting."""
+        if not self.lives(run, now):
+            return {"not_now"}
+        if item not in self.table.operations[run.operation].rows:
+            return {"not_now", "unnamed"}
+        subjects = set(run.subjects.values())
+        held = [lock for lock in self.locks if lock.stands(now) and lock.key in subjects and lock.closes(run.operation, item)]
+        return {"locked"} if held else set()
+
+    def lives(self, run, now):
+        """Whether a run may go on: not ended, its operation unchanged, its session begun after its subject was last blocked."""
+        if run.key in self.ended or now >= run.expires or run.digest != self.table.operations[run.operation].digest:
+            return False
+        if run.session is None:
+            return True
+        subject, since = self.sessions[run.session]
+        return run.session not in self.ended and all(since > at for at in self.blocked.get(subject, ()))
+
+    def short(self, places, now):
+        """Which budgets are short, in the likeliest history: `spent` for good, or `busy` only until others are compared."""
+        found = set()
+        for place, counter in places:
+            worlds, flight = self.recount(place, now)
+            world = worlds[0]
+            left = [stage.wrong for stage in counter.stages if stage.wrong > world.fired]
+            if not left:
+                found.add("spent")
+            elif len(world.standing) + flight >= left[0]:
+                found.add("busy")
+        return {"spent"} if "spent" in found else found
+
+    def recount(self, place, now):
+        """All that a count may be now, and how many guesses are in flight on it."""
+        worlds, flight = self._replayed(place)
+        counter = self.table.counters[place.counter]
+        return list(dict.fromkeys(later for world in worlds for later in passed(world, counter, now))), flight
+
+    def _replayed(self, place):
+        worlds, flight, admitted = [World()], 0, {}
+        for fact in self.facts.get(place, ()):
+            if fact.what == "admitted":
+                admitted[fact.attempt] = fact.number
+                flight += 1
+            elif fact.attempt in admitted and fact.what in {"wrong", "right", "void", "unread"}:
+                flight -= 1
+            if fact.what != "seen":
+                worlds = [later for world in worlds for later in passed(world, fact.counter, fact.at)]
+            after = [_after(world, fact, admitted.get(fact.attempt, -1)) for world in worlds]
+            worlds = list(dict.fromkeys(world for world in after if world is not None))
+        return worlds, flight
+
+    def standing(self, place, now):
+        """The wrong entries that stand, by the likeliest history."""
+        return len(self.recount(place, now)[0][0].standing)
+
+    # How it is counted.
+
+    def _places(self, run, item):
+        row = self._row(run.operation, item)
+        return () if row is None else tuple((Place(self._key(run, gauge.counter.reach, gauge.about), gauge.counter.name), gauge.counter)
+                                            for gauge in row.gauges)
+
+    def _row(self, operation, item) -> Row | None:
+        rows = self.table.operations[operation].rows.get(item, ())
+        return rows[0] if rows else None
+
+    def _key(self, run, reach, about):
+        if reach is Reach.PROCEDURE or (reach is Reach.SESSION and run.session is None):
+            return run.key
+        if reach is Reach.SESSION:
+            return run.session
+        return run.subjects[f"about:{reach}" if about else str(reach)]
+
+    def _write(self, run, places, now, what, attempt, item, seen, locks):
+        """Add the fact to every count, let fall what falls, and forget the histories that what is seen refutes."""
+        options = []
+        for place, _ in places:
+            counter = self.table.counters[place.counter]
+            self._add(place, now, what, counter, attempt, item)
+            worlds = self._replayed(place)[0]
+            fits = [world for world in worlds if place not in seen or (len(world.standing), world.fired) == seen[place][:2]]
+            if not fits:
+                told = sorted({(len(world.standing), world.fired) for world in worlds})
+                self._complain(now, f"{place} after {what}: wrong and fired are {seen[place][:2]}, not {told}")
+            options.append(list(dict.fromkeys((place, len(world.standing), world.fired, world.due) for world in fits or worlds)))
+        fell = self._fall(run, now, options, locks)
+        for place, *seen_now in fell:
+            self._add(place, now, "seen", self.table.counters[place.counter], seen=tuple(seen_now))
+        return any(due for *_, due in fell)
+
+    def _flights_agree(self, places, seen, now):
+        for place, _ in places:
+            flight = self.recount(place, now)[1]
+            if place in seen and flight != seen[place][2]:
+                self._complain(now, f"{place}: {seen[place][2]} in flight, not {flight}")
+
+    def _fall(self, run, now, options, locks):
+        """Of all that may have fallen, take what agrees with the locks that stand."""
+        chosen = None
+        for option in itertools.product(*options):
+            new = [held for place, _, _, due in option for one in due for held in self._locks_of(run, place, one, now)]
+            if chosen is None or _same([*self.locks, *new], locks, now):
+                chosen = option, new
+                if _same([*self.locks, *new], locks, now):
+                    break
+        option, new = chosen
+        self.locks += new
+        for held in new:
+            if held.kind == PenaltyKind.BLOCK:
+                self.blocked.setdefault(held.key, []).append(now)
+        for penalty in (penalty for *_, due in option for one in due for penalty in one.penalties if penalty.kind in ENDS):
+            self.ended.add(run.key)
+            if penalty.kind is PenaltyKind.END_SESSION and run.session is not None:
+                self.ended.add(run.session)
+        return option
+
+    def _locks_of(self, run, place, one: Stage, now):
+        for penalty in one.penalties:
+            if penalty.kind not in ENDS:
+                until = None if penalty.for_s is None else now + penalty.for_s * SECOND
+                yield Held(
+                    self._falls_on(run, place, penalty), one.row, str(penalty.kind), one.wrong, now, until,
+                    penalty.operations, penalty.spares, penalty.items,
+                )
+
+    def _falls_on(self, run, place, penalty: Penalty):
+        if penalty.on is not None:
+            return self._key(run, penalty.on, penalty.on_about)
+        if place.key in run.subjects.values():
+            return place.key
+        return self._key(run, self.table.operations[run.operation].subject, about=False)
+
+    def _add(self, place, now, what, counter, attempt=-1, item="", seen=()):
+        self.facts.setdefault(place, []).append(Fact(next(self._number), now, what, counter, attempt, item, seen))
+
+    def _locks_agree(self, locks, now):
+        if not _same(self.locks, locks, now):
+            self._complain(now, f"locks {_standing(locks, now)}, not {_standing(self.locks, now)}")
+
+    def _complain(self, now, text):
+        self.complaints.append(f"{now}: {text}")
+
+
+def passed(world, counter, now):
+    """What a count may be when time has gone on: a timed lock has ended, a window has moved."""
+    if world.zero_at is not None and world.zero_at <= now:
+        return [World()]
+    if counter.counting is not Counting.WITHIN:
+        return [world._replace(due=())]
+    window = counter.window_s * SECOND
+    surely = sum(fact.at + window + window // LATEST + 1 < now for fact in world.standing)
+    perhaps = sum(fact.at + window <= now for fact in world.standing)
+    return [_forgotten(world, gone) for gone in range(surely, perhaps + 1)]
+
+
+def _after(world, fact, admitted):
+    """What a count is after a fact; None where this history cannot have led to what was seen."""
+    if fact.what == "seen":
+        return world if (len(world.standing), world.fired, world.due) == fact.seen else None
+    if fact.what == "released":
+        return World()
+    if fact.what == "wrong":
+        return _fire(world._replace(standing=(*world.standing, fact)), fact)
+    if fact.what == "looked":
+        return _fire(world, fact)
+    if fact.what == "right" and fact.counter.counting is Counting.IN_A_ROW:
+        left = tuple(one for one in world.standing if one.item != fact.item or one.number > admitted)
+        return _ended(world._replace(standing=left))
+    return world
+
+
+def _fire(world, fact):
+    """Let fall every stage that is reached and has not fallen in this run."""
+    due = tuple(stage for stage in fact.counter.stages if world.fired < stage.wrong <= len(world.standing))
+    zero_at = world.zero_at
+    for stage in due:
+        for penalty in stage.penalties:
+            if penalty.for_s is not None and stage.after_lock == "zero":
+                zero_at = fact.at + penalty.for_s * SECOND
+    return world._replace(fired=max([world.fired, *(stage.wrong for stage in due)]), zero_at=zero_at, due=due)
+
+
+def _forgotten(world, gone):
+    standing = world.standing[gone:]
+    return _ended(world._replace(standing=standing, fired=min(world.fired, len(standing)) if gone else world.fired, due=()))
+
+
+def _ended(world):
+    return world if world.standing else World()
+
+
+def _standing(locks, now):
+    return sorted((lock for lock in locks if lock.stands(now)), key=repr)
+
+
+def _same(one, other, now):
+    return _standing(one, now) == _standing(other, now)

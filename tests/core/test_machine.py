@@ -1,0 +1,174 @@
+"""Every history of entries over small random policies is counted twice: by the engine and by the auditor."""
+
+import os
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
+from play import Play
+from tables import END, START_OVER, VOID, block, counter, erase, lock, row, stage, table
+
+from sekisho.terms import Counting
+
+LONG = os.environ.get("SEKISHO_LONG") == "1"
+
+OPERATIONS = ("login", "transfer", "apply")
+ITEMS = ("code", "pin")
+CUSTOMERS = ("customer:1", "customer:2")
+ACCOUNTS = ("account:1", "account:2", "account:3")
+REACHES = ("procedure", "session", "customer", "account")
+WINDOW_S = 64
+
+OF_WHOM = st.sampled_from([(None, False), (None, False), ("customer", False), ("account", False), ("account", True)])
+OPERATION = st.sampled_from(OPERATIONS)
+ITEM = st.sampled_from(ITEMS)
+WHO = st.sampled_from(CUSTOMERS)
+ABOUT = st.sampled_from(ACCOUNTS[1:])
+ANEW = st.sampled_from([True, True, True, False])
+VERDICTS = st.sampled_from(["wrong", "wrong", "wrong", "right", "right", "unread"])
+
+
+@st.composite
+def penalties(draw):
+    """What one stage does: at most one timed lock, so that nobody can doubt when the count is zero."""
+    found = draw(st.sampled_from([[], [], [END], [VOID], [START_OVER]]))
+    on, about = draw(OF_WHOM)
+    closed = draw(st.sampled_from(OPERATIONS))
+    kinds = {
+        "nothing": [], "nothing more": [], "until released": [lock(closed, on=on, about=about)], "timed": [lock(closed, on=on, about=about, for_s=draw(st.sampled_from([5, 60])))],
+        "block": [block(closed, on=on, about=about)], "all but one": [lock("*", spares=(closed,), for_s=30)], "erase": [erase(draw(st.sampled_from(ITEMS)), on=on)],
+    }
+    return tuple(found + kinds[draw(st.sampled_from(sorted(kinds)))])
+
+
+@st.composite
+def counters(draw, name, countings):
+    wrongs = sorted(draw(st.sets(st.integers(1, 6), min_size=1, max_size=3)))
+    stages = [
+        stage(wrong, *draw(penalties()), row=f"{name}-{wrong}", after_lock=draw(st.sampled_from(["zero", "zero", "keep"])))
+        for wrong in wrongs
+    ]
+    counting = draw(st.sampled_from(countings))
+    window_s = WINDOW_S if counting is Counting.WITHIN else None
+    return counter(name, draw(st.sampled_from(REACHES)), *stages, counting=counting, window_s=window_s)
+
+
+@st.composite
+def policies(draw, countings):
+    """Two to four counters, shared at random by the rows of three operations and two items."""
+    pool = [draw(counters(f"c{n}", countings)) for n in range(draw(st.integers(2, 4)))]
+    rows = []
+    for operation in OPERATIONS:
+        for item in ITEMS:
+            touched = draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3, unique_by=lambda one: one.name))
+            gauges = [("about", one) if one.reach == "account" and draw(st.booleans()) else one for one in touched]
+            rows.append((operation, item, gauges))
+    return rows
+
+
+def compiled(rows, shift, digest):
+    """The table, every threshold moved by `shift` (a counter's lowest stays at one or more)."""
+    moved = {}
+
+    def move(one):
+        if one.name not in moved:
+            stages = {max(1, s.wrong + shift): s for s in one.stages}
+            moved[one.name] = counter(
+                one.name, one.reach,
+                *[stage(n, *s.penalties, row=s.row, after_lock=s.after_lock) for n, s in sorted(stages.items())],
+                counting=one.counting, window_s=one.window_s,
+            )
+        return moved[one.name]
+
+    return table(*[
+        row(operation, item, *[("about", move(g[1])) if isinstance(g, tuple) else move(g) for g in gauges])
+        for operation, item, gauges in rows
+    ], digest=digest)
+
+
+class Histories(RuleBasedStateMachine):
+    countings = (Counting.IN_A_ROW, Counting.IN_A_ROW, Counting.IN_TOTAL)
+    player = Play
+    sessions = Bundle("sessions")
+    flying = Bundle("flying")
+
+    @initialize(data=st.data())
+    def policy(self, data):
+        self.policy_rows = data.draw(policies(self.countings))
+        self.changes = 0
+        self.named = 0
+        self.runs = {}
+        self.play = self.player(compiled(self.policy_rows, 0, "0"))
+        self.play.enrol(*CUSTOMERS, *ACCOUNTS)
+
+    def name(self, kind):
+        self.named += 1
+        return f"{kind}:{self.named}"
+
+    @rule(target=sessions, customer=st.sampled_from(CUSTOMERS))
+    def log_in(self, customer):
+        key = self.name("session")
+        self.play.open_session(key, customer)
+        return key, customer
+
+    def run_of(self, operation, who, about, anew):
+        """The run of that operation: the one begun before, or where it has ended a new one, now and then."""
+        session, customer = who if isinstance(who, tuple) else (None, who)
+        run = self.runs.get((operation, who, about))
+        if run is None or (anew and not self.play.auditor.lives(self.play.auditor.runs[run], self.play.now)):
+            run = self.runs[operation, who, about] = self.name("procedure")
+            own = customer.replace("customer", "account")
+            self.play.begin(run, operation, {"customer": customer, "account": own, "about:account": about}, session)
+        return run
+
+    @rule(operation=OPERATION, who=WHO | sessions, about=ABOUT, item=ITEM, verdict=VERDICTS, anew=ANEW)
+    def enter(self, operation, who, about, item, verdict, anew):
+        self.play.enter(self.run_of(operation, who, about, anew), item, verdict)
+
+    @rule(operation=OPERATION, who=WHO | sessions, about=ABOUT, item=ITEM, times=st.integers(2, 6))
+    def guess(self, operation, who, about, item, times):
+        for _ in range(times):
+            self.play.enter(self.run_of(operation, who, about, anew=True), item, "wrong")
+
+    @rule(target=flying, operation=OPERATION, who=WHO | sessions, about=ABOUT, item=ITEM, anew=ANEW)
+    def reserve(self, operation, who, about, item, anew):
+        return self.play.offer(self.run_of(operation, who, about, anew), item)
+
+    @rule(offered=consumes(flying), verdict=VERDICTS)
+    def settle(self, offered, verdict):
+        attempt, word = offered
+        if word == "granted":
+            self.play.verdict(attempt, verdict)
+
+    @rule(seconds=st.sampled_from([0.001, 1, 3, 5, 30, 31, 59, 61, 64, 66, 70, 3600]))
+    def wait(self, seconds):
+        self.play.wait(seconds)
+
+    @precondition(lambda self: self.play.lock_ids())
+    @rule(data=st.data())
+    def release(self, data):
+        self.play.release(*data.draw(st.sampled_from(self.play.lock_ids())))
+
+    @precondition(lambda self: self.changes < 3)
+    @rule(shift=st.sampled_from([-2, -1, 0, 1, 2]), ends_runs=st.booleans())
+    def change_policy(self, shift, ends_runs):
+        self.changes += 1
+        digest = str(self.changes) if ends_runs else self.play.table.operations[OPERATIONS[0]].digest
+        self.play.change_policy(compiled(self.policy_rows, shift, digest))
+
+    @invariant()
+    def the_auditor_has_no_complaint(self):
+        if hasattr(self, "play"):
+            assert self.play.complaints == []
+
+
+class HistoriesWithin(Histories):
+    """The same, where counts forget."""
+
+    countings = (Counting.WITHIN, Counting.WITHIN, Counting.IN_A_ROW)
+
+
+EXAMPLES = settings(max_examples=5_000 if LONG else 200, stateful_step_count=40)
+Histories.TestCase.settings = HistoriesWithin.TestCase.settings = EXAMPLES
+test_engine_and_auditor_count_every_history_alike = Histories.TestCase
+test_engine_and_auditor_forget_alike = HistoriesWithin.TestCase
