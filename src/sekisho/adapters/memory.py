@@ -1,0 +1,95 @@
+"""A store in memory: for tests, proofs and simulations. It passes the same contract as the durable ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sekisho.ports import Change, Link, Opened
+
+
+class MemoryStore:
+    """Rows in a dictionary. `clock` gives microseconds since the epoch."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._last = 0
+        self._rows: dict[str, bytes] = {}
+        self._due: dict[str, int] = {}
+        self._chains: dict[int, list[Link]] = {}
+        self._feed: list[tuple[int, bytes]] = []
+        self._documents: dict[tuple[str, str], bytes] = {}
+
+    async def begin(self, keys: Sequence[str]) -> Opened:
+        """Begin: nothing else runs while one loop decides."""
+        self._last = max(self._clock(), self._last + 1)
+        rows = self._rows
+        return Opened(self._last, {key: rows[key] for key in keys if key in rows})
+
+    async def commit(self, change: Change) -> None:
+        """Take over all changes at once."""
+        for key, body, due in change.rows:
+            if body is None:
+                self._rows.pop(key, None)
+                self._due.pop(key, None)
+                continue
+            self._rows[key] = body
+            if due is not None:
+                self._due[key] = due
+        if change.link is not None:
+            self._chains.setdefault(change.link.writer, []).append(change.link)
+            self._last = max(self._last, change.link.at)
+        self._feed.extend(change.feed)
+
+    async def rollback(self) -> None:
+        """Nothing was changed before `commit`."""
+
+    async def peek(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Read without a transaction."""
+        return {key: self._rows[key] for key in keys if key in self._rows}
+
+    async def due(self, prefix: str, now: int, limit: int) -> list[str]:
+        """Keys whose time has come."""
+        found = sorted((at, key) for key, at in self._due.items() if at <= now and key.startswith(prefix))
+        return [key for _, key in found[:limit]]
+
+    async def link(self, writer: int, sequence: int) -> Link | None:
+        """The link that holds this event."""
+        return next((link for link in self._chains.get(writer, []) if link.first <= sequence < link.first + link.number), None)
+
+    async def chain(self, writer: int, after: int, limit: int) -> list[Link]:
+        """A writer's links in order."""
+        return [link for link in self._chains.get(writer, []) if link.first > after][:limit]
+
+    async def feed(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """What channels are told; the number is the place in the feed."""
+        return [(after + n + 1, body) for n, (_, body) in enumerate(self._feed[after:after + limit])]
+
+    async def writers(self) -> list[int]:
+        """All writers."""
+        return sorted(self._chains)
+
+    async def new_writer(self, name: str) -> int:
+        """Register a writer."""
+        del name
+        number = len(self._chains) + 1
+        self._chains[number] = []
+        return number
+
+    async def document(self, kind: str, name: str) -> bytes | None:
+        """A stored document."""
+        return self._documents.get((kind, name))
+
+    async def documents(self, kind: str) -> list[str]:
+        """The names of the documents of a kind."""
+        return sorted(name for found, name in self._documents if found == kind)
+
+    async def keep_document(self, kind: str, name: str, body: bytes) -> None:
+        """Store a document once."""
+        self._documents.setdefault((kind, name), body)
+
+    async def clock(self) -> int:
+        """The time."""
+        return max(self._clock(), self._last)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,365 @@
+"""SQLite as the ledger's store: one file, write-ahead log, synchronous=FULL, one writer at a time by `flock`.
+
+A batch appends what it wrote to a journal, a few pages at the end of one table, and keeps it in memory beside the rows;
+now and then the journal is folded into the rows, many batches at once. Every process reads what the others have appended
+before it decides. Why: `docs/why/journal.md`.
+
+Everything but the commit runs where the decision runs: a commit is the only part that waits for the disk, so it alone
+goes to a thread of its own. Where several processes share the file a `flock` beside it is held around each transaction;
+SQLite's own busy handler would let some of them starve. Why: `docs/why/commit-thread.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from sekisho.errors import LedgerUnavailable, NewerState, UnknownFate
+from sekisho.ports import Change, Link, Opened
+
+MIGRATION = re.compile(r"(\d{4})_(before|after)_[a-z_]+\.sql")
+
+FOLD_AT = 16_384
+"""Rows kept in memory beside the file before they are folded into it."""
+
+_READ = "SELECT body FROM row WHERE key = ?"
+_JOURNAL = "SELECT number, body FROM journal WHERE number > ? ORDER BY number"
+_APPEND = "INSERT INTO journal (number, body) VALUES (?, ?)"
+_WRITE = "INSERT INTO row (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"
+_WRITE_DUE = "INSERT INTO row (key, body, due) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body, due = excluded.due"
+_DROP = "DELETE FROM row WHERE key = ?"
+_FOLDED = "SELECT number FROM folded"
+_LINK = "INSERT INTO link (writer, first, number, at, body, mac) VALUES (?, ?, ?, ?, ?, ?)"
+_FEED = "INSERT INTO feed (at, body) VALUES (?, ?)"
+_DUE = "SELECT key, due FROM row WHERE due <= ? AND key >= ? AND key < ? ORDER BY due LIMIT ?"
+
+_Changed = tuple[str, bytes | None, int | None]
+_record_bytes = msgspec.msgpack.Encoder().encode
+_record = msgspec.msgpack.Decoder(list[_Changed]).decode
+
+
+class Journal:
+    """The rows that were written and not yet folded in, as of the newest record this process has read."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, bytes | None] = {}
+        self.due: dict[str, int] = {}
+        self.seen = 0
+        self.folded = 0
+
+    def catch_up(self, cursor: apsw.Cursor) -> None:
+        """Take in what others have appended; drop what they have folded in. Runs inside a transaction."""
+        folded = cursor.execute(_FOLDED).get
+        if folded != self.folded:
+            # What we hold may be older than the row it was folded into; all that is newer is in the journal still.
+            self.bodies.clear()
+            self.due.clear()
+            self.folded = self.seen = folded
+        appended: list[tuple[int, bytes]] = cursor.execute(_JOURNAL, (self.seen,)).fetchall()  # type: ignore[assignment]  # by the schema
+        for number, body in appended:
+            self.take(number, _record(body))
+
+    def take(self, number: int, rows: list[_Changed]) -> None:
+        """One record, newer than all before."""
+        bodies = self.bodies
+        for key, body, due in rows:
+            bodies[key] = body
+            if due is not None:
+                self.due[key] = due
+        self.seen = number
+
+    def fold(self, cursor: apsw.Cursor) -> None:
+        """Write all that is held into the rows, in key order, and empty the journal. Runs inside a transaction."""
+        kept = [(key, body) for key, body in sorted(self.bodies.items()) if body is not None]
+        cursor.executemany(_WRITE, [row for row in kept if row[0] not in self.due])
+        cursor.executemany(_WRITE_DUE, [(key, body, self.due[key]) for key, body in kept if key in self.due])
+        cursor.executemany(_DROP, [(key,) for key, body in self.bodies.items() if body is None])
+        cursor.execute("DELETE FROM journal WHERE number <= ?", (self.seen,))
+        cursor.execute("UPDATE folded SET number = ?", (self.seen,))
+
+    def forget(self) -> None:
+        """What is held may not be what is on disk: read it all again."""
+        self.bodies.clear()
+        self.due.clear()
+        self.seen = self.folded = -1
+
+
+def wall_clock() -> int:
+    """The machine's time in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+class SqliteStore:
+    """One process's connection to the file.
+
+    Args:
+        path: the database file; made with its schema when absent.
+        clock: microseconds since the epoch.
+        synchronous: `FULL`; anything weaker loses acknowledged guesses at a power cut and exists for the test that shows it.
+        vfs: the name of another apsw VFS, for tests that cut the power.
+
+    """
+
+    def __init__(
+        self, path: str | Path, clock: Callable[[], int] = wall_clock, *, synchronous: str = "FULL", vfs: str | None = None,
+    ) -> None:
+        self.path = str(path)
+        self._clock = clock
+        self._last = 0
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._turn = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            with self._our_turn():
+                self._db = _connect(self.path, synchronous, vfs)
+                migrate(self._db)
+        except apsw.Error as no:
+            os.close(self._turn)
+            raise LedgerUnavailable(f"{self.path}: {no}") from no
+        self._cursor = self._db.cursor()
+        self._journal = Journal()
+        self._seen_by_reader = Journal()
+
+    @contextlib.contextmanager
+    def _our_turn(self) -> Iterator[None]:
+        fcntl.flock(self._turn, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+    async def begin(self, keys: Sequence[str]) -> Opened:
+        """Wait for our turn, begin, read the rows and then the time."""
+        await self._take_turn()
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+            return Opened(*self._read(keys))
+        except apsw.Error as no:
+            await self.rollback()
+            raise LedgerUnavailable(str(no)) from no
+
+    def _read(self, keys: Sequence[str]) -> tuple[int, dict[str, bytes]]:
+        self._journal.catch_up(self._cursor)
+        rows: dict[str, bytes] = {}
+        held, run = self._journal.bodies, self._cursor.execute
+        for key in keys:
+            body = held[key] if key in held else run(_READ, (key,)).get
+            if body is not None:
+                rows[key] = body
+        self._last = max(self._clock(), self._last + 1)
+        return self._last, rows
+
+    async def _take_turn(self) -> None:
+        try:
+            fcntl.flock(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            await asyncio.get_running_loop().run_in_executor(self._committer, fcntl.flock, self._turn, fcntl.LOCK_EX)
+
+    async def commit(self, change: Change) -> None:
+        """Write rows, events and feed; make them durable on the commit thread."""
+        try:
+            number = self._write(change)
+        except apsw.Error as no:
+            self._journal.forget()
+            await self.rollback()
+            raise LedgerUnavailable(str(no)) from no
+        if change.link is not None:
+            self._last = max(self._last, change.link.at)
+        await self._make_durable()
+        if number is not None:
+            self._journal.take(number, change.rows)
+
+    def _write(self, change: Change) -> int | None:
+        run = self._cursor.execute
+        number = None
+        if change.rows:
+            if len(self._journal.bodies) >= FOLD_AT:
+                self._journal.fold(self._cursor)
+            number = self._journal.seen + 1
+            run(_APPEND, (number, _record_bytes(change.rows)))
+        if change.link is not None:
+            link = change.link
+            run(_LINK, (link.writer, link.first, link.number, link.at, link.body, link.mac))
+        if change.feed:
+            self._cursor.executemany(_FEED, change.feed)
+        return number
+
+    async def _make_durable(self) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._committer, self._commit_now)
+        except apsw.Error as no:
+            self._journal.forget()
+            certain = self._db.in_transaction
+            await self.rollback()
+            if certain:
+                raise LedgerUnavailable(str(no)) from no
+            raise UnknownFate(str(no)) from no
+        fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+    def _commit_now(self) -> None:
+        self._db.cursor().execute("COMMIT")
+
+    async def rollback(self) -> None:
+        """Leave the transaction, if there is one, and the turn."""
+        with contextlib.suppress(apsw.Error):
+            if self._db.in_transaction:
+                self._cursor.execute("ROLLBACK")
+        fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+    async def peek(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Read committed rows without a turn."""
+        held = self._look()
+        rows: dict[str, bytes] = {}
+        for key in keys:
+            body = held.bodies[key] if key in held.bodies else self._ask(_READ, (key,)).get
+            if body is not None:
+                rows[key] = body
+        return rows
+
+    def _look(self) -> Journal:
+        """The journal as the reading connection sees it now."""
+        try:
+            self._seen_by_reader.catch_up(self._reader.cursor())
+        except apsw.Error as no:
+            raise LedgerUnavailable(str(no)) from no
+        return self._seen_by_reader
+
+    def _ask(self, statement: str, values: tuple[Any, ...]) -> apsw.Cursor:
+        try:
+            return self._reader.cursor().execute(statement, values)
+        except apsw.Error as no:
+            raise LedgerUnavailable(str(no)) from no
+
+    @property
+    def _reader(self) -> apsw.Connection:
+        """A connection of its own, so that reading never stands in a transaction that writes."""
+        if not hasattr(self, "_second"):
+            self._second = _connect(self.path, "FULL", None, read_only=True)
+        return self._second
+
+    async def due(self, prefix: str, now: int, limit: int) -> list[str]:
+        """Keys whose time has come, soonest first."""
+        held = self._look()
+        stored: list[tuple[str, int]] = self._ask(_DUE, (now, prefix, prefix + "\U0010ffff", limit)).fetchall()  # type: ignore[assignment]  # by the schema
+        found = {key: due for key, due in stored if key not in held.bodies or (held.bodies[key] is not None and key not in held.due)}
+        found.update({
+            key: due for key, due in held.due.items() if due <= now and key.startswith(prefix) and held.bodies.get(key) is not None
+        })
+        return sorted(found, key=lambda key: (found[key], key))[:limit]
+
+    async def link(self, writer: int, sequence: int) -> Link | None:
+        """The link that holds this event."""
+        statement = "SELECT writer, first, number, at, body, mac FROM link WHERE writer = ? AND first <= ? ORDER BY first DESC LIMIT 1"
+        found = [Link(*row) for row in self._ask(statement, (writer, sequence))]
+        return found[0] if found and sequence < found[0].first + found[0].number else None
+
+    async def chain(self, writer: int, after: int, limit: int) -> list[Link]:
+        """A writer's links in order."""
+        statement = "SELECT writer, first, number, at, body, mac FROM link WHERE writer = ? AND first > ? ORDER BY first LIMIT ?"
+        return [Link(*row) for row in self._ask(statement, (writer, after, limit))]
+
+    async def feed(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """What channels are told, in commit order."""
+        return list(self._ask("SELECT number, body FROM feed WHERE number > ? ORDER BY number LIMIT ?", (after, limit)))
+
+    async def writers(self) -> list[int]:
+        """All writers."""
+        return [int(number) for (number,) in self._ask("SELECT number FROM writer ORDER BY number", ())]
+
+    async def new_writer(self, name: str) -> int:
+        """Register a writer."""
+        number: int = await self._alone("INSERT INTO writer (name) VALUES (?) RETURNING number", (name,))
+        return number
+
+    async def document(self, kind: str, name: str) -> bytes | None:
+        """A stored document."""
+        return self._ask("SELECT body FROM document WHERE kind = ? AND name = ?", (kind, name)).get  # type: ignore[no-any-return]
+
+    async def documents(self, kind: str) -> list[str]:
+        """The names of the documents of a kind."""
+        return [name for (name,) in self._ask("SELECT name FROM document WHERE kind = ? ORDER BY name", (kind,))]
+
+    async def keep_document(self, kind: str, name: str, body: bytes) -> None:
+        """Store a document once."""
+        await self._alone("INSERT INTO document (kind, name, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (kind, name, body))
+
+    async def _alone(self, statement: str, values: tuple[Any, ...]) -> Any:
+        """One statement in a transaction of its own."""
+        await self._take_turn()
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+            answer = self._cursor.execute(statement, values).get
+            self._cursor.execute("COMMIT")
+        except apsw.Error as no:
+            raise LedgerUnavailable(str(no)) from no
+        else:
+            return answer
+        finally:
+            await self.rollback()
+
+    async def clock(self) -> int:
+        """The ledger's time."""
+        return max(self._clock(), self._last)
+
+    async def close(self) -> None:
+        """Finish the commit thread, close the file."""
+        self._committer.shutdown()
+        for name in ("_second", "_db"):
+            if hasattr(self, name):
+                getattr(self, name).close()
+        os.close(self._turn)
+
+
+def _connect(path: str, synchronous: str, vfs: str | None, *, read_only: bool = False) -> apsw.Connection:
+    flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    db = apsw.Connection(path, flags=flags, vfs=vfs)
+    db.set_busy_timeout(5000)
+    if not read_only:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA synchronous = {synchronous}")
+        # Hot pages are written once per checkpoint, not once per batch.
+        db.execute("PRAGMA wal_autocheckpoint = 8000")
+    db.execute("PRAGMA cache_size = -32768")
+    return db
+
+
+def migrate(db: apsw.Connection) -> list[str]:
+    """Bring the schema up to this release, each numbered step once; says which steps it took.
+
+    Raises:
+        NewerState: a later release has migrated this file.
+
+    """
+    db.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL)")
+    done = {number for (number,) in db.execute("SELECT number FROM migration")}
+    ours = _migrations()
+    if done - set(ours):
+        raise NewerState
+    taken = []
+    for number in sorted(set(ours) - done):
+        name, text = ours[number]
+        with db:
+            db.execute(text)
+            db.execute("INSERT INTO migration (number, name) VALUES (?, ?)", (number, name))
+        taken.append(name)
+    return taken
+
+
+def _migrations() -> dict[int, tuple[str, str]]:
+    found = {}
+    for file in (resources.files("sekisho.adapters") / "migrations" / "sqlite").iterdir():
+        match = MIGRATION.fullmatch(file.name)
+        if match:
+            found[int(match[1])] = (file.name, file.read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,256 @@
+"""What a channel calls for its customers. Nothing here names a row, a count, a threshold or the length of a lock (D1)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from sekisho.api.http import Call, Problem
+from sekisho.app import App
+from sekisho.catalogue import language_of, say
+from sekisho.events import FeedItem
+from sekisho.flows.answers import Answer, Refused
+from sekisho.flows.attempt import Missing, Twice
+from sekisho.flows.desk import rfc3339
+from sekisho.flows.entries import Begun, Held, NoSession
+from sekisho.flows.replay import OtherBody, Repeated
+from sekisho.terms import Outcome, Verdict
+
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Language = Literal["ja", "en"]
+
+
+class Context(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Where an entry comes from, as the channel sees it."""
+
+    ip: Annotated[str, Meta(max_length=64)] | None = None
+    user_agent: Annotated[str, Meta(max_length=1024)] | None = None
+    device: Annotated[str, Meta(max_length=200)] | None = None
+    caller: Name | None = None
+
+
+class BeginBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/procedures`."""
+
+    operation: Name
+    subject: Name | None = None
+    about: Name | None = None
+    session: Name | None = None
+    context: Context | None = None
+    language: Language | None = None
+
+
+class EntryBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/procedures/{id}/attempts`."""
+
+    item: Name
+    proof: str | dict[str, str]
+
+
+class ReserveBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/reservations`."""
+
+    operation: Name
+    item: Name
+    subject: Name
+    about: Name | None = None
+    session: Name | None = None
+    procedure: Name | None = None
+    context: Context | None = None
+
+
+class VerdictBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/reservations/{id}/verdict`."""
+
+    verdict: Verdict
+
+
+class Next(msgspec.Struct):
+    """An item that may be entered now."""
+
+    item: str
+    kind: str
+
+
+class BegunAnswer(msgspec.Struct):
+    """A run has begun."""
+
+    procedure: str
+    state: str
+    next: list[Next]
+
+
+class EntryAnswer(msgspec.Struct, omit_defaults=True):
+    """What came of one entry."""
+
+    outcome: Outcome
+    state: str
+    next: list[Next]
+    message: str
+    again: bool = False
+    session: str | None = None
+
+
+class HeldAnswer(msgspec.Struct):
+    """The guess is taken."""
+
+    outcome: str
+    reservation: str
+
+
+class RefusedAnswer(msgspec.Struct, omit_defaults=True):
+    """No guess was taken."""
+
+    outcome: Outcome
+    next: list[Next]
+    message: str
+    again: bool = False
+
+
+class StandingAnswer(msgspec.Struct):
+    """How a run stands."""
+
+    state: str
+    next: list[Next]
+    message: str
+
+
+class Proved(msgspec.Struct):
+    """One item that was proved."""
+
+    item: str
+    at: str
+
+
+class SessionAnswer(msgspec.Struct):
+    """A session."""
+
+    live: bool
+    proved: list[Proved]
+
+
+class EventsAnswer(msgspec.Struct):
+    """What happened since; ask again with `next` as `after`."""
+
+    events: list[dict[str, Any]]
+    next: int
+
+
+def _next(items: list[tuple[str, str]]) -> list[Next]:
+    return [Next(item, kind) for item, kind in items]
+
+
+class Customer:
+    """The calls of a channel."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._replay_key = app.keyring.secret("replay")
+
+    async def begin(self, call: Call[BeginBody]) -> tuple[int, Any]:
+        """Begin a procedure: one run of an operation, step by step."""
+        body = call.body
+        language = body.language or language_of(call.language)
+        begun = await self._app.entries.begin(
+            self._app.table, call.key.id, body.operation, body.subject, about=body.about, session=body.session,
+            actor=_actor(body.context), caller=body.context.caller if body.context else None, language=language,
+        )
+        if isinstance(begun, NoSession):
+            raise Problem(409, "no-session", "This needs a live session of the same customer.")
+        return 201, BegunAnswer(begun.procedure, begun.state, _next(begun.next))
+
+    async def enter(self, call: Call[EntryBody]) -> tuple[int, Any]:
+        """Enter something: it is counted, compared and settled before the answer leaves."""
+        answer = await self._app.entries.enter(
+            self._app.table, call.key.id, call.path["id"], call.body.item, call.body.proof, replay=call.replay(self._replay_key),
+        )
+        return 200, self._entry(call, answer)
+
+    def _entry(self, call: Call[Any], answer: Any) -> EntryAnswer:
+        told = _answer(answer)
+        return EntryAnswer(
+            told.outcome, told.state, _next(told.next), say(language_of(call.language), f"answer.{told.message}"), again=told.again,
+            session=told.session,
+        )
+
+    async def look(self, call: Call[None]) -> tuple[int, Any]:
+        """How a procedure stands."""
+        found = await self._app.entries.look(call.key.id, call.path["id"])
+        if isinstance(found, Missing):
+            raise NOT_FOUND
+        return 200, StandingAnswer(found.state, _next(found.next), say(language_of(call.language), f"answer.{found.message}"))
+
+    async def reserve(self, call: Call[ReserveBody]) -> tuple[int, Any]:
+        """Count mode: take one guess. The bank compares, then gives its verdict."""
+        body = call.body
+        held = await self._app.entries.hold(
+            self._app.table, call.key.id, body.operation, body.item, body.subject, about=body.about, session=body.session,
+            procedure=body.procedure, actor=_actor(body.context), caller=body.context.caller if body.context else None,
+            replay=call.replay(self._replay_key),
+        )
+        if isinstance(held, Held):
+            return 201, HeldAnswer("granted", held.reservation)
+        told = _answer(held)
+        return 200, RefusedAnswer(told.outcome, _next(told.next), say(language_of(call.language), f"answer.{told.message}"), again=told.again)
+
+    async def verdict(self, call: Call[VerdictBody]) -> tuple[int, Any]:
+        """Count mode: the bank's verdict on a guess it holds. One for each reservation."""
+        answer = await self._app.entries.verdict(call.key.id, call.path["id"], call.body.verdict, replay=call.replay(self._replay_key))
+        if isinstance(answer, Twice):
+            raise Problem(409, "verdict-given", "This reservation has had its verdict, or its time ran out and it counted as wrong.")
+        return 200, self._entry(call, answer)
+
+    async def session(self, call: Call[None]) -> tuple[int, Any]:
+        """Whether a session is live, and what was proved in it."""
+        found = await self._app.entries.session(call.key.id, call.path["id"])
+        if found is None:
+            raise NOT_FOUND
+        return 200, SessionAnswer(found[0], [Proved(item, rfc3339(at) or "") for item, at in found[1]])
+
+    async def end_session(self, call: Call[None]) -> tuple[int, Any]:
+        """End a session."""
+        if not await self._app.entries.end_session(call.key.id, call.path["id"]):
+            raise NOT_FOUND
+        return 200, SessionAnswer(live=False, proved=[])
+
+    async def events(self, call: Call[None]) -> tuple[int, Any]:
+        """What channels must know: sessions ended, locks set and lifted, notices due. No counts."""
+        match = re.search(r"(?:^|&)after=(\d{1,18})(?:&|$)", call.query)
+        after = int(match[1]) if match else 0
+        found = await self._app.store.feed(after, 500)
+        events = [_shown(msgspec.json.decode(body, type=FeedItem)) for _, body in found]
+        return 200, EventsAnswer(events, found[-1][0] if found else after)
+
+
+NOT_FOUND = Problem(404, "not-found", "There is no such thing for this key.")
+
+
+def _shown(item: FeedItem) -> dict[str, Any]:
+    session = (item.session or "").partition(":")[2] or None
+    return {"kind": item.kind, "at": rfc3339(item.at), "subject": item.subject, "session": session, "lock": item.lock}
+
+
+def _answer(answer: Any) -> Answer:
+    if isinstance(answer, Answer):
+        return answer
+    if isinstance(answer, Refused):
+        return answer.answer
+    if isinstance(answer, Repeated):
+        return msgspec.msgpack.decode(answer.answer, type=Answer)
+    if isinstance(answer, OtherBody):
+        raise Problem(409, "key-reused", "This Idempotency-Key was used for another request.")
+    raise NOT_FOUND
+
+
+def _actor(context: Context | None) -> str:
+    """Who types, whoever's budget it is: the device if the channel knows it, else the address it comes from."""
+    if context is None or not (context.device or context.ip):
+        return "actor:none"
+    return "actor:" + hashlib.sha256((context.device or context.ip or "").encode("utf-8", "replace")).hexdigest()[:32]
+
+
+__all__ = ["BeginBody", "Begun", "Customer", "EntryBody", "ReserveBody", "VerdictBody"]

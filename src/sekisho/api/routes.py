@@ -1,0 +1,85 @@
+"""Every call of the interface in one table: path, method, roles, body, answers. Router and OpenAPI are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from starlette.routing import Route
+
+from sekisho.api.customer import (
+    BeginBody,
+    BegunAnswer,
+    Customer,
+    EntryAnswer,
+    EntryBody,
+    EventsAnswer,
+    HeldAnswer,
+    RefusedAnswer,
+    ReserveBody,
+    SessionAnswer,
+    StandingAnswer,
+    VerdictBody,
+)
+from sekisho.api.http import CHANNEL, STAFF, Call, Endpoint, Handler
+from sekisho.api.staff import ApprovalAnswer, ItemAnswer, ReleaseBody, ReleasedAnswer, Staff, SubjectAnswer
+from sekisho.app import App
+from sekisho.flows.desk import Enrolment, ItemSetting
+from sekisho.terms import Role
+
+
+class Operation(msgspec.Struct):
+    """One call of the interface, as router and OpenAPI see it."""
+
+    method: str
+    path: str
+    handler: Handler
+    roles: frozenset[Role]
+    body: Any
+    answers: dict[int, Any]
+    holds: bool = False
+
+
+IMPORTERS = frozenset({Role.ADMIN, Role.BACK_OFFICE})
+RELEASERS = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE})
+
+
+def operations(app: App) -> list[Operation]:
+    """All calls; the most frequent first, since the router asks one after the other."""
+    customer, staff = Customer(app), Staff(app)
+    return [
+        Operation("POST", "/v1/procedures/{id}/attempts", customer.enter, CHANNEL, EntryBody, {200: EntryAnswer}, holds=True),
+        Operation("POST", "/v1/reservations", customer.reserve, CHANNEL, ReserveBody, {201: HeldAnswer, 200: RefusedAnswer}, holds=True),
+        Operation("POST", "/v1/reservations/{id}/verdict", customer.verdict, CHANNEL, VerdictBody, {200: EntryAnswer}),
+        Operation("POST", "/v1/procedures", customer.begin, CHANNEL, BeginBody, {201: BegunAnswer}),
+        Operation("GET", "/v1/procedures/{id}", customer.look, CHANNEL, None, {200: StandingAnswer}),
+        Operation("GET", "/v1/sessions/{id}", customer.session, CHANNEL, None, {200: SessionAnswer}),
+        Operation("DELETE", "/v1/sessions/{id}", customer.end_session, CHANNEL, None, {200: SessionAnswer}),
+        Operation("GET", "/v1/events", customer.events, CHANNEL, None, {200: EventsAnswer}),
+        Operation("GET", "/v1/staff/subjects/{subject}", staff.view, STAFF, None, {200: dict[str, Any]}),
+        Operation("PUT", "/v1/staff/subjects/{subject}", staff.enrol, IMPORTERS, Enrolment, {200: SubjectAnswer, 201: SubjectAnswer}),
+        Operation("PUT", "/v1/staff/subjects/{subject}/items/{item}", staff.set_item, IMPORTERS, ItemSetting, {200: ItemAnswer}),
+        Operation(
+            "POST", "/v1/staff/subjects/{subject}/releases", staff.release, RELEASERS, ReleaseBody, {200: ReleasedAnswer, 202: ApprovalAnswer},
+        ),
+        Operation("POST", "/v1/staff/approvals/{id}", staff.approve, RELEASERS, None, {200: ReleasedAnswer}),
+    ]
+
+
+def routes(app: App, listed: list[Operation]) -> list[Route]:
+    """The router's table: one endpoint for each path and method."""
+    return [
+        Route(one.path, Endpoint(one.handler, app.keyring, one.roles, one.body, _hold(app) if one.holds else None), methods=[one.method])
+        for one in listed
+    ]
+
+
+def _hold(app: App) -> Callable[[Call[Any]], int] | None:
+    if not app.settings.hold:
+        return None
+
+    def grid(call: Call[Any]) -> int:
+        return app.table.timing.hold_ms.get(call.body.item, 0)
+
+    return grid

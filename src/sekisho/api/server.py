@@ -1,0 +1,125 @@
+"""The ASGI application: host check, routes, health, description, metrics."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sekisho.api.http import Problem, answer_problem
+from sekisho.api.metrics import render
+from sekisho.api.openapi import describe
+from sekisho.api.routes import operations, routes
+from sekisho.app import App
+from sekisho.errors import LedgerUnavailable
+
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class HostCheck:
+    """Refuse what was sent to another host's name (DNS rebinding, RFC 9110 section 7.4)."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is meant for us."""
+        if scope["type"] == "http":
+            host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+            bare = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and ":" in host else host
+            if bare.lower() not in self._hosts:
+                await answer_problem(send, Problem(400, "foreign-host", "This service does not answer for that host."))
+                return
+        await self._app(scope, receive, send)
+
+
+def application(app: App, *, hosts: frozenset[str] = LOCAL_HOSTS, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The whole service of one node; `pages` are further routes (the demonstration's)."""
+    listed = operations(app)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with app.running():
+            yield
+
+    async def ready(_: Request) -> Response:
+        try:
+            await app.store.peek(["policy"])
+            version = app.table.version
+        except LedgerUnavailable:
+            return _json({"ready": False}, 503)
+        return _json({"ready": True, "policy": version[:12]})
+
+    described = msgspec.json.encode(describe(listed))
+    starlette = Starlette(
+        routes=[
+            *routes(app, listed),
+            Route("/health/live", Live()),
+            Route("/health/ready", ready),
+            Route("/openapi.json", lambda _: Response(described, media_type="application/json")),
+            Route("/docs", lambda _: HTMLResponse(_docs(listed))),
+            *pages,
+        ],
+        lifespan=lifespan,
+        exception_handlers={404: _not_found, 405: _not_allowed, 500: _fault},
+    )
+    return HostCheck(starlette, hosts)
+
+
+class Live:
+    """The process answers. As bare as a handler can be: benches measure everything else against it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say so."""
+        del scope, receive
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json"), (b"content-length", b"13")]})
+        await send({"type": "http.response.body", "body": b'{"live":true}'})
+
+
+def metrics_application(app: App) -> ASGIApp:
+    """Metrics, on a port of their own."""
+    return Starlette(routes=[Route("/metrics", lambda _: PlainTextResponse(render(app)))])
+
+
+def _json(body: dict[str, Any], status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+def _problem(status: int, kind: str, title: str) -> Response:
+    body = {"type": f"/problems/{kind}", "title": title, "status": status}
+    return Response(msgspec.json.encode(body), status, media_type="application/problem+json")
+
+
+async def _not_found(_request: Request, _error: Exception) -> Response:
+    return _problem(404, "no-such-call", "There is no such address here.")
+
+
+async def _not_allowed(_request: Request, _error: Exception) -> Response:
+    return _problem(405, "no-such-method", "This address does not take that method.")
+
+
+async def _fault(_request: Request, error: Exception) -> Response:
+    # The kind of the error only: its text may hold what was sent.
+    logging.getLogger("sekisho").error("fault in a request: %s", type(error).__name__)
+    return _problem(500, "fault", "The service failed; nothing was granted.")
+
+
+def _docs(listed: Sequence[Any]) -> str:
+    rows = "".join(
+        f"<tr><td><code>{one.method}</code><td><code>{one.path}</code><td>{one.handler.__doc__}<td>{', '.join(sorted(one.roles))}</tr>"
+        for one in listed
+    )
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><title>sekisho: HTTP interface</title>"
+        "<h1>HTTP interface</h1><p>Machine-readable: <a href=/openapi.json>openapi.json</a>.</p>"
+        f"<table><tr><th>Method<th>Path<th>What it does<th>Roles</tr>{rows}</table></html>"
+    )

@@ -1,0 +1,106 @@
+"""What staff call. Every key names one operator; every act is on record under that name."""
+
+from __future__ import annotations
+
+import secrets as chance
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from sekisho.api.http import Call, Problem
+from sekisho.app import App
+from sekisho.flows.desk import Awaits, Denied, Enrolment, ItemSetting, Lifted, Operator
+from sekisho.ports import ApiKey
+
+Text = Annotated[str, Meta(min_length=1, max_length=2000)]
+
+
+class ReleaseBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/staff/subjects/{subject}/releases`."""
+
+    lock: Text
+    path: Text
+    reason: Text
+    evidence: Text | None = None
+
+
+class SubjectAnswer(msgspec.Struct):
+    """A subject is known."""
+
+    subject: str
+    new: bool
+
+
+class ItemAnswer(msgspec.Struct):
+    """An item was set."""
+
+    subject: str
+    item: str
+
+
+class ReleasedAnswer(msgspec.Struct):
+    """A lock was lifted."""
+
+    lock: str
+    path: str
+
+
+class ApprovalAnswer(msgspec.Struct):
+    """A second person must carry it out."""
+
+    approval: str
+
+
+def operator_of(key: ApiKey) -> Operator:
+    """Who acts."""
+    return Operator(key.operator, key.role)
+
+
+class Staff:
+    """The calls of staff."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def enrol(self, call: Call[Enrolment]) -> tuple[int, Any]:
+        """Enrol a subject, or change what is known of it."""
+        subject = call.path["subject"]
+        new = await self._app.desk.enrol(self._app.table, subject, call.body, operator_of(call.key))
+        return (201 if new else 200), SubjectAnswer(subject, new)
+
+    async def set_item(self, call: Call[ItemSetting]) -> tuple[int, Any]:
+        """Set or import a secret, counts, locks."""
+        subject, item = call.path["subject"], call.path["item"]
+        denied = await self._app.desk.set_item(self._app.table, subject, item, call.body, operator_of(call.key))
+        if denied is not None:
+            raise _denied(denied)
+        return 200, ItemAnswer(subject, item)
+
+    async def view(self, call: Call[None]) -> tuple[int, Any]:
+        """Everything about one subject: counts with their stages, locks with their ways out, recent events."""
+        return 200, await self._app.desk.view(self._app.table, call.path["subject"], self._app.entries.refusals)
+
+    async def release(self, call: Call[ReleaseBody]) -> tuple[int, Any]:
+        """Lift a lock by one of its paths; 202 where a second person must carry it out."""
+        body = call.body
+        done = await self._app.desk.release(
+            call.path["subject"], body.lock, body.path, body.reason, body.evidence, operator_of(call.key), chance.token_urlsafe(18),
+        )
+        if isinstance(done, Denied):
+            raise _denied(done)
+        if isinstance(done, Awaits):
+            return 202, ApprovalAnswer(done.approval)
+        return 200, ReleasedAnswer(done.lock, done.path)
+
+    async def approve(self, call: Call[None]) -> tuple[int, Any]:
+        """Carry out what another operator asked for."""
+        done = await self._app.desk.approve(call.path["id"], operator_of(call.key))
+        if isinstance(done, Denied):
+            raise _denied(done)
+        assert isinstance(done, Lifted)
+        return 200, ReleasedAnswer(done.lock, done.path)
+
+
+def _denied(denied: Denied) -> Problem:
+    return Problem(409 if denied.conflict else 403, "denied", "This may not be done.", denied.reason)

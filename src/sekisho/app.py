@@ -1,0 +1,145 @@
+"""The one place that names concrete adapters: from settings to a running service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from sekisho.adapters.batching import BatchedLedger
+from sekisho.adapters.keyring import PURPOSES, Keyring
+from sekisho.adapters.memory import MemoryStore
+from sekisho.adapters.secrets import KeyedSecrets
+from sekisho.adapters.sqlite import SqliteStore, wall_clock
+from sekisho.core.state import InForce
+from sekisho.errors import CallerError, LedgerUnavailable
+from sekisho.flows import tick
+from sekisho.flows.desk import Desk
+from sekisho.flows.entries import Entries
+from sekisho.flows.policies import first_policy, load_tables
+from sekisho.flows.seals import Sealer
+from sekisho.flows.subjects import Subjects
+from sekisho.policy.table import Table
+from sekisho.ports import Store
+
+TICK_S = 0.5
+"""How often time is let pass over what falls due."""
+
+SEAL_S = 60.0
+"""How often the heads of all chains are sealed."""
+
+
+class Settings(msgspec.Struct):
+    """What a node is told from outside."""
+
+    store: str
+    keys: Path
+    policy: Path | None = None
+    batch_max: int = 256
+    hold: bool = True
+    """Answers leave on the time grid of the policy; off in benches."""
+    demo: bool = False
+
+
+class App:
+    """A node: ledger, flows and the tasks that let time pass."""
+
+    def __init__(self, settings: Settings, store: Store, keyring: Keyring, tables: dict[str, Table], in_force: InForce) -> None:
+        self.settings = settings
+        self.store = store
+        self.keyring = keyring
+        self.tables = tables
+        self.in_force = in_force
+        self.subjects = Subjects(keyring.secret("subjects"))
+        name = f"node/{keyring.newest('audit')}"
+        self.ledger = BatchedLedger(store, keyring.secret("audit"), tables, batch_max=settings.batch_max, name=name)
+        self.secrets = KeyedSecrets(keyring.secret("pepper"))
+        self.entries = Entries(self.ledger, store, self.subjects, self.secrets, tables)
+        self.desk = Desk(self.ledger, store, self.subjects, self.secrets)
+        self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
+
+    @property
+    def table(self) -> Table:
+        """The policy in force by this node's clock; what decides is read again in every batch."""
+        version = self.in_force.at(wall_clock())
+        table = self.tables.get(version or "")
+        if table is None:
+            detail = f"this node has not loaded policy {version}"
+            raise LedgerUnavailable(detail)
+        return table
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[App]:
+        """Serve from here on; on the way out finish what is queued and seal."""
+        await self.ledger.start()
+        tasks = [asyncio.create_task(self._ticking()), asyncio.create_task(self._sealing())]
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(LedgerUnavailable):
+                await self.sealer.seal()
+            self.entries.close()
+            await self.ledger.stop()
+
+    async def _ticking(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            with contextlib.suppress(LedgerUnavailable):
+                self.in_force = await load_tables(self.store, self.tables)
+                await tick.pass_time(self.ledger, self.store, self.subjects, self.entries)
+
+    async def _sealing(self) -> None:
+        while True:
+            await asyncio.sleep(SEAL_S)
+            with contextlib.suppress(LedgerUnavailable):
+                await self.sealer.seal()
+
+
+def seals_path(store: str, keyring: Keyring) -> Path:
+    """Where seals are kept outside the database: beside the key file, named after the store."""
+    return keyring.path.with_name(f"{Path(store).stem or 'store'}.seals")
+
+
+def open_store(url: str) -> Store:
+    """The store of a URL: `sqlite:///PATH`, or `memory:` for tests.
+
+    Raises:
+        CallerError: not a URL of a store that this release knows.
+
+    """
+    if url.startswith("sqlite:///"):
+        return SqliteStore(Path(url.removeprefix("sqlite:///")))
+    if url == "memory:":
+        return MemoryStore(wall_clock)
+    detail = f"{url}: a store is named sqlite:///PATH"
+    raise CallerError(detail)
+
+
+async def build(settings: Settings) -> App:
+    """Open the store, put the first policy in force where there is none, and put the node together.
+
+    Raises:
+        CallerError: the settings cannot be served; the text says what to change.
+        PolicyError: the policy file has errors.
+
+    """
+    keyring = Keyring.open(settings.keys)
+    if keyring.has_demo_keys and not settings.demo:
+        detail = f"{settings.keys} holds keys of the demonstration; make real ones with: sekisho keys new"
+        raise CallerError(detail)
+    store = open_store(settings.store)
+    tables: dict[str, Table] = {}
+    if settings.policy is not None:
+        table = await first_policy(store, settings.policy.read_bytes(), settings.policy.name)
+        tables[table.version] = table
+    in_force = await load_tables(store, tables)
+    return App(settings, store, keyring, tables, in_force)
+
+
+__all__ = ["PURPOSES", "App", "Keyring", "Settings", "build", "open_store", "seals_path"]

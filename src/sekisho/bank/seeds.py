@@ -1,0 +1,105 @@
+"""The customers of the reference bank, enrolled through the staff interface like those of any other bank."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import httpx
+
+
+class Customer(NamedTuple):
+    """One made-up customer with everything he holds."""
+
+    number: str
+    account: str
+    ja: str
+    en: str
+    password: str
+    card_pin: str
+    last_balance: str
+    birth: str
+    token_seed: str
+    passcode: str
+    transaction_code: str
+    telephone_pin: str
+    user_number: str
+    mail: str
+    first_time: bool = False
+    contract: bool = True
+    flags: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """His name here."""
+        return f"customer:{self.number}"
+
+    @property
+    def account_subject(self) -> str:
+        """His account's name here."""
+        return f"account:{self.account}"
+
+    @property
+    def app_subject(self) -> str:
+        """His app enrolment's name here."""
+        return f"app:phone-of-{self.number}"
+
+
+CUSTOMERS = (
+    Customer("0012345678", "10000-12345671", "関守 はな", "Hana Sekimori", "correct horse 8", "2580", "123456", "1980-04-01",
+             "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "482916", "7391", "4826", "55512340", "hana@example.com"),
+    Customer("0023456789", "10000-23456781", "箱根 太郎", "Taro Hakone", "battery staple 9", "1470", "98001", "1975-12-24",
+             "KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU", "193755", "2046", "1193", "55523451", "taro@example.com"),
+    Customer("0034567890", "10000-34567891", "碓氷 みどり", "Midori Usui", "first letter 10", "3690", "500", "1991-07-07",
+             "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "660127", "8812", "7730", "55534562", "midori@example.com", first_time=True),
+    Customer("0045678901", "10000-45678901", "白河 一郎", "Ichiro Shirakawa", "quiet river 11", "9517", "44120", "1968-02-29",
+             "MFRGGZDFMZTWQ2LKMFRGGZDFMZTWQ2LK", "905512", "1357", "2468", "55545673", "ichiro@example.com",
+             flags=("exemption:impaired-sight",)),
+    Customer("", "10000-56789011", "新居 ゆき", "Yuki Arai", "", "8642", "7700", "2001-09-15", "", "", "", "", "", "yuki@example.com",
+             contract=False),
+)
+
+
+async def enrol(client: httpx.AsyncClient, key: str) -> None:
+    """Enrol all of them; doing it twice changes nothing."""
+    for customer in CUSTOMERS:
+        for subject, body in _enrolments(customer):
+            await _put(client, key, f"/v1/staff/subjects/{quote(subject, safe='')}", body)
+        for subject, item, body in _secrets(customer):
+            await _put(client, key, f"/v1/staff/subjects/{quote(subject, safe='')}/items/{item}", body)
+
+
+def _enrolments(one: Customer) -> list[tuple[str, dict[str, Any]]]:
+    if not one.contract:
+        return [(one.account_subject, {"links": {}})]
+    return [
+        (one.subject, {"links": {"account": one.account_subject, "app": one.app_subject}, "flags": list(one.flags)}),
+        (one.account_subject, {"links": {"customer": one.subject, "app": one.app_subject}}),
+        (one.app_subject, {"links": {"customer": one.subject, "account": one.account_subject}}),
+    ]
+
+
+def _secrets(one: Customer) -> list[tuple[str, str, dict[str, Any]]]:
+    account = [
+        (one.account_subject, "card-pin", {"secret": one.card_pin}),
+        (one.account_subject, "last-balance", {"secret": one.last_balance}),
+        (one.account_subject, "basic-data", {"secret": f"{one.account} {one.ja} {one.birth}"}),
+    ]
+    if not one.contract:
+        return account
+    return [
+        *account,
+        (one.subject, "login-password", {"secret": one.password, "first_time": one.first_time}),
+        (one.subject, "token-otp", {"secret": one.token_seed}),
+        (one.app_subject, "app-passcode", {"secret": one.passcode}),
+        (one.app_subject, "transaction-code", {"secret": one.transaction_code}),
+        (one.account_subject, "telephone-pin", {"secret": one.telephone_pin}),
+        (one.account_subject, "telephone-user-number", {"secret": one.user_number}),
+    ]
+
+
+async def _put(client: httpx.AsyncClient, key: str, path: str, body: dict[str, Any]) -> None:
+    answer = await client.put(path, json=body, headers={"authorization": f"Bearer {key}"})
+    if answer.is_error:
+        detail = f"{path}: {answer.text}"
+        raise RuntimeError(detail)

@@ -1,0 +1,32 @@
+"""Every sentence a person reads, in Japanese and English, looked up by its name. The texts are in `locale/*.po`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+from babel.messages.pofile import read_po
+
+LANGUAGES = ("ja", "en")
+
+
+@cache
+def texts(language: str) -> dict[str, str]:
+    """All texts of one language, by name."""
+    file = resources.files("sekisho") / "locale" / f"{language}.po"
+    with file.open("rb") as opened:
+        return {str(entry.id): str(entry.string) for entry in read_po(opened, locale=language) if entry.id}
+
+
+def say(language: str, name: str, **facts: object) -> str:
+    """The text of that name. A missing text is an error at once, never an empty page."""
+    return texts(language)[name].format(**facts)
+
+
+def language_of(accept: str | None, default: str = "ja") -> str:
+    """The first language of an `Accept-Language` header (RFC 9110 section 12.5.4) that we speak."""
+    for part in (accept or "").split(","):
+        tag = part.split(";")[0].strip().lower()[:2]
+        if tag in LANGUAGES:
+            return tag
+    return default

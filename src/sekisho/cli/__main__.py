@@ -1,0 +1,5 @@
+"""`python -m sekisho.cli`."""
+
+from sekisho.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""`demo`: everything on one machine, over SQLite in one folder, with made-up customers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import click
+import httpx
+
+from sekisho import serving
+from sekisho.app import App, Keyring, Settings
+from sekisho.bank import pages as bank_pages
+from sekisho.bank import seeds
+from sekisho.policy import reference
+from sekisho.terms import Role
+
+OPERATORS = {
+    Role.FIRST_LINE: ("aoki", "baba"), Role.SECOND_LINE: ("chiba", "doi"), Role.BACK_OFFICE: ("endo", "fujii"),
+    Role.AUDITOR: ("goto", "hara"), Role.ADMIN: ("ito", "kato"),
+}
+"""Two made-up operators in every staff role."""
+
+
+@click.command()
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--data", default=".demo", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="The folder.")
+@click.option("--fresh", is_flag=True, help="Forget what was there.")
+def demo(port: int, data: Path, fresh: bool) -> None:  # noqa: FBT001  click passes options by position
+    """Start service, reference bank and /try on 127.0.0.1; runs until interrupted."""
+    if fresh and data.exists():
+        shutil.rmtree(data)
+    data.mkdir(parents=True, exist_ok=True)
+    shown = data / "keys.json"
+    keys = json.loads(shown.read_text()) if shown.exists() and (data / "service-keys.json").exists() else _make_keys(data, shown)
+    base = f"http://127.0.0.1:{port}"
+    sock = serving.bind(f"127.0.0.1:{port}")
+    settings = Settings(f"sqlite:///{data / 'sekisho.db'}", data / "service-keys.json", reference("postal-bank"), demo=True)
+
+    async def started(_: App) -> None:
+        async with httpx.AsyncClient(base_url=base, timeout=30) as client:
+            await seeds.enrol(client, str(keys["admin"]))
+        click.echo(f"ready: {base}")
+
+    serving.run(settings, sock, pages=bank_pages.routes(base, keys), started=started)
+
+
+def _make_keys(data: Path, shown: Path) -> dict[str, object]:
+    """Fresh keys: their digests for the service, the keys themselves for whoever tries the demonstration."""
+    ring = Keyring.make(data / "service-keys.json")
+    operators = {name: {"role": role.value, "key": ring.new(role, name, demo=True)} for role, names in OPERATORS.items() for name in names}
+    keys: dict[str, object] = {role.value: operators[names[0]]["key"] for role, names in OPERATORS.items()}
+    keys["channel"] = ring.new(Role.CHANNEL, "reference bank", demo=True)
+    keys["operators"] = operators
+    opened = os.open(shown, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(opened, "w") as out:
+        json.dump(keys, out, indent=2)
+    return keys

@@ -1,0 +1,80 @@
+"""`sekisho policy`: read, show, accept."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from sekisho.app import open_store
+from sekisho.errors import CallerError
+from sekisho.flows.policies import propose, read
+from sekisho.policy import PolicyError
+from sekisho.policy.schema import schema as policy_schema
+from sekisho.policy.table import Table
+from sekisho.policy.text import render
+
+
+@click.group()
+def policy() -> None:
+    """The table: what a wrong entry costs and how it is undone."""
+
+
+_path = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+@policy.command()
+@_path
+@click.option("--language", type=click.Choice(["ja", "en"]), default="en", show_default=True)
+def show(file: Path, language: str) -> None:
+    """Print the table as text."""
+    click.echo(render(_table(file), "ja" if language == "ja" else "en"))
+
+
+@policy.command()
+def schema() -> None:
+    """Print the JSON Schema of a policy file, for editors."""
+    click.echo(msgspec.json.format(msgspec.json.encode(policy_schema()), indent=2).decode())
+
+
+@policy.command()
+@_path
+@click.option("--store", required=True, help="sqlite:///PATH")
+@click.option("--at", help="When it comes into force, RFC 3339; at least 10 s ahead, which is also the default.")
+@click.option("--operator", default="command line", show_default=True, help="Who accepts it.")
+def accept(file: Path, store: str, at: str | None, operator: str) -> None:
+    """Put a policy in force."""
+    table = _table(file)
+    when = asyncio.run(_accept(store, file.read_bytes(), table, at, operator))
+    click.echo(f"{table.name} {table.version[:12]} in force from {datetime.fromtimestamp(when / 1e6, UTC).isoformat(timespec='seconds')}")
+
+
+async def _accept(store: str, source: bytes, table: Table, at: str | None, operator: str) -> int:
+    opened = open_store(store)
+    try:
+        return await propose(opened, source, table.version, _when(at), operator)
+    finally:
+        await opened.close()
+
+
+def _when(at: str | None) -> int | None:
+    if at is None:
+        return None
+    try:
+        return int(datetime.fromisoformat(at).timestamp() * 1_000_000)
+    except ValueError as no:
+        detail = f"{at} is not a time; write it as 2026-04-01T09:00:00+09:00"
+        raise CallerError(detail) from no
+
+
+def _table(file: Path) -> Table:
+    try:
+        return read(file.read_bytes(), file.name)
+    except PolicyError as no:
+        for line in no.errors:
+            click.echo(line, err=True)
+        sys.exit(2)

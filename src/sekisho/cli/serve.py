@@ -1,0 +1,70 @@
+"""`sekisho serve`: one node, in one process or several."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import multiprocessing.connection
+import signal
+import sys
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import click
+
+from sekisho import serving
+from sekisho.api.server import LOCAL_HOSTS
+from sekisho.app import Settings, build
+
+
+@click.command()
+@click.option("--store", required=True, help="sqlite:///PATH")
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, help="HOST:PORT")
+@click.option("--keys", "key_file", required=True, type=click.Path(path_type=Path), help="The key file (see: sekisho keys).")
+@click.option("--policy", "policy_file", type=click.Path(exists=True, path_type=Path), help="The first policy of an empty store.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that share the store.")
+@click.option("--metrics", help="HOST:PORT for /metrics; not served without it.")
+@click.option("--host", "hosts", multiple=True, help="A host name this service answers for, besides the local ones.")
+@click.option("--no-hold", is_flag=True, help="Answer at once instead of on the policy's time grid. For benches only.")
+def serve(
+    store: str, listen: str, key_file: Path, policy_file: Path | None, workers: int, metrics: str | None, hosts: tuple[str, ...],
+    no_hold: bool,  # noqa: FBT001  click passes options by position
+) -> None:
+    """Serve the interface over one store."""
+    settings = Settings(store, key_file, policy_file, hold=not no_hold)
+    names = LOCAL_HOSTS | frozenset(hosts) | {listen.rpartition(":")[0]}
+    sock = serving.bind(listen)
+    beside = serving.bind(metrics) if metrics else None
+    if workers == 1:
+        serving.run(settings, sock, names, beside)
+        return
+    # One process alone puts the first policy in force; the others find it done.
+    asyncio.run(_prepare(settings))
+    fork = multiprocessing.get_context("fork")
+    children: list[BaseProcess] = [
+        fork.Process(target=serving.run, args=(settings, sock, names, beside if n == 0 else None), daemon=False) for n in range(workers)
+    ]
+    _supervise(children)
+
+
+async def _prepare(settings: Settings) -> None:
+    app = await build(settings)
+    await app.store.close()
+
+
+def _supervise(children: list[BaseProcess]) -> None:
+    """Start them, pass on a stop, and end when one has ended: a node is whole or it is not there."""
+    for child in children:
+        child.start()
+
+    def stop(_signal: int, _frame: object) -> None:
+        for child in children:
+            child.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    multiprocessing.connection.wait([child.sentinel for child in children])
+    stop(0, None)
+    for child in children:
+        child.join()
+    sys.exit(max((child.exitcode or 0) for child in children))

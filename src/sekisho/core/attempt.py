@@ -1,0 +1,168 @@
+"""One attempt, decided: may this entry be looked at, and what does its verdict cost.
+
+`reserve` takes the guess before anything is compared; `settle` gives it its verdict. Between the two the ledger has made
+the guess durable (the slow lane) or holds the rows locked (the fast lane). The same two functions serve the service, the
+proofs and the simulations.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, auto
+
+import msgspec
+
+from sekisho.core import budget, penalty, procedure, release
+from sekisho.core.scene import Scene, count_of
+from sekisho.core.state import Count, Note
+from sekisho.events import Event, EventKind
+from sekisho.policy.table import Counter, Row
+from sekisho.terms import Outcome, Verdict
+
+_RIGHT, _WRONG, _UNREAD = Verdict.RIGHT, Verdict.WRONG, Verdict.UNREAD
+
+
+class Why(StrEnum):
+    """Why an entry is refused unread. For staff; the customer reads one text for all that are locks."""
+
+    NOT_NOW = auto()
+    """The run or its session has ended, or this item is not what it asks for."""
+    LOCKED = auto()
+    SPENT = auto()
+    """No guess is left on a counter whose stages have all fired."""
+    BUSY = auto()
+    """Guesses are left only if those in flight come back: try again."""
+    UNNAMED = auto()
+    """The policy does not name this operation, item or subject."""
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """The entry may not be looked at. Nothing was counted."""
+
+    why: Why
+    row: str | None = None
+    lock: tuple[str, str] | None = None
+    """(key of the guard row, id) of the lock that refused."""
+    waits_for: tuple[str, ...] = ()
+    """For `BUSY`: the counters that others hold."""
+
+
+class Granted(msgspec.Struct, frozen=True, gc=False):
+    """One guess, taken on every counter of the row: what pays for one comparison."""
+
+    item: str
+    row: str
+    notes: list[Note]
+
+
+def reserve(scene: Scene, item: str) -> Granted | Refusal:
+    """Take one guess on every counter that the entry touches, or none at all."""
+    if not scene.alive() or item not in procedure.awaited(scene):
+        return Refusal(Why.NOT_NOW)
+    _let_time_pass(scene)
+    locked = scene.standing_lock(item)
+    if locked is not None:
+        return Refusal(Why.LOCKED, locked[1].row, (locked[0], locked[1].id))
+    row = scene.row_of(item)
+    if row is None:
+        return Refusal(Why.UNNAMED)
+    return _take(scene, item, row)
+
+
+def _take(scene: Scene, item: str, row: Row) -> Granted | Refusal:
+    counts = _counts(scene, row)
+    if counts is None:
+        return Refusal(Why.UNNAMED, row.id)
+    busy: tuple[str, ...] = ()
+    fired = spent = False
+    for key, count, counter in counts:
+        budget.refresh(count, counter, scene.now)
+        stage = budget.unfired(count, counter)
+        if stage is None:
+            spent |= bool(counter.stages)
+        elif count.wrong >= stage.wrong:
+            # A lowered threshold, or an imported count: what is owed falls before the entry is looked at.
+            fired |= penalty.fire_overdue(scene, key, count, counter)
+        elif count.wrong + count.flight >= stage.wrong:
+            busy += (f"{key}/{counter.name}",)
+    if fired or spent:
+        return Refusal(Why.SPENT, row.id)
+    if busy:
+        return Refusal(Why.BUSY, row.id, waits_for=busy)
+    notes = []
+    for key, count, counter in counts:
+        notes.append(budget.reserve(count, key, counter, item))
+        scene.touched.add(key)
+    return Granted(item, row.id, notes)
+
+
+def _counts(scene: Scene, row: Row) -> list[tuple[str, Count, Counter]] | None:
+    """Each count the row touches, with its row's key and its counter; None where the attempt names no such subject."""
+    counts = []
+    for gauge in row.gauges:
+        key = scene.keys.get(gauge.place)
+        if key is None:
+            return None
+        counts.append((key, count_of(scene.rows[key], gauge.counter.name), gauge.counter))
+    return counts
+
+
+def _let_time_pass(scene: Scene) -> None:
+    for key, guard in scene.guards.items():
+        if guard.locks and release.expire(key, guard, scene.now, scene.tell):
+            scene.touch(key)
+
+
+def settle(scene: Scene, taken: Granted, verdict: Verdict) -> Outcome | None:
+    """Give a reserved guess its verdict and let fall what falls. None: it was unread.
+
+    Every lock is asked again. An answer that meets one clears and opens nothing and is told as refused, right or wrong
+    alike: else the difference would tell a guesser that he had been right.
+    """
+    item = taken.item
+    _let_time_pass(scene)
+    void = not scene.alive() or item not in procedure.awaited(scene) or scene.standing_lock(item) is not None
+    # A right answer that is void gives back its own guess and nothing else.
+    counted = _UNREAD if void and verdict is _RIGHT else verdict
+    for note in taken.notes:
+        _settle_one(scene, item, note, counted)
+    _record(scene, taken, verdict, void=void)
+    if verdict is _UNREAD:
+        return None
+    if void:
+        return Outcome.REFUSED
+    if verdict is _RIGHT:
+        procedure.advance(scene, item)
+        return Outcome.RIGHT
+    return Outcome.WRONG
+
+
+def _settle_one(scene: Scene, item: str, note: Note, verdict: Verdict) -> None:
+    counter = scene.table.counters.get(note.counter)
+    holder = scene.rows.get(note.key)
+    count = None if holder is None else holder.counts.get(note.counter)
+    if counter is None or count is None:
+        # The policy has dropped this counter since: what is in flight there binds nobody any more.
+        return
+    budget.refresh(count, counter, scene.now)
+    budget.settle(count, counter, item, note, verdict, scene.now)
+    scene.touched.add(note.key)
+    if verdict is _WRONG:
+        penalty.fire_overdue(scene, note.key, count, counter)
+
+
+def _record(scene: Scene, taken: Granted, verdict: Verdict, *, void: bool) -> None:
+    if verdict is _WRONG:
+        kind = EventKind.ENTRY_WRONG
+    elif verdict is _UNREAD:
+        kind = EventKind.ENTRY_UNREAD
+    else:
+        kind = EventKind.ENTRY_VOID if void else EventKind.ENTRY_RIGHT
+    scene.tell(Event(kind, whose(scene, taken), scene.operation.name, taken.item, taken.row, scene.procedure_key))
+
+
+def whose(scene: Scene, taken: Granted) -> str:
+    """The subject in whose history the entry belongs: the first guard whose count it touched, else the run's own."""
+    for note in taken.notes:
+        if note.key in scene.guards:
+            return note.key
+    return scene.keys.get(scene.operation.subject.value, scene.procedure_key)

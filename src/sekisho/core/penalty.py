@@ -1,0 +1,88 @@
+"""What falls when a stage is reached, and on whom."""
+
+from __future__ import annotations
+
+from sekisho.core.scene import Scene
+from sekisho.core.state import SECOND, Count, Guard, Lock
+from sekisho.events import Event, EventKind
+from sekisho.policy.table import Counter, Penalty, Stage, place
+from sekisho.terms import PenaltyKind, State
+
+RUN_ENDS = frozenset({PenaltyKind.VOID, PenaltyKind.END_SESSION, PenaltyKind.START_OVER})
+"""Wherever a code is entered the run ends with it (A4)."""
+
+
+def fire_overdue(scene: Scene, key: str, count: Count, counter: Counter) -> bool:
+    """Fire every stage the count has reached and not fired in this run, lowest first. Says whether any fired."""
+    any_fired = False
+    for stage in counter.stages:
+        if stage.wrong > count.wrong:
+            break
+        if stage.wrong > count.fired:
+            any_fired = True
+            _fire(scene, key, count, counter, stage)
+    return any_fired
+
+
+def _fire(scene: Scene, key: str, count: Count, counter: Counter, stage: Stage) -> None:
+    count.fired = stage.wrong
+    scene.touch(key)
+    for penalty in stage.penalties:
+        if penalty.kind in RUN_ENDS:
+            end_run(scene, stage.row, ends_session=penalty.kind is PenaltyKind.END_SESSION)
+            continue
+        _lock(scene, key, counter, stage, penalty)
+        if penalty.for_s is not None and stage.after_lock == "zero":
+            count.zero_at = scene.now + penalty.for_s * SECOND
+
+
+def _lock(scene: Scene, key: str, counter: Counter, stage: Stage, penalty: Penalty) -> None:
+    target = _target(scene, key, penalty)
+    guard = scene.guards[target]
+    set_lock(scene, target, guard, Lock(
+        id=lock_id(scene.now, guard), row=stage.row, kind=penalty.kind, since=scene.now, undo=list(stage.undo), wrong=stage.wrong,
+        until=None if penalty.for_s is None else scene.now + penalty.for_s * SECOND,
+        operations=list(penalty.operations), spares=list(penalty.spares), items=list(penalty.items), source=key, counter=counter.name,
+    ), notice=stage.notice)
+
+
+def lock_id(now: int, guard: Guard) -> str:
+    """A name for a new lock, unlike that of any other on the same subject: ledger time never stands still."""
+    return f"{now:x}-{len(guard.locks)}"
+
+
+def _target(scene: Scene, key: str, penalty: Penalty) -> str:
+    """The subject a lock falls on: the one named, else the one whose count it is, else the one the run is for."""
+    if penalty.on is not None:
+        return scene.keys[place(penalty.on, about=penalty.on_about)]
+    if key in scene.guards:
+        return key
+    return scene.keys[scene.operation.subject.value]
+
+
+def set_lock(scene: Scene, key: str, guard: Guard, lock: Lock, *, notice: bool) -> None:
+    """Put a lock on a subject, end its sessions where the lock blocks it, and record both."""
+    guard.locks.append(lock)
+    scene.touch(key)
+    scene.tell(Event(
+        EventKind.LOCK_SET, key, operation=scene.operation.name, row=lock.row, lock=lock.id, wrong=lock.wrong or None, until=lock.until,
+    ))
+    if lock.kind is PenaltyKind.BLOCK:
+        guard.valid_after = scene.now
+        scene.tell(Event(EventKind.SESSION_ENDED, key, row=lock.row, lock=lock.id))
+    if notice:
+        scene.tell(Event(EventKind.NOTICE_DUE, key, row=lock.row, lock=lock.id))
+
+
+def end_run(scene: Scene, row: str, *, ends_session: bool) -> None:
+    """End this run and, where the penalty says so, the session it belongs to; other sessions stay."""
+    if scene.procedure.state is State.OPEN:
+        scene.procedure.state = State.ENDED
+        scene.touch(scene.procedure_key)
+        scene.tell(Event(EventKind.PROCEDURE_ENDED, scene.procedure_key, operation=scene.operation.name, row=row))
+    session = scene.session
+    if ends_session and session is not None and session.live and scene.session_key is not None:
+        session.live = False
+        session.ended = row
+        scene.touch(scene.session_key)
+        scene.tell(Event(EventKind.SESSION_ENDED, session.subject, session=scene.session_key, row=row))

@@ -1,0 +1,94 @@
+"""One run of an operation, step by step: what it asks for next, and what its end gives."""
+
+from __future__ import annotations
+
+from sekisho.core import release
+from sekisho.core.penalty import lock_id, set_lock
+from sekisho.core.scene import Scene
+from sekisho.core.state import Guard, Lock
+from sekisho.events import Event, EventKind
+from sekisho.policy.table import ABOUT
+from sekisho.terms import PenaltyKind, Reach, State
+
+_OPEN = State.OPEN
+
+
+def skip_met_steps(scene: Scene) -> None:
+    """Pass over steps whose condition does not hold."""
+    run, steps = scene.procedure, scene.operation.steps
+    while run.step < len(steps) and not scene.meets(steps[run.step].when):
+        run.step += 1
+
+
+def awaited(scene: Scene) -> tuple[str, ...]:
+    """The items the run asks for now: any one of them."""
+    run, steps = scene.procedure, scene.operation.steps
+    if run.led:
+        return tuple(scene.operation.rows)
+    if run.state is not _OPEN or run.step >= len(steps):
+        return ()
+    step = steps[run.step]
+    if len(step.items) == 1:
+        return step.items
+    return tuple(item for item in step.items if scene.row_of(item) is not None)
+
+
+def advance(scene: Scene, item: str) -> None:
+    """An item was proved: go on to the next step, or finish."""
+    run = scene.procedure
+    run.proved = [seen for seen in run.proved if seen[0] != item] + [(item, scene.now)]
+    scene.touch(scene.procedure_key)
+    if not run.led:
+        run.step += 1
+        skip_met_steps(scene)
+    if scene.session is not None and scene.session_key is not None:
+        scene.session.proved = [seen for seen in scene.session.proved if seen[0] != item] + [(item, scene.now)]
+        scene.touch(scene.session_key)
+    if not run.led and run.step >= len(scene.operation.steps):
+        finish(scene)
+
+
+def finish(scene: Scene) -> None:
+    """The last step is done: walk the release path it stands for, set and clear flags."""
+    scene.procedure.state = State.DONE
+    scene.tell(Event(EventKind.PROCEDURE_DONE, scene.procedure_key, operation=scene.operation.name))
+    operation = scene.operation
+    own = {key for place, key in scene.keys.items() if key in scene.guards and not place.startswith(ABOUT)}
+    if operation.path is not None:
+        for key in own:
+            _walk(scene, key, scene.guards[key], operation.path)
+    customer = scene.keys.get(Reach.CUSTOMER.value)
+    if customer is not None:
+        _set_flags(scene, customer, scene.guards[customer])
+        if operation.suspends:
+            _suspend(scene, customer, scene.guards[customer])
+
+
+def _walk(scene: Scene, key: str, guard: Guard, path: str) -> None:
+    for lock in release.by_path(guard.locks, path):
+        release.lift(key, guard, lock, scene.guards, scene.tell, path=path)
+        scene.touch(key)
+        if lock.source in scene.guards:
+            scene.touch(lock.source)
+
+
+def _set_flags(scene: Scene, key: str, guard: Guard) -> None:
+    flags = (set(guard.flags) | set(scene.operation.sets)) - set(scene.operation.clears)
+    if flags != set(guard.flags):
+        guard.flags = sorted(flags)
+        scene.touch(key)
+
+
+def _suspend(scene: Scene, key: str, guard: Guard) -> None:
+    set_lock(scene, key, guard, Lock(
+        id=lock_id(scene.now, guard), row="Y-RULE-5", kind=PenaltyKind.SUSPEND, since=scene.now,
+        undo=list(scene.table.suspension_undo), operations=["*"], spares=suspension_spares(scene),
+    ), notice=True)
+
+
+def suspension_spares(scene: Scene) -> list[str]:
+    """What stays open under the customer's own suspension: login, and the operations whose end lifts it (A10)."""
+    table = scene.table
+    lifts = [op.name for op in table.operations.values() if op.path in table.suspension_undo]
+    logins = [op.name for op in table.operations.values() if op.gives_session]
+    return lifts + logins

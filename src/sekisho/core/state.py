@@ -1,0 +1,237 @@
+"""What the ledger keeps: the rows that one attempt reads, locks and writes.
+
+None of these values can be part of a circle, so the collector need not look at them (`gc=False`).
+
+Every row is a plain value that the transaction owns while it decides. Times are microseconds since the epoch, UTC.
+A row written by a later release carries a higher `v`; an older release refuses to read it (`decode`).
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from sekisho.errors import NewerState
+from sekisho.terms import PenaltyKind, State
+
+SECOND = 1_000_000
+"""Microseconds in a second: the unit of every time in the ledger."""
+
+FORMAT = 1
+"""The newest row format that this release writes and reads."""
+
+
+class Tally(msgspec.Struct, array_like=True, gc=False):
+    """What one item put on a counter in the present run. Both figures only grow; a release or a new run drops them."""
+
+    settled: int = 0
+    """Wrong entries settled."""
+    cleared: int = 0
+    """How many of them a right entry has taken back: always the oldest."""
+
+    @property
+    def wrong(self) -> int:
+        """Wrong entries that still stand."""
+        return self.settled - self.cleared
+
+
+class Count(msgspec.Struct, array_like=True, gc=False):
+    """One counter on one subject. Only `budget` changes it."""
+
+    wrong: int = 0
+    """`w`: the wrong entries that stand, of all items and slices together."""
+    run: int = 0
+    """Which run this is; a run ends when nothing stands any more."""
+    flight: int = 0
+    """Guesses reserved and not yet settled."""
+    fired: int = 0
+    """The highest stage that has fired in this run."""
+    tallies: dict[str, Tally] = {}
+    """By item: a right entry clears only what its own item put there (Y-RULE-2)."""
+    slices: list[tuple[int, int]] = []
+    """For a window: (end of the slice, wrong entries in it)."""
+    zero_at: int | None = None
+    """When the timed lock it led to ends, and the count with it."""
+
+
+class Lock(msgspec.Struct, omit_defaults=True, gc=False):
+    """A penalty that stands."""
+
+    id: str
+    row: str
+    kind: PenaltyKind
+    since: int
+    undo: list[str]
+    wrong: int = 0
+    """The stage that fired; 0 where no count led here."""
+    until: int | None = None
+    """None: only a release ends it."""
+    operations: list[str] = []
+    spares: list[str] = []
+    items: list[str] = []
+    source: str | None = None
+    """The row on which the count stands that led here."""
+    counter: str | None = None
+    refused: int = 0
+    first_refused: int | None = None
+    last_refused: int | None = None
+
+    def stands(self, now: int) -> bool:
+        """Whether it is in force."""
+        return self.until is None or now < self.until
+
+    def refuses(self, operation: str, item: str) -> bool:
+        """Whether it closes this entry."""
+        if item in self.items or operation in self.operations:
+            return True
+        return "*" in self.operations and operation not in self.spares
+
+
+class Guard(msgspec.Struct, omit_defaults=True, gc=False):
+    """The one row per subject: its counters, locks and the sessions-valid-after mark."""
+
+    v: int = FORMAT
+    known: bool = False
+    """Enrolled. What is not is counted in a bucket that looks the same from outside."""
+    counts: dict[str, Count] = {}
+    locks: list[Lock] = []
+    links: dict[str, str] = {}
+    """The other subjects that belong to this one, by reach."""
+    accounts: list[str] = []
+    """For a customer: accounts registered for use, besides the one in `links`."""
+    flags: list[str] = []
+    valid_after: int = 0
+    """Sessions begun up to this moment have ended."""
+    event: tuple[int, int] | None = None
+    """The newest event about this subject (writer, sequence): events of one subject are a chain from here."""
+    at: int = 0
+
+
+class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
+    """One run of an operation, step by step."""
+
+    v: int = FORMAT
+    operation: str = ""
+    digest: str = ""
+    """Of the operation as it was when the run began; when it changes, the run starts over."""
+    subjects: dict[str, str] = {}
+    """Fixed at the start: reach, or `about:` and reach, to the subject it concerns."""
+    owner: str = ""
+    """The API key it was begun with; no other may go on with it."""
+    session: str | None = None
+    """None: it is its own session."""
+    led: bool = False
+    """Count mode without a procedure of ours: the bank leads the steps, any item of the operation may be entered."""
+    step: int = 0
+    state: State = State.OPEN
+    counts: dict[str, Count] = {}
+    proved: list[tuple[str, int]] = []
+    started: int = 0
+    expires: int = 0
+    language: str = "ja"
+    opened: str | None = None
+    """The session that its end opened."""
+    event: tuple[int, int] | None = None
+
+
+class Session(msgspec.Struct, omit_defaults=True, gc=False):
+    """What stays open between procedures."""
+
+    v: int = FORMAT
+    subject: str = ""
+    owner: str = ""
+    live: bool = True
+    foreign: bool = False
+    """The bank's own session, known here only by its name (count mode)."""
+    started: int = 0
+    seen: int = 0
+    proved: list[tuple[str, int]] = []
+    counts: dict[str, Count] = {}
+    ended: str | None = None
+    """Why it ended."""
+
+
+class Note(msgspec.Struct, array_like=True, gc=False):
+    """What a reservation remembers of one counter, so that a right answer takes back no more than was settled then."""
+
+    key: str
+    counter: str
+    run: int
+    settled: int
+
+
+class Reservation(msgspec.Struct, omit_defaults=True, gc=False):
+    """One guess, taken before the proof is looked at."""
+
+    v: int = FORMAT
+    procedure: str = ""
+    operation: str = ""
+    item: str = ""
+    row: str = ""
+    notes: list[Note] = []
+    owner: str = ""
+    subjects: dict[str, str] = {}
+    """Whose guess it is, by party, as the keys were chosen."""
+    session: str | None = None
+    naming: bool = False
+    """The entry itself names the subjects; a right one fixes them for the run."""
+    made: int = 0
+    deadline: int = 0
+    settled: str | None = None
+    """The verdict, once there is one: a second is refused."""
+
+
+IN_FORCE = "policy"
+"""The row that names the policies in force; read in every batch."""
+
+
+class InForce(msgspec.Struct, omit_defaults=True, gc=False):
+    """Which policy decides from when: (from, version), oldest first."""
+
+    v: int = 1
+    versions: list[tuple[int, str]] = []
+
+    def at(self, now: int) -> str | None:
+        """The version in force at a time."""
+        found = None
+        for since, version in self.versions:
+            if since <= now:
+                found = version
+        return found
+
+
+class Secret(msgspec.Struct, omit_defaults=True, gc=False):
+    """What is on record of one secret. Without the keys outside the database it gives nothing back."""
+
+    v: int = FORMAT
+    kind: str = ""
+    salt: bytes = b""
+    digest: bytes = b""
+    last_step: int = 0
+    """For a token: the newest time step accepted; no step is accepted twice (RFC 6238 section 5.2)."""
+
+
+Row = Guard | Procedure | Session | Reservation
+T = TypeVar("T", bound=msgspec.Struct)
+
+_decoders: dict[type[msgspec.Struct], msgspec.msgpack.Decoder[msgspec.Struct]] = {}
+
+encode = msgspec.msgpack.Encoder().encode
+"""Turns a row into the bytes the ledger stores."""
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """Read a stored row.
+
+    Raises:
+        NewerState: a later release wrote it; this one must not guess what it means.
+
+    """
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
+    row = decoder.decode(body)
+    if row.v > FORMAT:  # type: ignore[attr-defined]  # every row kind carries its version
+        raise NewerState
+    return row  # type: ignore[return-value]  # the decoder of `kind` yields `kind`

@@ -1,0 +1,80 @@
+"""Every fact that can be recorded. Facts are appended in the commit that made them true and never change."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    PROCEDURE_BEGUN = "procedure-begun"
+    PROCEDURE_ENDED = "procedure-ended"
+    PROCEDURE_DONE = "procedure-done"
+    GUESS_RESERVED = "guess-reserved"
+    ENTRY_RIGHT = "entry-right"
+    ENTRY_WRONG = "entry-wrong"
+    ENTRY_UNREAD = "entry-unread"
+    ENTRY_VOID = "entry-void"
+    """Compared, but a lock or an end came first: it grants and tells nothing."""
+    ENTRIES_REFUSED = "entries-refused"
+    """Refused unread, folded: how many, from when to when."""
+    LOCK_SET = "lock-set"
+    LOCK_LIFTED = "lock-lifted"
+    SESSION_OPENED = "session-opened"
+    SESSION_ENDED = "session-ended"
+    NOTICE_DUE = "notice-due"
+    SUBJECT_ENROLLED = "subject-enrolled"
+    ITEM_SET = "item-set"
+    RELEASE_ASKED = "release-asked"
+    RELEASE_DONE = "release-done"
+    POLICY_PROPOSED = "policy-proposed"
+    BUCKETS_AGED = "buckets-aged"
+
+
+FOR_CHANNELS = frozenset({
+    EventKind.SESSION_OPENED, EventKind.SESSION_ENDED, EventKind.LOCK_SET, EventKind.LOCK_LIFTED, EventKind.NOTICE_DUE,
+})
+"""What `GET /v1/events` tells; never a count, a threshold or the length of a lock (D1)."""
+
+
+class Event(msgspec.Struct, omit_defaults=True, gc=False):
+    """One recorded fact. It holds no secret, no proof and no code."""
+
+    kind: EventKind
+    subject: str
+    """The row it is about."""
+    operation: str | None = None
+    item: str | None = None
+    row: str | None = None
+    procedure: str | None = None
+    session: str | None = None
+    lock: str | None = None
+    wrong: int | None = None
+    until: int | None = None
+    path: str | None = None
+    operator: str | None = None
+    reason: str | None = None
+    number: int | None = None
+    since: int | None = None
+    at: int = 0
+    policy: str | None = None
+    previous: tuple[int, int] | None = None
+    """The event before it about the same subject."""
+
+
+class FeedItem(msgspec.Struct, omit_defaults=True):
+    """An event as channels may see it: no row, no count, no length of a lock (D1)."""
+
+    kind: EventKind
+    at: int
+    subject: str
+    session: str | None = None
+    lock: str | None = None
+
+
+def public(event: Event) -> FeedItem:
+    """What of an event channels are told."""
+    return FeedItem(event.kind, event.at, event.subject, event.session, event.lock)

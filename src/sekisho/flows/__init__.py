@@ -1,0 +1,1 @@
+"""Load, decide, record, hand out effects. No rule lives here."""

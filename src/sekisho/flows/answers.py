@@ -1,0 +1,117 @@
+"""What a customer is told: an outcome, what comes next and which text. No count, no threshold, no length of a lock (D1)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from sekisho.core import procedure
+from sekisho.core.attempt import Refusal, Why
+from sekisho.core.scene import Scene
+from sekisho.terms import Outcome, PenaltyKind, State
+
+
+class Message(StrEnum):
+    """Which text the customer reads; the words are in the catalogues."""
+
+    NEXT = "next"
+    DONE = "done"
+    WRONG = "wrong"
+    WRONG_START_OVER = "wrong-start-over"
+    WRONG_LOCKED = "wrong-locked"
+    WRONG_LOCKED_FOR_A_WHILE = "wrong-locked-for-a-while"
+    WRONG_REGISTER_AGAIN = "wrong-register-again"
+    START_OVER = "start-over"
+    LOCKED = "locked"
+    LOCKED_FOR_A_WHILE = "locked-for-a-while"
+    REGISTER_AGAIN = "register-again"
+    TRY_AGAIN = "try-again"
+    NOT_ACCEPTED = "not-accepted"
+
+
+class Answer(msgspec.Struct, omit_defaults=True):
+    """What goes back for one entry."""
+
+    outcome: Outcome
+    state: State
+    next: list[tuple[str, str]] = []
+    """(item, kind) that may be entered now."""
+    message: Message = Message.NEXT
+    again: bool = False
+    """Refused only for now: the same entry may be made again at once, nothing was counted."""
+    session: str | None = None
+
+
+class Refused(msgspec.Struct):
+    """An answer with what staff and the folding of refusals need beside it."""
+
+    answer: Answer
+    why: Why
+    lock: tuple[str, str] | None = None
+    waits_for: tuple[str, ...] = ()
+
+
+_REGISTERED = frozenset({PenaltyKind.ERASE, PenaltyKind.REMOVE})
+
+
+def asked(scene: Scene) -> list[tuple[str, str]]:
+    """What the run asks for now, with kinds."""
+    return [(item, scene.table.items[item].kind.value) for item in procedure.awaited(scene)]
+
+
+def refused(scene: Scene, refusal: Refusal) -> Refused:
+    """The answer to an entry that was not looked at."""
+    again = refusal.why is Why.BUSY
+    state = scene.procedure.state
+    if refusal.why is Why.NOT_NOW and state is State.OPEN and not scene.alive():
+        state = State.ENDED
+    return Refused(
+        Answer(Outcome.REFUSED, state, asked(scene) if scene.alive() else [], _why_refused(scene, refusal), again=again),
+        refusal.why, refusal.lock, refusal.waits_for,
+    )
+
+
+def _why_refused(scene: Scene, refusal: Refusal) -> Message:
+    if refusal.why is Why.BUSY:
+        return Message.TRY_AGAIN
+    if refusal.why is Why.UNNAMED:
+        return Message.NOT_ACCEPTED
+    if refusal.why is Why.NOT_NOW:
+        return Message.START_OVER if not scene.alive() else Message.NOT_ACCEPTED
+    locks = [lock for guard in scene.guards.values() for lock in guard.locks if refusal.lock and lock.id == refusal.lock[1]]
+    if not locks:
+        return Message.LOCKED
+    if locks[0].kind in _REGISTERED:
+        return Message.REGISTER_AGAIN
+    return Message.LOCKED if locks[0].until is None else Message.LOCKED_FOR_A_WHILE
+
+
+def settled(scene: Scene, outcome: Outcome, locks_before: set[str]) -> Answer:
+    """The answer to an entry that was compared."""
+    state = scene.procedure.state
+    following = asked(scene)
+    if outcome is Outcome.RIGHT:
+        message = Message.DONE if state is State.DONE else Message.NEXT
+    elif outcome is Outcome.REFUSED:
+        message = Message.LOCKED if scene.alive() else Message.START_OVER
+    else:
+        message = _after_wrong(scene, locks_before)
+    return Answer(outcome, state, following, message, session=scene.procedure.opened if outcome is Outcome.RIGHT else None)
+
+
+def _after_wrong(scene: Scene, locks_before: set[str]) -> Message:
+    new = [lock for guard in scene.guards.values() for lock in guard.locks if lock.id not in locks_before]
+    if not new:
+        return Message.WRONG if scene.procedure.state is State.OPEN else Message.WRONG_START_OVER
+    if any(lock.kind in _REGISTERED for lock in new):
+        return Message.WRONG_REGISTER_AGAIN
+    return Message.WRONG_LOCKED if any(lock.until is None for lock in new) else Message.WRONG_LOCKED_FOR_A_WHILE
+
+
+def lock_ids(scene: Scene) -> set[str]:
+    """The locks that stand before an entry is settled."""
+    return {lock.id for guard in scene.guards.values() for lock in guard.locks}
+
+
+__all__ = ["Answer", "Message", "Refused", "asked", "lock_ids", "refused", "settled"]

@@ -1,0 +1,298 @@
+"""One attempt on its way: load its rows, let the core decide, record what it decided, answer after the commit.
+
+Codes and other cheap proofs take the fast lane: reserved, compared and settled inside one batch. Passwords and PINs take
+the slow lane: reserved in one batch, compared on a worker, settled in another. Count mode is the slow lane with the bank
+as the worker. Whichever way, no proof is compared that has no reservation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from sekisho.core import attempt as core
+from sekisho.core.scene import Scene
+from sekisho.core.state import SECOND, Procedure, Reservation, Secret, Session
+from sekisho.events import Event, EventKind
+from sekisho.flows import answers
+from sekisho.flows.answers import Answer, Refused
+from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
+from sekisho.flows.subjects import Facts, Subjects
+from sekisho.policy.table import place
+from sekisho.ports import Tx
+from sekisho.terms import Outcome, State, Verdict
+
+KEEP_SETTLED_S = 24 * 3600
+"""How long a settled reservation is kept, so that a second verdict is known for one. Seconds."""
+
+Compare = Callable[[Tx, Scene, core.Granted], Verdict]
+"""Compares a proof; it is handed the guess that pays for it."""
+
+
+class Missing(msgspec.Struct):
+    """There is no such procedure, reservation or session for this caller."""
+
+
+class Stale(msgspec.Struct):
+    """The facts the keys were chosen by are not the facts on record: read them again."""
+
+
+class Twice(msgspec.Struct):
+    """This reservation has had its verdict, or its time has run out."""
+
+
+Told = Answer | Refused | Missing | Stale | Twice | Repeated | OtherBody | InFlight
+"""All that can come of an entry."""
+
+
+class Reserved(msgspec.Struct):
+    """A guess was taken and waits for its verdict."""
+
+    reservation: str
+    secret: Secret | None = None
+    """What the proof is to be compared with, where sekisho holds it."""
+
+
+def secret_key(subject: str, item: str) -> str:
+    """The row on which a subject's secret for an item is kept."""
+    return f"secret:{subject}/{item}"
+
+
+def secret_for(tx: Tx, scene: Scene, item: str) -> Secret | None:
+    """What is on record for this item, on the subject that the row says it is about."""
+    row = scene.row_of(item)
+    where = place(scene.table.items[item].reach, about=row is not None and row.about)
+    key = scene.keys.get(where)
+    return None if key is None else tx.get(secret_key(key, item), Secret)
+
+
+def record(tx: Tx, scene: Scene) -> None:
+    """Hand what the core changed and told to the batch. Nothing untouched is written."""
+    rows = scene.rows
+    for key in scene.touched:
+        tx.put(key, rows[key])
+    for event in scene.events:
+        tx.tell(event)
+
+
+class Entry:
+    """What all lanes share: who enters what where, and the keys that follow from it."""
+
+    __slots__ = ("extra", "facts", "item", "naming", "owner", "replay", "session_id", "subjects")
+
+    def __init__(
+        self, subjects: Subjects, facts: Facts, item: str, owner: str, session_id: str, *, extra: Sequence[str] = (), naming: bool = False,
+        replay: Replay | None = None,
+    ) -> None:
+        self.subjects = subjects
+        self.facts = facts
+        self.item = item
+        self.owner = owner
+        self.session_id = session_id
+        self.naming = naming
+        self.replay = replay
+        self.extra = extra
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """Every row the entry may touch."""
+        keys = self.subjects.keys(self.facts)
+        keys.extend(self.extra)
+        if self.replay is not None:
+            keys.append(self.replay.key)
+        return keys
+
+    def scene(self, tx: Tx) -> Scene | Missing | Stale:
+        """The attempt's rows, or why there is nothing to attempt."""
+        facts = self.facts
+        procedure = tx.get(facts.key, Procedure)
+        if procedure is None or procedure.owner != self.owner:
+            return Missing()
+        if procedure.subjects != facts.subjects and not self.naming:
+            return Stale()
+        operation = tx.table.operations.get(procedure.operation)
+        if operation is None:
+            return Missing()
+        return self.subjects.scene(tx, facts, operation, procedure)
+
+    def conclude(self, tx: Tx, scene: Scene, taken: core.Granted, verdict: Verdict) -> Answer | None:
+        """Settle, open a session where the end of the operation gives one, record, and say what the customer is told."""
+        before = answers.lock_ids(scene)
+        outcome = core.settle(scene, taken, verdict)
+        if outcome is Outcome.RIGHT:
+            self._after_right(tx, scene)
+        record(tx, scene)
+        return None if outcome is None else answers.settled(scene, outcome, before)
+
+    def _after_right(self, tx: Tx, scene: Scene) -> None:
+        run = scene.procedure
+        if self.naming:
+            run.subjects = self.facts.subjects
+            scene.touch(scene.procedure_key)
+        if run.state is State.DONE and scene.operation.gives_session and run.opened is None:
+            run.opened = self.session_id
+            _open_session(tx, scene, self.session_id, self.owner)
+
+
+def _open_session(tx: Tx, scene: Scene, session_id: str, owner: str) -> None:
+    subject = scene.keys[scene.operation.subject.value]
+    key = f"session:{session_id}"
+    session = Session(subject=subject, owner=owner, started=scene.now, seen=scene.now, proved=scene.procedure.proved)
+    tx.put(key, session, due=scene.now + scene.table.timing.session_total_s * SECOND)
+    scene.tell(Event(EventKind.SESSION_OPENED, subject, session=key))
+
+
+class FastAttempt(Entry):
+    """Reserve, compare and settle in one batch."""
+
+    __slots__ = ("_compare",)
+
+    def __init__(
+        self, subjects: Subjects, facts: Facts, item: str, owner: str, session_id: str, compare: Compare, *,
+        secrets: Sequence[str] = (), naming: bool = False, replay: Replay | None = None,
+    ) -> None:
+        super().__init__(subjects, facts, item, owner, session_id, extra=secrets, naming=naming, replay=replay)
+        self._compare = compare
+
+    def decide(self, tx: Tx) -> Told:
+        """The whole attempt; the guess is durable before the answer leaves."""
+        told = remembered(tx, self.replay)
+        if told is not None:
+            return told
+        scene = self.scene(tx)
+        if not isinstance(scene, Scene):
+            return scene
+        granted = core.reserve(scene, self.item)
+        if isinstance(granted, core.Refusal):
+            record(tx, scene)
+            return answers.refused(scene, granted)
+        answer = self.conclude(tx, scene, granted, self._compare(tx, scene, granted))
+        if answer is None:
+            return answers.refused(scene, core.Refusal(core.Why.UNNAMED))
+        remember(tx, self.replay, answer)
+        return answer
+
+
+class Reserve(Entry):
+    """Take one guess and keep it on record until its verdict comes."""
+
+    __slots__ = ("begin", "reservation_id")
+
+    def __init__(
+        self, subjects: Subjects, facts: Facts, item: str, owner: str, reservation_id: str, *,
+        secrets: Sequence[str] = (), naming: bool = False, replay: Replay | None = None,
+        begin: Procedure | None = None, session: Session | None = None,
+    ) -> None:
+        super().__init__(subjects, facts, item, owner, "", extra=secrets, naming=naming, replay=replay)
+        self.reservation_id = reservation_id
+        self.begin = (begin, session)
+
+    def decide(self, tx: Tx) -> Reserved | Told:
+        """Reserve."""
+        told = remembered(tx, self.replay)
+        if told is not None:
+            return told
+        self._begin(tx)
+        scene = self.scene(tx)
+        if not isinstance(scene, Scene):
+            return scene
+        granted = core.reserve(scene, self.item)
+        if isinstance(granted, core.Refusal):
+            record(tx, scene)
+            return answers.refused(scene, granted)
+        self._keep(tx, scene, granted)
+        record(tx, scene)
+        return Reserved(self.reservation_id, secret_for(tx, scene, self.item))
+
+    def _begin(self, tx: Tx) -> None:
+        """In count mode the bank leads: its run and its session are known from the first entry on."""
+        begin, session = self.begin
+        if begin is not None and tx.get(self.facts.key, Procedure) is None:
+            operation = tx.table.operations[begin.operation]
+            begin.digest, begin.started = operation.digest, tx.now
+            begin.expires = tx.now + max(operation.life_s, tx.table.timing.session_total_s) * SECOND
+            tx.put(self.facts.key, begin, due=begin.expires)
+        if session is not None and self.facts.session is not None and tx.get(self.facts.session, Session) is None:
+            session.started = session.seen = tx.now
+            tx.put(self.facts.session, session, due=tx.now + tx.table.timing.session_total_s * SECOND)
+
+    def _keep(self, tx: Tx, scene: Scene, granted: core.Granted) -> None:
+        deadline = tx.now + tx.table.timing.reservation_s * SECOND
+        key = f"reservation:{self.reservation_id}"
+        taken = Reservation(
+            procedure=self.facts.key, operation=scene.operation.name, item=self.item, row=granted.row, notes=granted.notes,
+            owner=self.owner, subjects=self.facts.subjects, session=self.facts.session, naming=self.naming, made=tx.now, deadline=deadline,
+        )
+        tx.put(key, taken, due=deadline)
+        if self.replay is not None:
+            self.replay.pending(tx, self.reservation_id)
+        scene.tell(Event(EventKind.GUESS_RESERVED, core.whose(scene, granted), scene.operation.name, self.item, granted.row, self.facts.key))
+
+
+class Settle(Entry):
+    """Give a kept reservation its verdict, once."""
+
+    __slots__ = ("_overdue", "_reservation", "_verdict")
+
+    def __init__(
+        self, subjects: Subjects, reservation: str, taken: Reservation, verdict: Verdict, owner: str, session_id: str, *,
+        overdue: bool = False, replay: Replay | None = None,
+    ) -> None:
+        facts = Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner)
+        self._reservation = f"reservation:{reservation}"
+        super().__init__(subjects, facts, taken.item, owner, session_id, extra=(self._reservation,), naming=taken.naming, replay=replay)
+        self._verdict = verdict
+        self._overdue = overdue
+
+    def decide(self, tx: Tx) -> Told:
+        """Settle; after its deadline a reservation is wrong, whatever the verdict."""
+        told = remembered(tx, self.replay)
+        if told is not None:
+            return told
+        taken = tx.get(self._reservation, Reservation)
+        if taken is None or (taken.owner != self.owner and not self._overdue):
+            return Missing()
+        if taken.settled is not None:
+            return Twice()
+        late = tx.now >= taken.deadline
+        if self._overdue and not late:
+            return Twice()
+        answer = self._settle(tx, taken, Verdict.WRONG if late else self._verdict)
+        return Twice() if late else answer
+
+    def _settle(self, tx: Tx, taken: Reservation, verdict: Verdict) -> Answer | Refused | Missing | Stale:
+        scene = self._scene_at_settling(tx, taken)
+        taken.settled = str(verdict)
+        tx.put(self._reservation, taken, due=tx.now + KEEP_SETTLED_S * SECOND)
+        if not isinstance(scene, Scene):
+            return scene
+        answer = self.conclude(tx, scene, core.Granted(taken.item, taken.row, taken.notes), verdict)
+        if answer is None:
+            answer = Answer(Outcome.REFUSED, scene.procedure.state, answers.asked(scene), answers.Message.TRY_AGAIN, again=True)
+        elif self.replay is not None:
+            remember(tx, self.replay, answer)
+        return answer
+
+    def _scene_at_settling(self, tx: Tx, taken: Reservation) -> Scene | Missing | Stale:
+        """The scene with the owner who reserved: a tick settles for everybody."""
+        self.owner = taken.owner
+        self.naming = True
+        scene = self.scene(tx)
+        self.naming = taken.naming
+        if isinstance(scene, Missing):
+            scene = self._orphan(tx, taken)
+        return scene
+
+    def _orphan(self, tx: Tx, taken: Reservation) -> Scene | Missing:
+        """The run or its operation is gone: the guess is still settled on the subjects it was taken from."""
+        operation = tx.table.operations.get(taken.operation)
+        if operation is None:
+            return Missing()
+        ended = Procedure(operation=taken.operation, subjects=taken.subjects, owner=taken.owner, state=State.ENDED)
+        return self.subjects.scene(tx, self.facts, operation, ended)
+
+
+__all__ = [
+    "Compare", "Entry", "FastAttempt", "Missing", "Reserve", "Reserved", "Settle", "Stale", "Told", "Twice", "record", "secret_for", "secret_key",
+]

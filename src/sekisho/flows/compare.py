@@ -1,0 +1,131 @@
+"""How a proof is looked at, by the kind of its item. Every function here is handed the guess that was taken for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from sekisho.core.attempt import Granted
+from sekisho.core.fold import fold
+from sekisho.core.scene import Scene
+from sekisho.core.state import SECOND, Guard
+from sekisho.errors import CallerError
+from sekisho.flows.attempt import Compare, secret_for, secret_key
+from sekisho.policy.table import Item, place
+from sekisho.ports import Secrets, Tx
+from sekisho.terms import ItemKind, Reach, Verdict
+
+SLOW = frozenset({ItemKind.PASSWORD, ItemKind.PIN, ItemKind.PASSCODE})
+"""Compared on a worker, between two batches."""
+
+ELSEWHERE = frozenset({
+    ItemKind.CODE, ItemKind.CONFIRMATION, ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC, ItemKind.PASSKEY,
+})
+"""Compared by the bank: reserve, compare, give the verdict (count mode)."""
+
+NAMING = frozenset({ItemKind.IDENTIFIER, ItemKind.PAIR})
+"""Entries that name the subject of the run."""
+
+Proof = str | Mapping[str, str]
+PROOF_MAX = 1024
+"""Longest proof that is looked at, in characters."""
+
+
+def text_of(proof: Proof) -> str:
+    """A proof made of parts as one text, in the order of the parts' names."""
+    return proof if isinstance(proof, str) else "\x1f".join(f"{name}={value}" for name, value in sorted(proof.items()))
+
+
+def well_formed(item: Item, proof: Proof) -> None:
+    """Refuse what could not be any proof of this kind, before anything is counted.
+
+    Raises:
+        CallerError: not of this item's shape.
+
+    """
+    parts = list(proof.values()) if isinstance(proof, Mapping) else [proof]
+    if not parts or any(len(part) > PROOF_MAX for part in parts):
+        detail = "the proof is empty or too long"
+        raise CallerError(detail)
+    if any(_unprintable(part) for part in parts):
+        detail = "the proof holds characters that nobody can type"
+        raise CallerError(detail)
+    if item.kind is ItemKind.PAIR and (not isinstance(proof, Mapping) or set(proof) != {name for name, _ in item.parts}):
+        detail = f"the proof of {item.name} is an object with {', '.join(name for name, _ in item.parts)}"
+        raise CallerError(detail)
+
+
+def _unprintable(part: str) -> bool:
+    return any(ch < " " or "\ud800" <= ch <= "\udfff" or ch == "\x7f" for ch in part)
+
+
+def named(item: Item, proof: Proof) -> dict[Reach, str]:
+    """The subjects an entry names, whether or not they exist."""
+    if item.kind is ItemKind.PAIR and isinstance(proof, Mapping):
+        return {reach: f"{reach}:{fold(item.kind, proof[name])}" for name, reach in item.parts}
+    if item.kind is ItemKind.IDENTIFIER and item.names is not None and isinstance(proof, str):
+        return {item.names: f"{item.names}:{fold(item.kind, proof)}"}
+    return {}
+
+
+def comparer(secrets: Secrets, item: Item, proof: Proof) -> Compare:
+    """The way this proof is compared inside a batch."""
+    kind = item.kind
+    if kind in {ItemKind.DATA, ItemKind.IDENTIFIER}:
+        formed = matches_pattern(item, proof)
+        return lambda _tx, _scene, _paid: Verdict.RIGHT if formed else Verdict.WRONG
+    if kind is ItemKind.PAIR:
+        return _pair
+    folded = fold(kind, text_of(proof))
+    if kind is ItemKind.TOTP:
+        return lambda tx, scene, paid: _token(secrets, tx, scene, paid, folded)
+    return lambda tx, scene, paid: _verdict(secrets.matches(secret_for(tx, scene, paid.item), kind.value, folded))
+
+
+def _verdict(same: bool) -> Verdict:  # noqa: FBT001
+    return Verdict.RIGHT if same else Verdict.WRONG
+
+
+def matches_pattern(item: Item, proof: Proof) -> bool:
+    """Whether an entry has the form that its item asks for."""
+    if item.pattern is None:
+        return True
+    return _pattern(item.pattern).fullmatch(fold(item.kind, text_of(proof))) is not None
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
+
+
+def _pair(_tx: Tx, scene: Scene, paid: Granted) -> Verdict:
+    """Both halves name known subjects, and they belong together. Which half was wrong is not found out here."""
+    del paid
+    guards = {reach: scene.guards[scene.keys[reach.value]] for reach in (Reach.CUSTOMER, Reach.ACCOUNT) if reach.value in scene.keys}
+    customer = guards.get(Reach.CUSTOMER)
+    account = scene.keys.get(Reach.ACCOUNT.value)
+    return _verdict(customer is not None and customer.known and owns(customer, account))
+
+
+def owns(customer: Guard, account: str | None) -> bool:
+    """Whether an account is one of the customer's."""
+    return account is not None and account in {customer.links.get(Reach.ACCOUNT.value), *customer.accounts}
+
+
+def _token(secrets: Secrets, tx: Tx, scene: Scene, paid: Granted, code: str) -> Verdict:
+    record = secret_for(tx, scene, paid.item)
+    step = secrets.step_of(record, code, tx.now // SECOND)
+    if record is None or step is None:
+        return Verdict.WRONG
+    record.last_step = step
+    tx.put(_key_of(scene, paid.item), record)
+    return Verdict.RIGHT
+
+
+def _key_of(scene: Scene, item: str) -> str:
+    row = scene.row_of(item)
+    return secret_key(scene.keys[place(scene.table.items[item].reach, about=row is not None and row.about)], item)
+
+
+__all__ = ["ELSEWHERE", "NAMING", "PROOF_MAX", "SLOW", "Proof", "comparer", "matches_pattern", "named", "owns", "text_of", "well_formed"]

@@ -1,0 +1,475 @@
+"""What staff do: enrol a subject, set an item, see everything about one customer, lift a lock.
+
+Every act names its operator, and what needs a second person waits for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from sekisho.core import budget, release
+from sekisho.core.fold import fold
+from sekisho.core.penalty import lock_id
+from sekisho.core.scene import count_of
+from sekisho.core.state import FORMAT, SECOND, Count, Guard, Lock, Secret, decode
+from sekisho.errors import CallerError
+from sekisho.events import Event, EventKind
+from sekisho.flows.attempt import secret_key
+from sekisho.flows.entries import checked_subject
+from sekisho.flows.subjects import Subjects
+from sekisho.policy.table import AbolishedLock, Counter, Penalty, ReleasePath, Table
+from sekisho.ports import Ledger, Secrets, Store, Tx
+from sekisho.terms import PathKind, PenaltyKind, Reach, Role
+
+APPROVAL_S = 3 * 24 * 3600
+"""How long a release waits for its second person. Seconds."""
+
+HISTORY = 20
+"""Recent events that staff see beside a customer's state."""
+
+
+class Denied(msgspec.Struct, frozen=True):
+    """Staff may not do this; the reason is for staff."""
+
+    reason: str
+    conflict: bool = False
+
+
+class Lifted(msgspec.Struct, frozen=True):
+    """The lock is gone."""
+
+    lock: str
+    path: str
+
+
+class Awaits(msgspec.Struct, frozen=True):
+    """A second person must approve."""
+
+    approval: str
+
+
+class Approval(msgspec.Struct, omit_defaults=True, gc=False):
+    """A release that waits for its second person."""
+
+    v: int = FORMAT
+    subject: str = ""
+    lock: str = ""
+    path: str = ""
+    reason: str = ""
+    evidence: str | None = None
+    asked_by: str = ""
+    asked_at: int = 0
+    expires: int = 0
+    done_by: str | None = None
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """Who acts: one person's key."""
+
+    name: str
+    role: Role
+
+
+class Enrolment(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What is known of a subject: the subjects that belong to it, by kind, and flags that the policy names."""
+
+    links: dict[str, str] = {}
+    accounts: list[str] = []
+    flags: list[str] = []
+
+
+class ImportedLock(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A lock as another system left it: a row of the policy's abolished items, or a row and stage of its table."""
+
+    row: str
+    since: datetime | None = None
+
+
+class ItemSetting(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What is set for one item of one subject; each field alone or together."""
+
+    secret: str | None = None
+    first_time: bool | None = None
+    counts: dict[str, int] = {}
+    """Counter's name to wrong entries that stand, as taken over from another system."""
+    locks: list[ImportedLock] = []
+
+
+class _Enrol:
+    def __init__(self, subjects: Subjects, subject: str, enrolment: Enrolment, operator: Operator) -> None:
+        del subjects
+        self.keys = [subject]
+        self._enrolment = enrolment
+        self._operator = operator
+
+    def decide(self, tx: Tx) -> bool:
+        """Whether the subject is new. A newly enrolled subject starts clean, whatever was tried on its name before."""
+        key = self.keys[0]
+        guard = tx.get(key, Guard)
+        new = guard is None or not guard.known
+        guard = guard or Guard()
+        guard.known = True
+        guard.links = dict(self._enrolment.links)
+        guard.accounts = list(self._enrolment.accounts)
+        guard.flags = sorted({*self._enrolment.flags, *(flag for flag in guard.flags if flag.partition(":")[0] in _OF_ITEMS)})
+        tx.put(key, guard)
+        tx.tell(Event(EventKind.SUBJECT_ENROLLED, key, operator=self._operator.name))
+        return new
+
+
+_OF_ITEMS = frozenset({"first-time", "set"})
+"""Flags that follow from a subject's items; enrolling it again leaves them."""
+
+
+class _SetItem:
+    def __init__(self, subject: str, item: str, setting: ItemSetting, record: Secret | None, operator: Operator) -> None:
+        self.keys = [subject, secret_key(subject, item)]
+        self._item = item
+        self._setting = setting
+        self._record = record
+        self._operator = operator
+
+    def decide(self, tx: Tx) -> Denied | None:
+        """Set it, or say why not; nothing is half done."""
+        key, secret = self.keys
+        guard = tx.get(key, Guard)
+        if guard is None or not guard.known:
+            return Denied("enrol the subject first", conflict=True)
+        faults = _import_faults(tx.table, self._setting)
+        if faults:
+            return Denied("; ".join(faults), conflict=True)
+        if self._record is not None:
+            tx.put(secret, self._record)
+            _set_flag(guard, f"set:{self._item}", on=True)
+            self._register(tx, key, guard)
+        if self._setting.first_time is not None:
+            _set_flag(guard, f"first-time:{self._item}", on=self._setting.first_time)
+        for name, wrong in self._setting.counts.items():
+            _import_count(guard, tx.table.counters[name], wrong, tx.now)
+        for lock in self._setting.locks:
+            _import_lock(tx, key, guard, lock, self._operator)
+        tx.put(key, guard)
+        tx.tell(Event(EventKind.ITEM_SET, key, item=self._item, operator=self._operator.name))
+        return None
+
+    def _register(self, tx: Tx, key: str, guard: Guard) -> None:
+        """A new secret ends the penalty that erased the old one, and the count that led to it."""
+        for lock in list(guard.locks):
+            if lock.kind is PenaltyKind.ERASE and self._item in lock.items:
+                lock.items.remove(self._item)
+                if not lock.items:
+                    release.lift(key, guard, lock, {key: guard}, tx.tell, path="register-again", operator=self._operator.name)
+                elif lock.counter in guard.counts:
+                    budget.zero(guard.counts[lock.counter])
+
+
+def _set_flag(guard: Guard, flag: str, *, on: bool) -> None:
+    flags = set(guard.flags)
+    guard.flags = sorted(flags | {flag} if on else flags - {flag})
+
+
+def _import_faults(table: Table, setting: ItemSetting) -> list[str]:
+    faults = [f"the policy has no counter named {name}" for name in setting.counts if name not in table.counters]
+    faults += [f"the count of {name} must not be negative" for name, wrong in setting.counts.items() if wrong < 0]
+    known = {*table.abolished, *(stage.row for counter in table.counters.values() for stage in counter.stages)}
+    faults += [f"the policy has no lock for row {lock.row}" for lock in setting.locks if lock.row not in known]
+    return faults
+
+
+def _import_count(guard: Guard, counter: Counter, wrong: int, now: int) -> None:
+    """Take over a count as it stands; a stage it has reached fires at the next entry."""
+    count = count_of(guard, counter.name)
+    budget.zero(count)
+    if wrong:
+        budget.add(count, counter, budget.CARRIED, wrong, now)
+
+
+def _import_lock(tx: Tx, key: str, guard: Guard, imported: ImportedLock, operator: Operator) -> None:
+    abolished = tx.table.abolished.get(imported.row)
+    since = tx.now if imported.since is None else int(imported.since.timestamp() * SECOND)
+    penalty, undo = _legacy(tx.table, imported.row, abolished)
+    guard.locks.append(Lock(
+        id=lock_id(tx.now, guard), row=imported.row, kind=penalty.kind, since=since, undo=list(undo),
+        operations=list(penalty.operations), spares=list(penalty.spares), items=list(penalty.items),
+    ))
+    tx.tell(Event(EventKind.LOCK_SET, key, row=imported.row, lock=guard.locks[-1].id, operator=operator.name, reason="imported"))
+
+
+def _legacy(table: Table, row: str, abolished: AbolishedLock | None) -> tuple[Penalty, tuple[str, ...]]:
+    if abolished is not None:
+        return abolished.penalty, abolished.undo
+    for counter in table.counters.values():
+        for stage in counter.stages:
+            locks = [penalty for penalty in stage.penalties if penalty.kind not in _RUN_ENDS]
+            if stage.row == row and locks:
+                return locks[0], stage.undo
+    detail = f"row {row} sets no lock"
+    raise CallerError(detail)
+
+
+_RUN_ENDS = frozenset({PenaltyKind.VOID, PenaltyKind.END_SESSION, PenaltyKind.START_OVER})
+
+
+class _Release:
+    """Lift a lock, or put the release before a second person."""
+
+    def __init__(self, subject: str, lock: Lock, path: str, reason: str, evidence: str | None, operator: Operator, approval: str) -> None:
+        self.keys = [subject, *([lock.source] if lock.source else []), f"approval:{approval}"]
+        self._subject = subject
+        self._lock = lock.id
+        self._path = path
+        self._reason = reason
+        self._evidence = evidence
+        self._operator = operator
+        self._approval = approval
+
+    def decide(self, tx: Tx) -> Denied | Lifted | Awaits:
+        """Check the path, the role and the hour, all at the time of the act."""
+        guard = tx.get(self._subject, Guard)
+        lock = next((lock for lock in guard.locks if lock.id == self._lock and lock.stands(tx.now)), None) if guard else None
+        if guard is None or lock is None:
+            return Denied("there is no such lock any more", conflict=True)
+        if self._path not in lock.undo:
+            return Denied(f"{self._path} does not lift a lock of row {lock.row}; what does: {', '.join(lock.undo)}", conflict=True)
+        path = tx.table.paths.get(self._path)
+        refusal = _may_not(path, self._operator, tx.now)
+        if refusal is not None or path is None:
+            return refusal or Denied("the policy does not name this path", conflict=True)
+        if path.second_person:
+            return self._ask(tx)
+        return _carry_out(tx, self._subject, guard, lock, path, self._operator.name, self._reason)
+
+    def _ask(self, tx: Tx) -> Awaits:
+        expires = tx.now + APPROVAL_S * SECOND
+        tx.put(f"approval:{self._approval}", Approval(
+            subject=self._subject, lock=self._lock, path=self._path, reason=self._reason, evidence=self._evidence,
+            asked_by=self._operator.name, asked_at=tx.now, expires=expires,
+        ), due=expires)
+        tx.tell(Event(
+            EventKind.RELEASE_ASKED, self._subject, lock=self._lock, path=self._path, operator=self._operator.name, reason=self._reason,
+        ))
+        return Awaits(self._approval)
+
+
+class _Approve:
+    """The second person carries the release out."""
+
+    def __init__(self, approval: str, found: Approval, source: str | None, operator: Operator) -> None:
+        self.keys = [f"approval:{approval}", found.subject, *([source] if source else [])]
+        self._operator = operator
+
+    def decide(self, tx: Tx) -> Denied | Lifted:
+        """Another operator of a role that may, within the time."""
+        key = self.keys[0]
+        found = tx.get(key, Approval)
+        if found is None or tx.now >= found.expires:
+            return Denied("there is no such approval, or it has lapsed", conflict=True)
+        if found.done_by is not None:
+            return Denied("it has been carried out already", conflict=True)
+        if found.asked_by == self._operator.name:
+            return Denied("whoever asked for a release cannot approve it")
+        path = tx.table.paths.get(found.path)
+        refusal = _may_not(path, self._operator, tx.now)
+        guard = tx.get(found.subject, Guard)
+        lock = next((lock for lock in guard.locks if lock.id == found.lock), None) if guard else None
+        if refusal is not None or path is None:
+            return refusal or Denied("the policy no longer names this path", conflict=True)
+        if guard is None or lock is None:
+            return Denied("there is no such lock any more", conflict=True)
+        found.done_by = self._operator.name
+        tx.put(key, found)
+        return _carry_out(tx, found.subject, guard, lock, path, f"{found.asked_by}, {self._operator.name}", found.reason)
+
+
+def _may_not(path: ReleasePath | None, operator: Operator, now: int) -> Denied | None:
+    if path is None:
+        return Denied("the policy does not name this path", conflict=True)
+    if path.kind in {PathKind.PROCEDURE, PathKind.WAIT, PathKind.START_OVER, PathKind.DEVICE}:
+        return Denied(f"{path.text.en}: the customer does this himself", conflict=True)
+    if path.kind is PathKind.NONE or not path.roles:
+        return Denied(f"{path.text.en}: nobody can lift this lock", conflict=True)
+    if operator.role not in path.roles:
+        return Denied(f"this needs the role {' or '.join(path.roles)}")
+    if path.opens_s is not None and not path.opens_s[0] <= _second_of_day(now, path.zone) < path.opens_s[1]:
+        return Denied("outside the hours in which this may be done", conflict=True)
+    return None
+
+
+def _second_of_day(now: int, zone: str) -> int:
+    local = datetime.fromtimestamp(now / SECOND, ZoneInfo(zone))
+    return local.hour * 3600 + local.minute * 60 + local.second
+
+
+def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath, operators: str, reason: str) -> Lifted:
+    source = lock.source
+    sources = {subject: guard}
+    if source is not None and source != subject:
+        other = tx.get(source, Guard)
+        if other is not None:
+            sources[source] = other
+    release.lift(subject, guard, lock, sources, tx.tell, path=path.name, operator=operators, reason=reason)
+    guard.flags = sorted((set(guard.flags) | set(path.sets)) - set(path.clears))
+    for key, row in sources.items():
+        tx.put(key, row)
+    tx.tell(Event(EventKind.RELEASE_DONE, subject, lock=lock.id, path=path.name, operator=operators, reason=reason))
+    return Lifted(lock.id, path.name)
+
+
+class _View:
+    def __init__(self, subjects: Subjects, subject: str, items: Sequence[str]) -> None:
+        self._subject = subject
+        self._items = items
+        self._bucket = subjects.bucket(subject)
+        self.keys = [subject, self._bucket, *(secret_key(subject, item) for item in items)]
+
+    def decide(self, tx: Tx) -> tuple[str, Guard, list[str], int]:
+        guard = tx.get(self._subject, Guard)
+        key = self._subject
+        if guard is None or not guard.known:
+            key, guard = self._bucket, tx.get(self._bucket, Guard) or Guard()
+        held = [item for item in self._items if tx.get(secret_key(self._subject, item), Secret) is not None]
+        return key, guard, held, tx.now
+
+
+class Desk:
+    """The staff's side."""
+
+    def __init__(self, ledger: Ledger, store: Store, subjects: Subjects, secrets: Secrets) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._subjects = subjects
+        self._secrets = secrets
+
+    async def enrol(self, table: Table, subject: str, enrolment: Enrolment, operator: Operator) -> bool:
+        """Make a subject known, or change what is known of it. Whether it is new.
+
+        Raises:
+            CallerError: a name, a kind or a flag that the policy does not know.
+
+        """
+        checked_subject(subject)
+        for kind, linked in enrolment.links.items():
+            if kind not in set(Reach) or not checked_subject(linked).startswith(f"{kind}:"):
+                detail = "a link goes from a kind to a subject of that kind"
+                raise CallerError(detail)
+        for account in enrolment.accounts:
+            checked_subject(account)
+        del table
+        return await self._ledger.run(_Enrol(self._subjects, subject, enrolment, operator))
+
+    async def set_item(self, table: Table, subject: str, item: str, setting: ItemSetting, operator: Operator) -> Denied | None:
+        """Set or import a secret, counts, locks.
+
+        Raises:
+            CallerError: the policy has no such item, or the secret cannot be one.
+
+        """
+        checked_subject(subject)
+        known = table.items.get(item)
+        if known is None:
+            detail = "the policy has no such item"
+            raise CallerError(detail)
+        record = None
+        if setting.secret is not None:
+            folded = setting.secret if known.kind.value == "totp" else fold(known.kind, setting.secret)
+            record = self._secrets.make(known.kind.value, folded)
+        return await self._ledger.run(_SetItem(subject, item, setting, record, operator))
+
+    async def release(
+        self, subject: str, lock: str, path: str, reason: str, evidence: str | None, operator: Operator, approval: str,
+    ) -> Denied | Lifted | Awaits:
+        """Lift a lock by a path, or ask a second person to."""
+        key, guard = await self._guard(subject)
+        found = next((one for one in guard.locks if one.id == lock), None)
+        if found is None:
+            return Denied("there is no such lock", conflict=True)
+        return await self._ledger.run(_Release(key, found, path, reason, evidence, operator, approval))
+
+    async def _guard(self, subject: str) -> tuple[str, Guard]:
+        body = (await self._store.peek([checked_subject(subject)])).get(subject)
+        return subject, Guard() if body is None else decode(body, Guard)
+
+    async def approve(self, approval: str, operator: Operator) -> Denied | Lifted:
+        """Carry out what another operator asked for."""
+        body = (await self._store.peek([f"approval:{approval}"])).get(f"approval:{approval}")
+        if body is None:
+            return Denied("there is no such approval", conflict=True)
+        found = decode(body, Approval)
+        _, guard = await self._guard(found.subject)
+        source = next((lock.source for lock in guard.locks if lock.id == found.lock), None)
+        return await self._ledger.run(_Approve(approval, found, source, operator))
+
+    async def view(self, table: Table, subject: str, refusals: Mapping[tuple[str, str], Sequence[int]]) -> dict[str, Any]:
+        """Everything staff may know about a subject: counts with their stages, locks with their ways out, recent events."""
+        items = sorted(name for name, item in table.items.items() if item.reach.value == checked_subject(subject).partition(":")[0])
+        key, guard, held, now = await self._ledger.run(_View(self._subjects, subject, items))
+        return {
+            "subject": subject,
+            "known": guard.known,
+            "links": guard.links,
+            "accounts": guard.accounts,
+            "flags": guard.flags,
+            "authenticators": [{"item": item, "kind": table.items[item].kind} for item in held],
+            "counts": [_shown_count(name, count, table.counters.get(name), now) for name, count in sorted(guard.counts.items())],
+            "locks": [_shown_lock(lock, table, refusals.get((key, lock.id))) for lock in guard.locks if lock.stands(now)],
+            "events": await self._history(guard),
+        }
+
+    async def _history(self, guard: Guard) -> list[dict[str, Any]]:
+        """Follow the chain of this subject's events back from the newest."""
+        shown: list[dict[str, Any]] = []
+        at = guard.event
+        while at is not None and len(shown) < HISTORY:
+            link = await self._store.link(*at)
+            if link is None:
+                break
+            event = msgspec.msgpack.decode(link.body, type=list[Event])[at[1] - link.first]
+            shown.append(shown_event(event))
+            at = event.previous
+        return shown
+
+
+def rfc3339(at: int | None) -> str | None:
+    """A ledger time as RFC 3339 in UTC, to the millisecond."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at / SECOND, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def shown_event(event: Event) -> dict[str, Any]:
+    """An event as staff read it."""
+    shown = msgspec.to_builtins(event)
+    shown.pop("previous", None)
+    return {**shown, "at": rfc3339(event.at), **({"until": rfc3339(event.until)} if event.until else {})}
+
+
+def _shown_count(name: str, count: Count, counter: Counter | None, now: int) -> dict[str, Any]:
+    if counter is not None:
+        budget.refresh(count, counter, now)
+    return {
+        "counter": name, "wrong": count.wrong, "in_flight": count.flight,
+        "by_item": {item: tally.wrong for item, tally in count.tallies.items()},
+        "stages": [{"wrong": one.wrong, "row": one.row, "fired": one.wrong <= count.fired} for one in (counter.stages if counter else ())],
+    }
+
+
+def _shown_lock(lock: Lock, table: Table, refused: Sequence[int] | None) -> dict[str, Any]:
+    paths = [table.paths[name] for name in lock.undo if name in table.paths]
+    return {
+        "id": lock.id, "row": lock.row, "kind": lock.kind, "stage": lock.wrong or None,
+        "since": rfc3339(lock.since), "until": rfc3339(lock.until),
+        "operations": lock.operations, "spares": lock.spares, "items": lock.items, "counter": lock.counter,
+        "release": [
+            {"path": p.name, "kind": p.kind, "ja": p.text.ja, "en": p.text.en, "roles": p.roles, "second_person": p.second_person}
+            for p in paths
+        ],
+        "refused": {
+            "number": lock.refused + (refused[0] if refused else 0),
+            "first": rfc3339(lock.first_refused), "last": rfc3339(lock.last_refused),
+        },
+    }

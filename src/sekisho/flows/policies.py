@@ -1,0 +1,95 @@
+"""The policy in force is a row of the ledger, read in every batch; a file is only a proposal until it is put there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sekisho.core.state import IN_FORCE, SECOND, InForce, decode, encode
+from sekisho.errors import CallerError
+from sekisho.events import Event, EventKind
+from sekisho.policy import compile_policy, parse
+from sekisho.policy.table import Table
+from sekisho.ports import Change, Store, Tx
+
+AHEAD_S = 10
+"""A policy comes into force at least this much later, so that every node has it by then. Seconds."""
+
+
+class Accept:
+    """Put a version in force at a time."""
+
+    keys: Sequence[str] = (IN_FORCE,)
+
+    def __init__(self, version: str, at: int | None, operator: str) -> None:
+        self._version = version
+        self._at = at
+        self._operator = operator
+
+    def decide(self, tx: Tx) -> int:
+        """When it comes into force, microseconds."""
+        row = tx.get(IN_FORCE, InForce) or InForce()
+        at = max(self._at or 0, tx.now + AHEAD_S * SECOND)
+        row.versions = sorted([one for one in row.versions if one[1] != self._version or one[0] <= tx.now] + [(at, self._version)])
+        tx.put(IN_FORCE, row)
+        tx.tell(Event(EventKind.POLICY_PROPOSED, IN_FORCE, operator=self._operator, reason=self._version, until=at))
+        return at
+
+
+async def first_policy(store: Store, source: bytes, name: str) -> Table:
+    """Put the first policy of an empty store in force at once."""
+    table = read(source, name)
+    await store.keep_document("policy", table.version, source)
+    opened = await store.begin([IN_FORCE])
+    if IN_FORCE in opened.rows:
+        await store.rollback()
+    else:
+        await store.commit(Change([(IN_FORCE, encode(InForce(versions=[(0, table.version)])), None)], None, []))
+    return table
+
+
+def read(source: bytes, name: str) -> Table:
+    """Compile a policy's text."""
+    return compile_policy(parse(source, name), source)
+
+
+async def load_tables(store: Store, tables: dict[str, Table]) -> InForce:
+    """Load every version that is or will be in force and is not loaded yet.
+
+    Raises:
+        CallerError: the store has no policy.
+
+    """
+    body = (await store.peek([IN_FORCE])).get(IN_FORCE)
+    if body is None:
+        detail = "no policy is in force; start with --policy FILE"
+        raise CallerError(detail)
+    in_force = decode(body, InForce)
+    now = await store.clock()
+    wanted = {version for since, version in in_force.versions if since > now} | {in_force.at(now) or ""}
+    for version in wanted - set(tables):
+        source = await store.document("policy", version)
+        if source is not None:
+            tables[version] = read(source, version)
+    return in_force
+
+
+async def propose(store: Store, source: bytes, version: str, at: int | None, operator: str) -> int:
+    """Keep a policy's text and put it in force at a time, at least `AHEAD_S` from now. Gives that time.
+
+    Raises:
+        CallerError: the store has no policy to follow on.
+
+    """
+    del operator
+    await store.keep_document("policy", version, source)
+    opened = await store.begin([IN_FORCE])
+    body = opened.rows.get(IN_FORCE)
+    if body is None:
+        await store.rollback()
+        detail = "no policy is in force here; the first one is given to `sekisho serve --policy`"
+        raise CallerError(detail)
+    row = decode(body, InForce)
+    when = max(at or 0, opened.now + AHEAD_S * SECOND)
+    row.versions = sorted([*(one for one in row.versions if one[1] != version or one[0] <= opened.now), (when, version)])
+    await store.commit(Change([(IN_FORCE, encode(row), None)], None, []))
+    return when

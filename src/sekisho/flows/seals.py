@@ -1,0 +1,155 @@
+"""Sealing and verifying: every minute the heads of all chains are bound together, and the seal goes outside the database.
+
+Whoever can write the database cannot make a link that holds, since the key is not in it. Whoever cuts off the newest
+links leaves a seal outside that names them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from sekisho.core import chain
+from sekisho.core.chain import GENESIS, Head, Seal
+from sekisho.core.state import IN_FORCE
+from sekisho.ports import Link, Store
+
+PAGE = 500
+
+
+class AuditKeys(Protocol):
+    """Keys of the chains, by version."""
+
+    def secret(self, purpose: Literal["audit"], version: int | None = None) -> bytes:
+        """The key of that version, or the newest."""
+
+    def newest(self, purpose: Literal["audit"]) -> int:
+        """The version in use."""
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """Where a chain no longer holds."""
+
+    writer: int
+    sequence: int
+    text: str
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """What was looked at, and what was found broken."""
+
+    links: int
+    events: int
+    seals: int
+    broken: tuple[Broken, ...]
+
+
+class Sealer:
+    """Seals, and keeps each seal in the store and in a file outside it."""
+
+    def __init__(self, store: Store, keys: AuditKeys, outside: Path) -> None:
+        self._store = store
+        self._keys = keys
+        self._outside = outside
+
+    async def seal(self) -> Seal | None:
+        """Seal the present heads; None when nothing has happened since the last seal."""
+        last = self.last()
+        heads = tuple([head async for head in self._heads(last)])
+        if last is not None and heads == last.heads:
+            return None
+        number = 1 if last is None else last.number + 1
+        in_force = (await self._store.peek([IN_FORCE])).get(IN_FORCE, b"")
+        made = chain.seal(
+            self._keys.secret("audit"), number, await self._store.clock(), heads, in_force.hex(), GENESIS if last is None else last.mac,
+        )
+        await self._store.keep_document("seal", f"{number:012d}", msgspec.msgpack.encode(made))
+        self._append(made)
+        return made
+
+    async def _heads(self, last: Seal | None) -> AsyncIterator[Head]:
+        known = {head.writer: head for head in last.heads} if last else {}
+        for writer in await self._store.writers():
+            head = known.get(writer)
+            async for link in links_of(self._store, writer, head.sequence if head else 0):
+                head = Head(writer, link.first, link.mac)
+            if head is not None:
+                yield head
+
+    def _append(self, made: Seal) -> None:
+        opened = os.open(self._outside, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(opened, "ab") as out:
+            out.write(msgspec.msgpack.encode(made).hex().encode() + b"\n")
+            out.flush()
+            os.fsync(out.fileno())
+
+    def last(self) -> Seal | None:
+        """The newest seal outside the database."""
+        found = list(self.outside())
+        return found[-1] if found else None
+
+    def outside(self) -> list[Seal]:
+        """All seals outside the database, oldest first."""
+        if not self._outside.exists():
+            return []
+        return [msgspec.msgpack.decode(bytes.fromhex(line), type=Seal) for line in self._outside.read_text().split() if line]
+
+    async def verify(self, progress: Callable[[int], None] = lambda _links: None) -> Verified:
+        """Follow every chain from its beginning and hold it against every seal."""
+        broken: list[Broken] = []
+        macs: dict[tuple[int, int], bytes] = {}
+        links = events = 0
+        for writer in await self._store.writers():
+            previous, expected = GENESIS, 1
+            async for link in links_of(self._store, writer, 0):
+                links, events = links + 1, events + link.number
+                fault = self._fault(link, previous, expected)
+                if fault is not None:
+                    broken.append(fault)
+                    break
+                previous, expected = link.mac, link.first + link.number
+                macs[writer, link.first] = link.mac
+                progress(links)
+        seals = self.outside()
+        broken += self._seal_faults(seals, macs)
+        return Verified(links, events, len(seals), tuple(broken))
+
+    def _fault(self, link: Link, previous: bytes, expected: int) -> Broken | None:
+        if link.first != expected:
+            return Broken(link.writer, expected, f"events {expected} to {link.first - 1} are missing")
+        made = [chain.link(key, previous, chain.place(link.writer, link.first) + link.body) for key in self._versions()]
+        if link.mac not in made:
+            return Broken(link.writer, link.first, "the events were changed, or the chain was cut before them")
+        return None
+
+    def _versions(self) -> list[bytes]:
+        return [self._keys.secret("audit", version) for version in range(self._keys.newest("audit"), 0, -1)]
+
+    def _seal_faults(self, seals: list[Seal], macs: dict[tuple[int, int], bytes]) -> list[Broken]:
+        broken: list[Broken] = []
+        previous = GENESIS
+        for found in seals:
+            if not any(chain.holds(key, found, previous) for key in self._versions()):
+                broken.append(Broken(0, found.number, "a seal outside the database was changed"))
+            previous = found.mac
+        if seals:
+            broken.extend(
+                Broken(head.writer, head.sequence, f"the tail was cut: seal {seals[-1].number} names events that are not there")
+                for head in seals[-1].heads if macs.get((head.writer, head.sequence)) != head.mac
+            )
+        return broken
+
+
+async def links_of(store: Store, writer: int, after: int) -> AsyncIterator[Link]:
+    """All links of a writer that begin after a sequence, in order."""
+    while True:
+        page = await store.chain(writer, after, PAGE)
+        if not page:
+            return
+        for link in page:
+            yield link
+        after = page[-1].first

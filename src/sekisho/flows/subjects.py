@@ -1,0 +1,150 @@
+"""Which rows an attempt concerns: from the fixed facts of its procedure, before anything is locked.
+
+A subject that nobody has enrolled is counted in one of 2^20 buckets, chosen by a keyed digest of its name, with the same
+reads and the same writes as a known one. Nobody outside can tell the two apart, and no flood of made-up names fills the
+store.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import msgspec
+
+from sekisho.core.scene import Scene
+from sekisho.core.state import Guard, Procedure, Session
+from sekisho.policy.table import Operation, Table, place
+from sekisho.ports import Tx
+from sekisho.terms import Reach
+
+BUCKETS = 1 << 20
+"""How many buckets strangers share."""
+
+OWN_ROWS = frozenset({Reach.PROCEDURE, Reach.SESSION})
+"""Reaches whose count stands on the run's or the session's own row."""
+
+THE_BANK = "bank:all"
+
+_REMEMBERED = 50_000
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What never changes about a procedure once it has begun."""
+
+    key: str
+    operation: str
+    subjects: dict[str, str]
+    session: str | None
+    owner: str
+
+
+class Subjects:
+    """Turns names into keys of rows.
+
+    Args:
+        key: secret; without it nobody can choose names that fall into one bucket.
+
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._buckets: OrderedDict[str, str] = OrderedDict()
+
+    def bucket(self, subject: str) -> str:
+        """The row on which a subject is counted while nobody has enrolled it."""
+        found = self._buckets.get(subject)
+        if found is None:
+            kind = subject.partition(":")[0]
+            number = int.from_bytes(hmac.digest(self._key, subject.encode(), "sha256")[:4], "big") % BUCKETS
+            found = self._buckets[subject] = f"~{kind}:{number:05x}"
+            if len(self._buckets) > _REMEMBERED:
+                self._buckets.popitem(last=False)
+        return found
+
+    def keys(self, facts: Facts) -> list[str]:
+        """Every row that an attempt in this procedure may touch."""
+        keys = [facts.key]
+        if facts.session is not None:
+            keys.append(facts.session)
+        for subject in facts.subjects.values():
+            keys.append(subject)
+            if subject != THE_BANK:
+                keys.append(self.bucket(subject))
+        return keys
+
+    def guard(self, tx: Tx, subject: str) -> tuple[str, Guard]:
+        """The row a subject is counted on, and its key. Both rows are always read."""
+        known = tx.get(subject, Guard)
+        if subject == THE_BANK:
+            return subject, known or Guard(known=True)
+        bucket = self.bucket(subject)
+        stranger = tx.get(bucket, Guard)
+        if known is not None and known.known:
+            return subject, known
+        return bucket, stranger or Guard()
+
+    def scene(self, tx: Tx, facts: Facts, operation: Operation, procedure: Procedure) -> Scene:
+        """Everything the attempt may look at."""
+        guards: dict[str, Guard] = {}
+        keys: dict[str, str] = {}
+        for where, subject in facts.subjects.items():
+            key, guard = self.guard(tx, subject)
+            keys[where] = key
+            guards.setdefault(key, guard)
+        session = None if facts.session is None else tx.get(facts.session, Session)
+        return Scene(tx.table, operation, procedure, facts.key, session, facts.session, guards, keys, tx.now)
+
+
+def concerned(
+    table: Table, operation: Operation, subject: str, about: str | None, links: Mapping[str, str], about_links: Mapping[str, str],
+    actor: str, caller: str | None,
+) -> dict[str, str]:
+    """The subjects of a procedure, by place: those named, those linked to them, and stand-ins where nothing is linked.
+
+    A stand-in is a name that nobody can enrol, so that an account without a contract is counted like one with a contract.
+    """
+    found: dict[str, str] = {}
+    for reach, is_about in sorted(_reaches(table, operation)):
+        if reach == Reach.ACTOR:
+            found[reach] = actor
+        elif reach == Reach.CALLER:
+            found[reach] = caller or actor
+        elif reach == Reach.BANK:
+            found[reach] = THE_BANK
+        elif is_about and about is not None:
+            found[place(reach, about=True)] = _one(reach, about, about_links)
+        elif not is_about:
+            # A thing that belongs to the caller may be named as what the entry is about: this app, of several.
+            named = about if about is not None and about.startswith(f"{reach}:") and links.get(reach) is not None else None
+            found[reach] = named or _one(reach, subject, links)
+    return found
+
+
+def _one(reach: str, named: str, links: Mapping[str, str]) -> str:
+    if named.startswith(f"{reach}:"):
+        return named
+    return links.get(reach) or f"{reach}:?{named}"
+
+
+def _reaches(table: Table, operation: Operation) -> set[tuple[Reach, bool]]:
+    """Every kind of subject that any row of the operation counts on, keeps a secret on, or lets a penalty fall on."""
+    found: set[tuple[Reach, bool]] = {(operation.subject, False), (Reach.CUSTOMER, False)}
+    for variants in operation.rows.values():
+        for row in variants:
+            found.add((table.items[row.item].reach, row.about))
+            found.update((gauge.counter.reach, gauge.about) for gauge in row.gauges)
+            found.update(
+                (penalty.on, penalty.on_about)
+                for gauge in row.gauges for stage in gauge.counter.stages for penalty in stage.penalties if penalty.on is not None
+            )
+            found.update((_side(condition.flag), condition.about) for condition in row.when)
+    return {(reach, about) for reach, about in found if reach not in OWN_ROWS}
+
+
+def _side(flag: str) -> Reach:
+    return Reach.ACCOUNT if flag == "contract" else Reach.CUSTOMER
+
+
+__all__ = ["BUCKETS", "THE_BANK", "Facts", "Subjects", "concerned"]

@@ -1,0 +1,180 @@
+"""What the flows need from outside, in as few methods as will do. Adapters stand behind these; the core knows none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from sekisho.core.state import Secret
+from sekisho.events import Event
+from sekisho.policy.table import Table
+from sekisho.terms import Role
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Opened(msgspec.Struct):
+    """A store transaction just begun: rows locked and read, the time asked after that."""
+
+    now: int
+    """Microseconds since the epoch by the ledger's clock, never before what it said last."""
+    rows: dict[str, bytes]
+    """What stands under the keys asked for; absent keys are absent."""
+    skipped: frozenset[str] = frozenset()
+    """Keys that another node holds: the works that need them wait, the others go on."""
+
+
+class Link(msgspec.Struct, frozen=True):
+    """One link of a writer's chain: the events of one batch, and the digest that binds them to the link before."""
+
+    writer: int
+    first: int
+    """Sequence of its first event; the next link begins at `first + number`."""
+    number: int
+    at: int
+    body: bytes
+    """The events, a msgpack array in the order they were told."""
+    mac: bytes
+
+
+class Change(msgspec.Struct):
+    """All that one batch writes, in one commit."""
+
+    rows: list[tuple[str, bytes | None, int | None]]
+    """(key, body or None to delete, when it falls due or None to leave that as it was)."""
+    link: Link | None
+    """What happened, as one link of this writer's chain."""
+    feed: list[tuple[int, bytes]]
+    """(at, body): what channels are told."""
+
+
+class Store(Protocol):
+    """A place that keeps rows and events durably. One transaction at a time per store object."""
+
+    async def begin(self, keys: Sequence[str]) -> Opened:
+        """Begin, lock the rows of these keys (sorted by the caller) and read them in a snapshot taken after the locks.
+
+        Raises:
+            LedgerUnavailable: nothing was begun.
+
+        """
+
+    async def commit(self, change: Change) -> None:
+        """Write and commit; on return it is durable.
+
+        Raises:
+            LedgerUnavailable: surely not committed.
+            UnknownFate: it may be committed.
+
+        """
+
+    async def rollback(self) -> None:
+        """Leave the transaction without a trace."""
+
+    async def peek(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Read rows without locking them: only for facts that never change."""
+
+    async def due(self, prefix: str, now: int, limit: int) -> list[str]:
+        """Keys with this prefix whose time has come, soonest first."""
+
+    async def link(self, writer: int, sequence: int) -> Link | None:
+        """The link that holds this event."""
+
+    async def chain(self, writer: int, after: int, limit: int) -> list[Link]:
+        """A writer's links in order, from those that begin after `after`."""
+
+    async def feed(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """What channels are told, from `after` exclusive."""
+
+    async def writers(self) -> list[int]:
+        """All writers."""
+
+    async def new_writer(self, name: str) -> int:
+        """Register a writer; its number is never used again."""
+
+    async def document(self, kind: str, name: str) -> bytes | None:
+        """A stored document (a policy's text) by kind and name."""
+
+    async def documents(self, kind: str) -> list[str]:
+        """The names of the documents of a kind."""
+
+    async def keep_document(self, kind: str, name: str, body: bytes) -> None:
+        """Store a document once; the same name again must be the same bytes."""
+
+    async def clock(self) -> int:
+        """The ledger's time, microseconds."""
+
+    async def close(self) -> None:
+        """Let go of everything."""
+
+
+class Tx(Protocol):
+    """One decision's view of the rows of its batch."""
+
+    now: int
+    table: Table
+
+    def get(self, key: str, kind: type[S]) -> S | None:
+        """The row, decoded once per batch; changes to it count only after `put`."""
+
+    def put(self, key: str, row: msgspec.Struct, due: int | None = None) -> None:
+        """Write the row with this batch. `due`: when it falls due (microseconds); None leaves that as it was."""
+
+    def drop(self, key: str) -> None:
+        """Delete the row with this batch."""
+
+    def tell(self, event: Event) -> None:
+        """Record a fact with this batch."""
+
+
+class Work(Protocol[R_co]):
+    """Something to decide over rows. It may be run more than once: all randomness is an attribute."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The rows it reads and may write."""
+
+    def decide(self, tx: Tx) -> R_co:
+        """Decide. What it raises takes only this work out of the batch."""
+
+
+class Ledger(Protocol):
+    """The durable memory of every guess."""
+
+    async def run(self, work: Work[R]) -> R:
+        """Run one work in a batch with others; the answer comes after the commit."""
+
+
+class ApiKey(msgspec.Struct):
+    """One API key, without the key."""
+
+    id: str
+    role: Role
+    operator: str
+    digest: str
+    demo: bool = False
+    retired: bool = False
+
+
+class Callers(Protocol):
+    """Who may call."""
+
+    def who(self, plain: str) -> ApiKey | None:
+        """Whose key this is; None for one that is unknown or retired."""
+
+
+class Secrets(Protocol):
+    """Makes and compares what is on record of secrets. Whoever asks holds a guess that was taken for the question."""
+
+    def make(self, kind: str, secret: str) -> Secret:
+        """Record a new secret."""
+
+    def matches(self, record: Secret | None, kind: str, proof: str) -> bool:
+        """Whether the proof is the one on record; as slow where nothing is on record, and then no."""
+
+    def step_of(self, record: Secret | None, code: str, now_s: int) -> int | None:
+        """The token's time step whose code this is, if it may still be used."""
