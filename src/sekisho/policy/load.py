@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path as File
 
 import msgspec
@@ -44,6 +45,7 @@ def load(path: str | File) -> Policy:
 
     Raises:
         PolicyError: with every error found, each with its place.
+
     """
     name = str(path)
     try:
@@ -59,15 +61,16 @@ def parse(source: str | bytes, name: str = "policy") -> Policy:
 
     Raises:
         PolicyError: with every error found, each with its place.
+
     """
     raw = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
     root, found = _root(raw, name)
     reader = Reader()
-    reader.faults.found += found
     file = reader.struct(root, PolicyFile)
-    _check_meaning(file, root, reader.faults)
-    if reader.faults.found:
-        raise PolicyError(_lines(name, reader.faults.found))
+    found += [(place or locate(root, path), text) for place, path, text in reader.faults.found]
+    found += _against_meaning(file, root, reader.faults)
+    if found:
+        raise PolicyError(_lines(name, found))
     return Policy(file, name, raw, root)
 
 
@@ -92,12 +95,14 @@ def _decoded(raw: bytes) -> str:
         raise Unreadable(place, "this is not UTF-8; save the file as UTF-8") from None
 
 
-def _check_meaning(file: PolicyFile, root: Node, faults: Faults) -> None:
-    """Add what does not make sense, except in cells that could not even be read."""
-    for fault in list(meaning.check(file)):
+def _against_meaning(file: PolicyFile, root: Node, faults: Faults) -> Iterator[tuple[Place, str]]:
+    """What makes no sense, except in cells that could not even be read."""
+    for fault in meaning.check(file):
         if not faults.spoiled(fault.path):
-            first = locate(root, fault.first).line if fault.first else 0
-            faults.found.append((locate(root, fault.path), fault.text.replace("{first}", str(first))))
+            text = fault.text
+            if fault.first is not None:
+                text = text.replace("{first}", str(locate(root, fault.first).line))
+            yield locate(root, fault.path), text
 
 
 def locate(root: Node, path: Path) -> Place:

@@ -13,9 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sekisho.policy import model as m
-from sekisho.policy.rows import (
-    EVERYTHING, NOT_SECRET, ONE_RUN, StageAt, listed, penalty_kind, rows, stages_of, taken, written_row)
-from sekisho.policy.shape import Path, near
+from sekisho.policy.rows import EVERYTHING, NOT_SECRET, ONE_RUN, StageAt, listed, penalty_kind, rows, stages_of, step_items, taken, written_row
+from sekisho.policy.shape import Path, Vocabulary
 from sekisho.policy.yaml import quoted
 from sekisho.terms import ItemKind, PathKind, Reach
 
@@ -57,24 +56,25 @@ class _Names:
     """What may be named where."""
 
     def __init__(self, file: m.PolicyFile) -> None:
-        self.items = set(file.items)
-        self.operations = set(file.operations)
-        self.counters = set(file.counters)
-        self.forms = set(file.forms)
-        self.procedures = set(file.procedures)
-        self.ways = self.procedures | self.forms
-        self.exemptions = set(file.exemptions)
-        self.flags = set(file.flags)
-        self.needed = self.items | set(file.things)
-        self.cleared = self.items | self.operations | {EVERYTHING, SUSPENSION}
+        ways = {*file.procedures, *file.forms}
+        self.items = Vocabulary(file.items)
+        self.operations = Vocabulary(file.operations)
+        self.closed = Vocabulary({*file.operations, EVERYTHING})
+        self.counters = Vocabulary(file.counters)
+        self.forms = Vocabulary(file.forms)
+        self.ways = Vocabulary(ways)
+        self.exemptions = Vocabulary(file.exemptions)
+        self.flags = Vocabulary({*file.flags, *OWN_FLAGS})
+        self.kinds_of_flags = Vocabulary({*FLAGS_OF_ITEMS, "exemption"})
+        self.needed = Vocabulary({*file.items, *file.things})
+        self.cleared = Vocabulary({*file.items, *file.operations, EVERYTHING, SUSPENSION})
 
-    def known(self, path: Path, name: str, what: str, names: Iterable[str]) -> Faults:
+    def known(self, path: Path, name: str, what: str, names: Vocabulary) -> Faults:
         """Nothing, or that this is the name of nothing. The empty name stands for a cell already complained of."""
         if name and name not in names:
-            hint = near(name, names) or _one_of(names)
-            yield Fault(path, f"unknown {what} {quoted(name)}; {hint}")
+            yield Fault(path, f"unknown {what} {quoted(name)}; {names.hint(name)}")
 
-    def all_known(self, path: Path, cell: str | Iterable[str] | None, what: str, names: Iterable[str]) -> Faults:
+    def all_known(self, path: Path, cell: str | Iterable[str] | None, what: str, names: Vocabulary) -> Faults:
         """The same for a cell that is one name or a list of them."""
         if isinstance(cell, str):
             yield from self.known(path, cell, what, names)
@@ -93,14 +93,13 @@ class _Names:
         flag = written.removeprefix("not ").removeprefix("about:")
         before, colon, after = flag.partition(":")
         if not colon:
-            yield from self.known(path, flag, "flag", [*OWN_FLAGS, *sorted(self.flags)])
+            yield from self.known(path, flag, "flag", self.flags)
         elif before == "exemption":
             yield from self.known(path, after, "exemption", self.exemptions)
         elif before in FLAGS_OF_ITEMS:
             yield from self.known(path, after, "item", self.items)
         else:
-            words = (*FLAGS_OF_ITEMS, "exemption")
-            yield Fault(path, f"unknown kind of flag {quoted(before)}; {near(before, words) or _one_of(words)}")
+            yield from self.known(path, before, "kind of flag", self.kinds_of_flags)
 
     def when(self, path: Path, when: str | list[str] | None) -> Faults:
         if isinstance(when, str):
@@ -108,13 +107,6 @@ class _Names:
         else:
             for number, flag in enumerate(when or ()):
                 yield from self.flag((*path, "when", number), flag)
-
-
-def _one_of(names: Iterable[str]) -> str:
-    some = sorted(names)
-    if not some:
-        return "there is none to name; define it first"
-    return "there are " + ", ".join(quoted(name) for name in some[:8]) + (", …" if len(some) > 8 else "")
 
 
 # The header, items and counters.
@@ -128,7 +120,7 @@ def _header(file: m.PolicyFile, names: _Names) -> Faults:
                                ("items", "things", "what ways back need"), ("items", "abolished", "items"),
                                ("items", "operations", "what ways back open again")):
         for twice in sorted(set(getattr(file, name)) & set(getattr(file, other))):
-            yield Fault((other, twice), f"{quoted(twice)} is also in `{name}:`; both are {where}: rename one of the two",)
+            yield Fault((other, twice), f"{quoted(twice)} is also in `{name}:`; both are {where}: rename one of the two")
     for section in ("operations", "items", "flags"):
         for reserved in (EVERYTHING, SUSPENSION):
             if reserved in getattr(file, section):
@@ -141,7 +133,8 @@ def _zone(path: Path, zone: str) -> Faults:
     zones = zoneinfo.available_timezones()
     # A machine without the time-zone database knows none; there nothing can be said.
     if zone and zones and zone not in zones:
-        yield Fault(path, f"unknown time zone {quoted(zone)}; {near(zone, zones) or 'write one such as `Asia/Tokyo`'}")
+        hint = Vocabulary(zones).near(zone) or "write one such as `Asia/Tokyo`"
+        yield Fault(path, f"unknown time zone {quoted(zone)}; {hint}")
 
 
 def _items(file: m.PolicyFile, _: _Names) -> Faults:
@@ -210,7 +203,7 @@ def _operations(file: m.PolicyFile, names: _Names) -> Faults:
         yield from _rows_and_steps(file, name, operation)
         for number, closed in enumerate(operation.closed):
             yield from names.when((*path, "closed", number), closed.when)
-            yield from names.known((*path, "closed", number, "after"), closed.after, "item of its steps", taken(operation))
+            yield from names.known((*path, "closed", number, "after"), closed.after, "item of its steps", Vocabulary(taken(operation)))
         for cell in ("sets", "unsets"):
             for number, flag in enumerate(getattr(operation, cell)):
                 yield from _set_flag((*path, cell, number), flag, names)
@@ -243,13 +236,13 @@ def _lent(path: Path, operation: m.OperationCell, file: m.PolicyFile, names: _Na
 
 
 def _rows_and_steps(file: m.PolicyFile, name: str, operation: m.OperationCell) -> Faults:
-    steps = taken(operation)
+    steps = Vocabulary(taken(operation))
     for item in operation.items:
         if item not in steps:
-            hint = near(item, steps) or "add it to `steps:`, or remove the row"
+            hint = steps.near(item) or "add it to `steps:`, or remove the row"
             yield Fault(("operations", name, "items", item), f"no step of this operation takes {quoted(item)}; {hint}")
     for number, step in enumerate(operation.steps):
-        for item in taken(m.OperationCell(ja="", en="", for_=operation.for_, in_session=False, steps=[step])):
+        for item in step_items(step):
             if item in file.items and written_row(file, name, item) is None:
                 does = "write a row or `others:`" if file.items[item].kind in NOT_SECRET else "write its row"
                 yield Fault(("operations", name, "steps", number), f"no row says what wrong entries of {quoted(item)} cost; "
@@ -289,7 +282,7 @@ def _variants(path: Path, written: list[m.RowCell]) -> Faults:
 def _row(path: Path, row: m.RowCell, item: str, file: m.PolicyFile, names: _Names) -> Faults:
     yield from names.when(path, row.when)
     if row.abolished is not None and row.when is None:
-        yield Fault((*path, "abolished"), "for whom is it still open? write `when: exemption:…`, or move the item to "
+        yield Fault((*path, "abolished"), "for whom it is still open is not said; write `when: exemption:…`, or move the item to "
                                           "`abolished:`")
     kind = file.items[item].kind if item in file.items else ItemKind.DATA
     yield from names.undo(path, row.undo)
@@ -340,7 +333,7 @@ def _whose_count(path: Path, stage: m.StageCell, names: _Names) -> Faults:
             yield Fault((*path, word), f"a shared count says in `counters:` how it forgets; remove `{word}:`")
         return
     if stage.of is None:
-        yield Fault(path, "whose count is it? write `of:` and a reach such as `customer`, or `count:` and the name of a "
+        yield Fault(path, "whose count it is is not said; write `of:` and a reach such as `customer`, or `count:` and the name of a "
                           "shared one")
     elif stage.of not in ONE_RUN and not said:
         yield Fault(path, f"a count of one {stage.of} must say how it forgets; write `in_a_row: true`, `in_total: true` or "
@@ -351,7 +344,7 @@ def _whose_count(path: Path, stage: m.StageCell, names: _Names) -> Faults:
 def _after(path: Path, stage: m.StageCell) -> Faults:
     timed = [cell for cell in stage.penalty if isinstance(cell, m.PenaltyCell) and cell.for_ is not None]
     if timed and stage.after is None:
-        yield Fault(path, "what becomes of the count when the lock ends? write `after: zero` or `after: keep`")
+        yield Fault(path, "what becomes of the count when the lock ends is not said; write `after: zero` or `after: keep`")
     if not timed and stage.after is not None:
         yield Fault((*path, "after"), "no lock here ends by itself; remove `after:`, or give a penalty its `for:`")
 
@@ -366,7 +359,7 @@ def _penalty(path: Path, cell: m.PenaltyCell, names: _Names) -> Faults:
     kind = kinds[0]
     objects = getattr(cell, kind.replace("-", "_"))
     if kind in ON_OPERATIONS:
-        yield from names.all_known((*path, kind), objects, "operation", names.operations | {EVERYTHING})
+        yield from names.all_known((*path, kind), objects, "operation", names.closed)
     elif kind in {"disable", "erase"}:
         yield from names.all_known((*path, kind), objects, "item", names.items)
     if kind not in {"remove", "ask-more"} and not listed(objects):
@@ -382,7 +375,7 @@ def _modifiers(path: Path, cell: m.PenaltyCell, kind: str, names: _Names) -> Fau
     if cell.spares and kind != "disable" and EVERYTHING not in listed(getattr(cell, kind.replace("-", "_"))):
         yield Fault((*path, "spares"), "`spares:` goes with `everything` or `disable`; name the operations closed instead")
     if kind == "ask-more" and not cell.in_:
-        yield Fault(path, "in which operations is more asked? write `in:` and their names")
+        yield Fault(path, "in which operations more is asked is not said; write `in:` and their names")
     if kind != "ask-more" and cell.in_:
         yield Fault((*path, "in"), f"`in:` goes with `ask-more`; `{kind}` names its operations itself")
     on = cell.on.about if isinstance(cell.on, m.AboutReach) else cell.on
@@ -436,7 +429,7 @@ def _does(stage: StageAt) -> tuple[object, ...]:
     return stage.cell.penalty, stage.cell.undo, stage.cell.after
 
 
-def _row_ids(file: m.PolicyFile, _: _Names) -> Faults:
+def _row_ids(file: m.PolicyFile, names: _Names) -> Faults:
     """One id, one meaning: it may stand in several places only with the same stages, or as variants of one item."""
     first: dict[str, tuple[Path, m.RowCell, str]] = {}
     for name, operation in file.operations.items():
@@ -450,11 +443,11 @@ def _row_ids(file: m.PolicyFile, _: _Names) -> Faults:
     ids = set(first) | {also for _, row, _ in first.values() for also in row.also} | set(file.ceilings)
     ids |= {stage.row for row in rows(file) for stage in stages_of(file, row)}
     ids |= {lock.row for cell in file.abolished.values() for lock in cell.locks}
-    names = _Names(file)
+    known_ids = Vocabulary(ids)
     for number, waiver in enumerate(file.waivers):
-        yield from names.known(("waivers", number, "row"), waiver.row or "", "row", ids)
+        yield from names.known(("waivers", number, "row"), waiver.row or "", "row", known_ids)
     for number, paper in enumerate(file.paper):
-        yield from names.all_known(("paper", number, "rows"), paper.rows, "row", ids)
+        yield from names.all_known(("paper", number, "rows"), paper.rows, "row", known_ids)
 
 
 # The ways back.
@@ -476,13 +469,13 @@ def _ways(file: m.PolicyFile, names: _Names) -> Faults:
 def _procedure(path: Path, cell: m.ProcedureCell, names: _Names) -> Faults:
     yield from names.known((*path, "operation"), cell.operation or "", "operation", names.operations)
     if cell.kind is PathKind.PROCEDURE and cell.operation is None:
-        yield Fault(path, "whose end walks this way? write `operation:` and its name")
+        yield Fault(path, "whose end walks this way is not said; write `operation:` and its name")
     if cell.kind is not PathKind.PROCEDURE and cell.operation is not None:
         yield Fault((*path, "operation"), f"a way of kind `{cell.kind}` is no operation; remove it, or write `kind: procedure`")
     if cell.kind is PathKind.FORM:
         yield Fault((*path, "kind"), "a paper form stands in `forms:`; move it there")
     if cell.kind is PathKind.DESK and not cell.roles:
-        yield Fault(path, "who at the desk carries it out? write `roles:`")
+        yield Fault(path, "who at the desk carries it out is not said; write `roles:`")
     if cell.kind is not PathKind.DESK and cell.roles:
         yield Fault((*path, "roles"), f"nobody at the bank carries out a way of kind `{cell.kind}`; remove it")
     if cell.kind is not PathKind.NONE and cell.around:
@@ -503,10 +496,10 @@ def _way(path: Path, cell: m.WayCell, file: m.PolicyFile, names: _Names) -> Faul
     if cell.holds is not None:
         yield from names.all_known((*path, "holds", "operations"), cell.holds.operations, "operation", names.operations)
     if cell.roles and cell.approve is None:
-        yield Fault(path, "must a second person agree? write `approve: one` or `approve: two`")
+        yield Fault(path, "whether a second person must agree is not said; write `approve: one` or `approve: two`")
     for number, role in enumerate(cell.roles):
         if role not in file.desk:
-            yield Fault((*path, "roles", number), f"`desk:` has no {quoted(role)}; {_one_of(str(r) for r in file.desk)}")
+            yield Fault((*path, "roles", number), f"`desk:` has no {quoted(role)}; {Vocabulary(file.desk).hint(role)}")
 
 
 def _case(path: Path, cell: m.WayCell | m.VariantCell, names: _Names) -> Faults:

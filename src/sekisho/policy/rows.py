@@ -1,5 +1,6 @@
 """The rows and stages of a file with all that the file leaves implicit: rows lent by another operation, the stages of
-every other entry, ceilings, and the names of counts that belong to one row alone."""
+every other entry, ceilings, and the names of counts that belong to one row alone.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ A cell that cannot be read is replaced by an empty one of its type, so that the 
 
 from __future__ import annotations
 
+import bisect
 import difflib
 import re
 from collections.abc import Iterable, Iterator
@@ -23,24 +24,49 @@ Shape: TypeAlias = Any
 T = TypeVar("T", bound=msgspec.Struct)
 
 _INTEGER = re.compile(r"^[-+]?[0-9]+$")
+NEIGHBOURS = 120
+"""Names looked at for a hint."""
 _EMPTY = {"", "~", "null", "Null", "NULL"}
 
 
-def near(word: str, known: Iterable[str]) -> str:
-    """A hint at what was probably meant."""
-    close = difflib.get_close_matches(word[:80], sorted(known), n=1, cutoff=0.5)
-    return f"did you mean {quoted(close[0])}?" if close else ""
+class Vocabulary:
+    """Names that may stand somewhere, and hints at which of them was meant."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = frozenset(names)
+        self.sorted = sorted(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def near(self, word: str) -> str:
+        """`did you mean …?`, or nothing."""
+        close = difflib.get_close_matches(word[:80], self._around(word), n=1)
+        return f"did you mean {quoted(close[0])}?" if close else ""
+
+    def _around(self, word: str) -> list[str]:
+        """All names, or of very many those that begin alike: a file of wrong names must not take minutes."""
+        if len(self.sorted) <= NEIGHBOURS:
+            return self.sorted
+        at = bisect.bisect(self.sorted, word)
+        return self.sorted[max(0, at - NEIGHBOURS // 2):at + NEIGHBOURS // 2]
+
+    def hint(self, word: str) -> str:
+        """The name that was probably meant, else some that exist."""
+        some = ", ".join(quoted(name) for name in self.sorted[:8]) + (", …" if len(self.sorted) > 8 else "")
+        return self.near(word) or (f"there are {some}" if some else "there is none to name, so define it first")
 
 
 class Faults:
     """What was wrong, and where."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[Place, str]] = []
+        self.found: list[tuple[Place | None, Path, str]] = []
         self.bad: set[Path] = set()
 
-    def add(self, place: Place, path: Path, text: str) -> None:
-        self.found.append((place, text))
+    def add(self, place: Place | None, path: Path, text: str) -> None:
+        """Without a place: wherever the path leads."""
+        self.found.append((place, path, text))
         self.bad.add(path)
 
     def spoiled(self, path: Path) -> bool:
@@ -55,7 +81,7 @@ class Reader:
         self.faults = Faults()
 
     def struct(self, node: Node, of: type[T]) -> T:
-        return cast(T, self.value(node, shapes.type_info(of), ()))
+        return cast("T", self.value(node, shapes.type_info(of), ()))
 
     def value(self, node: Node, shape: Shape, path: Path) -> Any:
         inner, extra = _plain(shape)
@@ -102,7 +128,7 @@ class Reader:
             if key in node.entries:
                 given[field.name] = self.field(node.entries[key], field, (*path, key))
             elif field.required:
-                self.missing(node.place, (*path, key), field)
+                self.missing((*path, key), field)
                 given[field.name] = _blank(field.type)
         return shape.cls(**given)
 
@@ -115,12 +141,11 @@ class Reader:
         return self.value(node, field.type, path)
 
     def unknown(self, place: Place, path: Path, key: str, fields: Iterable[str]) -> None:
-        hint = near(key, fields) or "it may hold " + ", ".join(quoted(name) for name in fields)
-        self.faults.add(place, (*path, key), f"unknown key {quoted(key)}; {hint}")
+        self.faults.add(place, (*path, key), f"unknown key {quoted(key)}; {Vocabulary(fields).hint(key)}")
 
-    def missing(self, place: Place, path: Path, field: Any) -> None:
+    def missing(self, path: Path, field: Any) -> None:
         text = _meta(field.type).get("description") or _describe(field.type)
-        self.faults.add(place, path, f"{quoted(str(path[-1]))} is missing; write `{path[-1]}:` ({text})")
+        self.faults.add(None, path, f"{quoted(str(path[-1]))} is missing; write `{path[-1]}:` ({text})")
 
     def sequence(self, node: Node, inner: Shape, shape: Shape, path: Path) -> Any:
         if not isinstance(node, Sequence):
@@ -199,8 +224,7 @@ def _word(node: Scalar, inner: Shape) -> tuple[Any, str]:
     words = _words(inner)
     if node.text in words:
         return words[node.text], ""
-    hint = near(node.text, words) or "write " + " or ".join(quoted(word) for word in words)
-    return next(iter(words.values())), f"unknown word {quoted(node.text)}; {hint}"
+    return next(iter(words.values())), f"unknown word {quoted(node.text)}; {Vocabulary(words).hint(node.text)}"
 
 
 def _words(inner: Shape) -> dict[str, Any]:

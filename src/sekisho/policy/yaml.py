@@ -148,14 +148,14 @@ def _events(text: str) -> Iterator[Any]:
         place = Place(mark.line + 1, mark.column + 1) if mark else Place()
         raise Unreadable(place, _problem(error)) from None
     except ReaderError as error:
-        raise Unreadable(_at(text, error.position), f"character U+{ord(error.character):04X} is not allowed; "
+        raise Unreadable(_at(text, error.position), f"character U+{ord(text[error.position]):04X} is not allowed; "
                                                     "remove it") from None
     except YAMLError:
         raise Unreadable(Place(), "this is not YAML; see the shipped policies for the form") from None
     except (Unreadable, GeneratorExit):
         raise
     # The parser is somebody else's and meets text from anywhere; whatever it trips over is the text's fault.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise Unreadable(Place(), f"this is not YAML ({type(error).__name__}); see the shipped policies") from None
 
 

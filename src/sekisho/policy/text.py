@@ -1,0 +1,150 @@
+"""The table as plain text, for `sekisho policy show`: operation by operation, each entry with its stages and ways back.
+
+It is for staff: it shows every count and length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from sekisho.policy.table import EVERYTHING, Condition, Counter, Gauge, Operation, Penalty, ReleasePath, Row, Stage, Table
+from sekisho.policy.table import Text as Both
+from sekisho.terms import Counting, PenaltyKind, Reach
+
+Language = Literal["ja", "en"]
+
+REACHES: dict[Reach, Both] = {
+    Reach.PROCEDURE: Both("1回の手続き", "one run"), Reach.SESSION: Both("1回のログイン", "one session"),
+    Reach.CUSTOMER: Both("お客さま", "the customer"), Reach.ACCOUNT: Both("口座", "the account"),
+    Reach.APP: Both("認証アプリの登録", "the app enrolment"), Reach.ADDRESS: Both("メールアドレス", "the mail address"),
+    Reach.CALLER: Both("電話の発信者", "the caller"), Reach.ACTOR: Both("入力した人", "whoever types"),
+    Reach.BANK: Both("銀行全体", "the whole bank"),
+}
+COUNTING: dict[Counting, Both] = {
+    Counting.IN_A_ROW: Both("連続", "in a row"), Counting.IN_TOTAL: Both("通算", "in total"),
+    Counting.WITHIN: Both("の間の通算", "within "),
+}
+PENALTIES: dict[PenaltyKind, Both] = {
+    PenaltyKind.VOID: Both("コードは無効", "the code is void"),
+    PenaltyKind.END_SESSION: Both("ログアウト", "logged out"),
+    PenaltyKind.START_OVER: Both("手続きは終了", "the procedure ends"),
+    PenaltyKind.LOCK: Both("{what}のロック", "{what}: locked"),
+    PenaltyKind.BLOCK: Both("{what}不可", "{what}: blocked, sessions end"),
+    PenaltyKind.SUSPEND: Both("{what}の利用停止", "{what}: suspended"),
+    PenaltyKind.DISABLE: Both("{what}の停止", "{what}: refused everywhere"),
+    PenaltyKind.ERASE: Both("{what}の削除", "{what}: erased"),
+    PenaltyKind.REMOVE: Both("認証アプリの登録の削除", "the app enrolment is removed"),
+    PenaltyKind.ASK_MORE: Both("{what}で、初めての端末には追加の確認", "{what}: more is asked of unknown devices"),
+}
+UNITS = ((86_400, Both("日", " days")), (3_600, Both("時間", " hours")), (60, Both("分", " min")), (1, Both("秒", " s")))
+
+
+def render(table: Table, language: Language = "en") -> str:
+    """The whole table."""
+    return "\n".join(_Printer(table, language).lines()) + "\n"
+
+
+class _Printer:
+    def __init__(self, table: Table, language: Language) -> None:
+        self.table = table
+        self.language: Language = language
+
+    def say(self, text: Both) -> str:
+        return text.ja if self.language == "ja" else text.en
+
+    def pick(self, ja: str, en: str) -> str:
+        return ja if self.language == "ja" else en
+
+    def lines(self) -> Iterator[str]:
+        table = self.table
+        yield f"{table.article}  {self.say(table.title)}"
+        yield f"{table.name}  {table.version[:16]}"
+        for operation in table.operations.values():
+            yield from self.operation(operation)
+        yield from self.abolished()
+        yield ""
+        yield self.pick("解除の方法", "Ways back")
+        for path in table.paths.values():
+            yield f"  {path.name}  {self.way(path)}"
+
+    def operation(self, operation: Operation) -> Iterator[str]:
+        yield ""
+        yield f"{self.say(operation.text)}  ({operation.name})"
+        for variants in operation.rows.values():
+            for row in variants:
+                yield from self.row(row)
+
+    def row(self, row: Row) -> Iterator[str]:
+        marks = [*row.also, *([self.pick("独自", "ours")] if row.ours else [])]
+        yield f"  {row.id}  {self.say(self.table.items[row.item].text)}" + (f"  [{', '.join(marks)}]" if marks else "")
+        for condition in row.when:
+            yield f"      {self.condition(condition)}"
+        for gauge in row.gauges:
+            for stage in gauge.counter.stages:
+                yield f"      {self.stage(gauge, stage)}"
+        if row.undo:
+            yield f"      {self.pick('端末によるロック', 'locked by the device')} → {self.ways(row.undo)}"
+
+    def condition(self, condition: Condition) -> str:
+        whose = self.pick("対象の", "of the subject concerned: ") if condition.about else ""
+        ends = self.pick(" のとき", "") if condition.holds else self.pick(" でないとき", "")
+        return self.pick("", "when " if condition.holds else "unless ") + whose + condition.flag + ends
+
+    def stage(self, gauge: Gauge, stage: Stage) -> str:
+        ours = f"  [{self.pick('独自', 'ours')}]" if stage.ours or gauge.counter.ours else ""
+        costs = self.pick("、", ", ").join(self.penalty(penalty) for penalty in stage.penalties)
+        return f"{self.count(gauge.counter, stage.wrong, gauge.about)}: {costs} → {self.ways(stage.undo)}{ours}"
+
+    def count(self, counter: Counter, wrong: int, about: bool) -> str:
+        how = self.say(COUNTING[counter.counting])
+        if counter.window_s is not None:
+            how = self.pick(self.length(counter.window_s) + how, how + self.length(counter.window_s))
+        whose = self.say(REACHES[counter.reach])
+        whose = self.pick("対象の" + whose, whose + " concerned") if about else whose
+        shared = "" if "@" in counter.name else f", {counter.name}"
+        return self.pick(f"{how}{wrong}回({whose}{shared})", f"{wrong} {how} ({whose}{shared})")
+
+    def penalty(self, penalty: Penalty) -> str:
+        text = self.say(PENALTIES[penalty.kind]).format(what=self.what(penalty))
+        if penalty.for_s is not None:
+            text += self.pick(f"({self.length(penalty.for_s)})", f" for {self.length(penalty.for_s)}")
+        if penalty.spares:
+            spared = self.names(penalty.spares)
+            text += self.pick(f"({spared}を除く)", f" (but for {spared})")
+        return text
+
+    def what(self, penalty: Penalty) -> str:
+        if EVERYTHING in penalty.operations:
+            return self.pick("すべての手続き", "everything")
+        return self.names((*penalty.operations, *penalty.items))
+
+    def names(self, names: Iterable[str]) -> str:
+        texts = {name: item.text for name, item in self.table.items.items()}
+        texts |= {name: operation.text for name, operation in self.table.operations.items()}
+        return self.pick("・", ", ").join(self.say(texts[name]) for name in names)
+
+    def ways(self, undo: Iterable[str]) -> str:
+        return self.pick("、または", "; or ").join(self.say(self.table.paths[name].text) for name in undo)
+
+    def way(self, path: ReleasePath) -> str:
+        who = ", ".join(role.value for role in path.roles)
+        second = self.pick("(2人目の承認)", " with a second person") if path.second_person else ""
+        takes = self.length(path.takes_s) if path.takes_s else ""
+        extras = [extra for extra in (path.form or "", who + second, takes) if extra]
+        return self.say(path.text) + (f"  [{', '.join(extras)}]" if extras else "")
+
+    def abolished(self) -> Iterator[str]:
+        if self.table.abolished:
+            yield ""
+            yield self.pick("廃止された項目が残した停止", "Left behind by items that are gone")
+        for lock in self.table.abolished.values():
+            yield f"  {lock.row}  {self.say(lock.text)}  ({lock.since})"
+            yield f"      {self.penalty(lock.penalty)} → {self.ways(lock.undo)}"
+
+    def length(self, seconds: int) -> str:
+        """In the largest unit of which there are several: 60 min, not 1 hour."""
+        for unit, word in UNITS:
+            if seconds > unit and seconds % unit == 0:
+                return f"{seconds // unit}{self.say(word)}"
+        return f"{seconds}{self.say(UNITS[-1][1])}"
