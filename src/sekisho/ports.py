@@ -50,6 +50,8 @@ class Change(msgspec.Struct):
     """What happened, as one link of this writer's chain."""
     feed: list[tuple[int, bytes]]
     """(at, body): what channels are told."""
+    at: int = 0
+    """The newest time that anything in the batch was decided at."""
 
 
 class Store(Protocol):

@@ -69,7 +69,7 @@ async def _serve(
 
 
 async def _follow(server: uvicorn.Server, beside: uvicorn.Server, sock: socket.socket) -> None:
-    task = asyncio.create_task(beside._serve([sock]))  # noqa: SLF001 
+    task = asyncio.create_task(beside._serve([sock]))  # noqa: SLF001
     while not server.should_exit:  # noqa: ASYNC110  uvicorn tells of its stop by this flag alone
         await asyncio.sleep(0.2)
     beside.should_exit = True

@@ -85,7 +85,7 @@ class BatchTx:
         written: list[tuple[str, bytes | None, int | None]] = [(name, encode(rows[name]), due.get(name)) for name in self._changed]
         written.extend((name, None, None) for name in self._gone)
         feed = [(event.at, _feed_bytes(public(event))) for event in self.events if event.kind in FOR_CHANNELS]
-        return Change(written, self._link(key, mac), feed)
+        return Change(written, self._link(key, mac), feed, self.now)
 
     def _link(self, key: bytes, mac: bytes) -> Link | None:
         if not self.events:

@@ -37,7 +37,7 @@ class MemoryStore:
                 self._due[key] = due
         if change.link is not None:
             self._chains.setdefault(change.link.writer, []).append(change.link)
-            self._last = max(self._last, change.link.at)
+        self._last = max(self._last, change.at)
         self._feed.extend(change.feed)
 
     async def rollback(self) -> None:

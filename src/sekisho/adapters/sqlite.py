@@ -40,14 +40,14 @@ _APPEND = "INSERT INTO journal (number, body) VALUES (?, ?)"
 _WRITE = "INSERT INTO row (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"
 _WRITE_DUE = "INSERT INTO row (key, body, due) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body, due = excluded.due"
 _DROP = "DELETE FROM row WHERE key = ?"
-_FOLDED = "SELECT number FROM folded"
+_FOLDED = "SELECT number, at FROM folded"
 _LINK = "INSERT INTO link (writer, first, number, at, body, mac) VALUES (?, ?, ?, ?, ?, ?)"
 _FEED = "INSERT INTO feed (at, body) VALUES (?, ?)"
 _DUE = "SELECT key, due FROM row WHERE due <= ? AND key >= ? AND key < ? ORDER BY due LIMIT ?"
 
 _Changed = tuple[str, bytes | None, int | None]
 _record_bytes = msgspec.msgpack.Encoder().encode
-_record = msgspec.msgpack.Decoder(list[_Changed]).decode
+_record = msgspec.msgpack.Decoder(tuple[int, list[_Changed]]).decode
 
 
 class Journal:
@@ -58,21 +58,25 @@ class Journal:
         self.due: dict[str, int] = {}
         self.seen = 0
         self.folded = 0
+        self.at = 0
+        """The newest time that any process has decided at: no decision is made before it."""
 
     def catch_up(self, cursor: apsw.Cursor) -> None:
         """Take in what others have appended; drop what they have folded in. Runs inside a transaction."""
-        folded = cursor.execute(_FOLDED).get
+        folded, at = cursor.execute(_FOLDED).fetchone()  # type: ignore[misc]  # there is always one row
         if folded != self.folded:
             # What we hold may be older than the row it was folded into; all that is newer is in the journal still.
             self.bodies.clear()
             self.due.clear()
             self.folded = self.seen = folded
+            self.at = max(self.at, at)
         appended: list[tuple[int, bytes]] = cursor.execute(_JOURNAL, (self.seen,)).fetchall()  # type: ignore[assignment]  # by the schema
         for number, body in appended:
-            self.take(number, _record(body))
+            self.take(number, *_record(body))
 
-    def take(self, number: int, rows: list[_Changed]) -> None:
+    def take(self, number: int, at: int, rows: list[_Changed]) -> None:
         """One record, newer than all before."""
+        self.at = max(self.at, at)
         bodies = self.bodies
         for key, body, due in rows:
             bodies[key] = body
@@ -87,7 +91,7 @@ class Journal:
         cursor.executemany(_WRITE_DUE, [(key, body, self.due[key]) for key, body in kept if key in self.due])
         cursor.executemany(_DROP, [(key,) for key, body in self.bodies.items() if body is None])
         cursor.execute("DELETE FROM journal WHERE number <= ?", (self.seen,))
-        cursor.execute("UPDATE folded SET number = ?", (self.seen,))
+        cursor.execute("UPDATE folded SET number = ?, at = ?", (self.seen, self.at))
 
     def forget(self) -> None:
         """What is held may not be what is on disk: read it all again."""
@@ -157,7 +161,7 @@ class SqliteStore:
             body = held[key] if key in held else run(_READ, (key,)).get
             if body is not None:
                 rows[key] = body
-        self._last = max(self._clock(), self._last + 1)
+        self._last = max(self._clock(), self._last + 1, self._journal.at + 1)
         return self._last, rows
 
     async def _take_turn(self) -> None:
@@ -174,20 +178,18 @@ class SqliteStore:
             self._journal.forget()
             await self.rollback()
             raise LedgerUnavailable(str(no)) from no
-        if change.link is not None:
-            self._last = max(self._last, change.link.at)
         await self._make_durable()
         if number is not None:
-            self._journal.take(number, change.rows)
+            self._journal.take(number, change.at, change.rows)
 
     def _write(self, change: Change) -> int | None:
         run = self._cursor.execute
         number = None
-        if change.rows:
+        if change.rows or change.link:
             if len(self._journal.bodies) >= FOLD_AT:
                 self._journal.fold(self._cursor)
             number = self._journal.seen + 1
-            run(_APPEND, (number, _record_bytes(change.rows)))
+            run(_APPEND, (number, _record_bytes((change.at, change.rows))))
         if change.link is not None:
             link = change.link
             run(_LINK, (link.writer, link.first, link.number, link.at, link.body, link.mac))

@@ -16,7 +16,7 @@ from sekisho.events import FeedItem
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.attempt import Missing, Twice
 from sekisho.flows.desk import rfc3339
-from sekisho.flows.entries import Begun, Held, NoSession
+from sekisho.flows.entries import NOBODY, Begun, Held, NoSession, TooMany
 from sekisho.flows.replay import OtherBody, Repeated
 from sekisho.terms import Outcome, Verdict
 
@@ -158,9 +158,16 @@ class Customer:
         begun = await self._app.entries.begin(
             self._app.table, call.key.id, body.operation, body.subject, about=body.about, session=body.session,
             actor=_actor(body.context), caller=body.context.caller if body.context else None, language=language,
+            replay=call.replay(self._replay_key),
         )
         if isinstance(begun, NoSession):
             raise Problem(409, "no-session", "This needs a live session of the same customer.")
+        if isinstance(begun, TooMany):
+            raise Problem(429, "too-many-runs", "Too many procedures were begun from there; let some of them end.")
+        if isinstance(begun, Repeated):
+            begun = msgspec.msgpack.decode(begun.answer, type=Begun)
+        if not isinstance(begun, Begun):
+            raise KEY_REUSED
         return 201, BegunAnswer(begun.procedure, begun.state, _next(begun.next))
 
     async def enter(self, call: Call[EntryBody]) -> tuple[int, Any]:
@@ -226,6 +233,7 @@ class Customer:
         return 200, EventsAnswer(events, found[-1][0] if found else after)
 
 
+KEY_REUSED = Problem(409, "key-reused", "This Idempotency-Key was used for another request.")
 NOT_FOUND = Problem(404, "not-found", "There is no such thing for this key.")
 
 
@@ -242,14 +250,14 @@ def _answer(answer: Any) -> Answer:
     if isinstance(answer, Repeated):
         return msgspec.msgpack.decode(answer.answer, type=Answer)
     if isinstance(answer, OtherBody):
-        raise Problem(409, "key-reused", "This Idempotency-Key was used for another request.")
+        raise KEY_REUSED
     raise NOT_FOUND
 
 
 def _actor(context: Context | None) -> str:
     """Who types, whoever's budget it is: the device if the channel knows it, else the address it comes from."""
     if context is None or not (context.device or context.ip):
-        return "actor:none"
+        return NOBODY
     return "actor:" + hashlib.sha256((context.device or context.ip or "").encode("utf-8", "replace")).hexdigest()[:32]
 
 

@@ -15,7 +15,8 @@ ABOUT = "Whether an entry may be looked at, what a wrong one costs, how the cust
 
 _PROBLEMS = {
     400: "Not JSON, a foreign Host, or a malformed Idempotency-Key", 401: "No valid API key", 403: "The key's role may not do this",
-    404: "No such thing for this key", 409: "Conflict", 413: "Longer than 64 KiB", 422: "Not what this call takes", 503: "Cannot decide now",
+    404: "No such thing for this key", 409: "Conflict", 413: "Longer than 64 KiB", 422: "Not what this call takes",
+    429: "Too many at once", 503: "Cannot decide now",
 }
 
 

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from sekisho.api.customer import KEY_REUSED
 from sekisho.api.http import Call, Problem
 from sekisho.app import App
 from sekisho.flows.desk import Awaits, Denied, Enrolment, ItemSetting, Lifted, Operator
+from sekisho.flows.replay import InFlight, OtherBody, Repeated
 from sekisho.ports import ApiKey
 
 Text = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -62,6 +64,7 @@ class Staff:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self._replay_key = app.keyring.secret("replay")
 
     async def enrol(self, call: Call[Enrolment]) -> tuple[int, Any]:
         """Enrol a subject, or change what is known of it."""
@@ -86,20 +89,25 @@ class Staff:
         body = call.body
         done = await self._app.desk.release(
             call.path["subject"], body.lock, body.path, body.reason, body.evidence, operator_of(call.key), chance.token_urlsafe(18),
+            call.replay(self._replay_key),
         )
-        if isinstance(done, Denied):
-            raise _denied(done)
-        if isinstance(done, Awaits):
-            return 202, ApprovalAnswer(done.approval)
-        return 200, ReleasedAnswer(done.lock, done.path)
+        return _released(done)
 
     async def approve(self, call: Call[None]) -> tuple[int, Any]:
         """Carry out what another operator asked for."""
-        done = await self._app.desk.approve(call.path["id"], operator_of(call.key))
-        if isinstance(done, Denied):
-            raise _denied(done)
-        assert isinstance(done, Lifted)
+        return _released(await self._app.desk.approve(call.path["id"], operator_of(call.key), call.replay(self._replay_key)))
+
+
+def _released(done: Denied | Lifted | Awaits | Repeated | OtherBody | InFlight) -> tuple[int, Any]:
+    if isinstance(done, Repeated):
+        done = msgspec.msgpack.decode(done.answer, type=Lifted | Awaits)
+    if isinstance(done, Denied):
+        raise _denied(done)
+    if isinstance(done, Awaits):
+        return 202, ApprovalAnswer(done.approval)
+    if isinstance(done, Lifted):
         return 200, ReleasedAnswer(done.lock, done.path)
+    raise KEY_REUSED
 
 
 def _denied(denied: Denied) -> Problem:

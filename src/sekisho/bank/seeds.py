@@ -28,6 +28,8 @@ class Customer(NamedTuple):
     first_time: bool = False
     contract: bool = True
     flags: tuple[str, ...] = ()
+    legacy: tuple[tuple[str, str], ...] = ()
+    """Items that are gone, and the row of the lock that each left behind."""
 
     @property
     def subject(self) -> str:
@@ -43,6 +45,22 @@ class Customer(NamedTuple):
     def app_subject(self) -> str:
         """His app enrolment's name here."""
         return f"app:phone-of-{self.number}"
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """All that is enrolled of him."""
+        return (self.subject, self.account_subject, self.app_subject) if self.contract else (self.account_subject,)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What he would enter, by item; for the token its seed."""
+        return {item: body["secret"] for _, item, body in _secrets(self)}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is special about him, by the names of the texts that say it."""
+        found = ([] if self.contract else ["no-contract"]) + (["first-time"] if self.first_time else [])
+        return (*found, *(flag.partition(":")[2] for flag in self.flags), *(item for item, _ in self.legacy))
 
 
 CUSTOMERS = (
@@ -61,12 +79,25 @@ CUSTOMERS = (
 
 
 async def enrol(client: httpx.AsyncClient, key: str) -> None:
-    """Enrol all of them; doing it twice changes nothing."""
+    """Enrol all of them. Done again, it gives them their first secrets back and leaves counts and locks alone."""
     for customer in CUSTOMERS:
-        for subject, body in _enrolments(customer):
-            await _put(client, key, f"/v1/staff/subjects/{quote(subject, safe='')}", body)
-        for subject, item, body in _secrets(customer):
-            await _put(client, key, f"/v1/staff/subjects/{quote(subject, safe='')}/items/{item}", body)
+        await enrol_one(client, key, customer)
+
+
+async def enrol_one(client: httpx.AsyncClient, key: str, customer: Customer) -> None:
+    """Enrol one customer; what an older system left behind comes over the first time only."""
+    new = False
+    for subject, body in _enrolments(customer):
+        new |= await _put(client, key, _path(subject), body) == httpx.codes.CREATED
+    for subject, item, body in _secrets(customer):
+        await _put(client, key, _path(subject, item), body)
+    for item, row in customer.legacy if new else ():
+        await _put(client, key, _path(customer.subject, item), {"locks": [{"row": row}]})
+
+
+def _path(subject: str, item: str | None = None) -> str:
+    whole = f"/v1/staff/subjects/{quote(subject, safe='')}"
+    return whole if item is None else f"{whole}/items/{item}"
 
 
 def _enrolments(one: Customer) -> list[tuple[str, dict[str, Any]]]:
@@ -91,6 +122,7 @@ def _secrets(one: Customer) -> list[tuple[str, str, dict[str, Any]]]:
         *account,
         (one.subject, "login-password", {"secret": one.password, "first_time": one.first_time}),
         (one.subject, "token-otp", {"secret": one.token_seed}),
+        (one.subject, "token-resync", {"secret": one.token_seed}),
         (one.app_subject, "app-passcode", {"secret": one.passcode}),
         (one.app_subject, "transaction-code", {"secret": one.transaction_code}),
         (one.account_subject, "telephone-pin", {"secret": one.telephone_pin}),
@@ -98,8 +130,8 @@ def _secrets(one: Customer) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-async def _put(client: httpx.AsyncClient, key: str, path: str, body: dict[str, Any]) -> None:
+async def _put(client: httpx.AsyncClient, key: str, path: str, body: dict[str, Any]) -> int:
     answer = await client.put(path, json=body, headers={"authorization": f"Bearer {key}"})
     if answer.is_error:
-        detail = f"{path}: {answer.text}"
-        raise RuntimeError(detail)
+        raise RuntimeError(f"{path}: {answer.text}")
+    return answer.status_code

@@ -133,7 +133,16 @@ def settle(scene: Scene, taken: Granted, verdict: Verdict) -> Outcome | None:
     if verdict is _RIGHT:
         procedure.advance(scene, item)
         return Outcome.RIGHT
+    _end_if_closed(scene, taken)
     return Outcome.WRONG
+
+
+def _end_if_closed(scene: Scene, taken: Granted) -> None:
+    """A run of which a penalty has closed every way on is over."""
+    if scene.procedure.led or not any(guard.locks for guard in scene.guards.values()) or not scene.alive():
+        return
+    if all(scene.standing_lock(item) is not None for item in procedure.awaited(scene)):
+        penalty.end_run(scene, taken.row, ends_session=False)
 
 
 def _settle_one(scene: Scene, item: str, note: Note, verdict: Verdict) -> None:

@@ -13,18 +13,21 @@ import msgspec
 
 from sekisho.core import attempt as core
 from sekisho.core.scene import Scene
-from sekisho.core.state import SECOND, Procedure, Reservation, Secret, Session
+from sekisho.core.state import SECOND, Guard, Procedure, Reservation, Secret, Session
 from sekisho.events import Event, EventKind
 from sekisho.flows import answers
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import Facts, Subjects
-from sekisho.policy.table import place
+from sekisho.policy.table import Operation, place
 from sekisho.ports import Tx
-from sekisho.terms import Outcome, State, Verdict
+from sekisho.terms import Outcome, PenaltyKind, State, Verdict
 
 KEEP_SETTLED_S = 24 * 3600
 """How long a settled reservation is kept, so that a second verdict is known for one. Seconds."""
+
+STRANGER_S = 24 * 3600
+"""A bucket that nobody has touched for this long is forgotten. Seconds."""
 
 Compare = Callable[[Tx, Scene, core.Granted], Verdict]
 """Compares a proof; it is handed the guess that pays for it."""
@@ -71,9 +74,20 @@ def record(tx: Tx, scene: Scene) -> None:
     """Hand what the core changed and told to the batch. Nothing untouched is written."""
     rows = scene.rows
     for key in scene.touched:
-        tx.put(key, rows[key])
+        row = rows[key]
+        if key[0] == "~" and isinstance(row, Guard):
+            touch_bucket(tx, key, row)
+        else:
+            tx.put(key, row)
     for event in scene.events:
         tx.tell(event)
+
+
+def touch_bucket(tx: Tx, key: str, bucket: Guard) -> None:
+    """A stranger's row is forgotten some time after it was last touched; it falls due first when it is new."""
+    due = None if bucket.at else tx.now + STRANGER_S * SECOND
+    bucket.at = tx.now
+    tx.put(key, bucket, due)
 
 
 class Entry:
@@ -122,6 +136,8 @@ class Entry:
         outcome = core.settle(scene, taken, verdict)
         if outcome is Outcome.RIGHT:
             self._after_right(tx, scene)
+        elif outcome is not None:
+            _erase(tx, scene, before)
         record(tx, scene)
         return None if outcome is None else answers.settled(scene, outcome, before)
 
@@ -133,6 +149,22 @@ class Entry:
         if run.state is State.DONE and scene.operation.gives_session and run.opened is None:
             run.opened = self.session_id
             _open_session(tx, scene, self.session_id, self.owner)
+
+
+def _erase(tx: Tx, scene: Scene, before: set[str]) -> None:
+    """Where a penalty erases what is enrolled, nothing of it is kept."""
+    for key, guard in scene.guards.items():
+        for lock in guard.locks:
+            if lock.id in before:
+                continue
+            if lock.kind is PenaltyKind.ERASE:
+                gone = lock.items
+            elif lock.kind is PenaltyKind.REMOVE:
+                gone = [name for name, item in scene.table.items.items() if key.startswith(f"{item.reach.value}:")]
+            else:
+                continue
+            for item in gone:
+                tx.drop(secret_key(key, item))
 
 
 def _open_session(tx: Tx, scene: Scene, session_id: str, owner: str) -> None:
@@ -208,8 +240,8 @@ class Reserve(Entry):
     def _begin(self, tx: Tx) -> None:
         """In count mode the bank leads: its run and its session are known from the first entry on."""
         begin, session = self.begin
-        if begin is not None and tx.get(self.facts.key, Procedure) is None:
-            operation = tx.table.operations[begin.operation]
+        operation = tx.table.operations.get(self.facts.operation)
+        if begin is not None and operation is not None and _over(tx.get(self.facts.key, Procedure), operation):
             begin.digest, begin.started = operation.digest, tx.now
             begin.expires = tx.now + max(operation.life_s, tx.table.timing.session_total_s) * SECOND
             tx.put(self.facts.key, begin, due=begin.expires)
@@ -228,6 +260,11 @@ class Reserve(Entry):
         if self.replay is not None:
             self.replay.pending(tx, self.reservation_id)
         scene.tell(Event(EventKind.GUESS_RESERVED, core.whose(scene, granted), scene.operation.name, self.item, granted.row, self.facts.key))
+
+
+def _over(run: Procedure | None, operation: Operation) -> bool:
+    """Whether a run that the bank leads must begin anew: a penalty ended it, or the policy has changed under it."""
+    return run is None or run.state is not State.OPEN or run.digest != operation.digest
 
 
 class Settle(Entry):
@@ -268,11 +305,13 @@ class Settle(Entry):
         if not isinstance(scene, Scene):
             return scene
         answer = self.conclude(tx, scene, core.Granted(taken.item, taken.row, taken.notes), verdict)
-        if answer is None:
-            answer = Answer(Outcome.REFUSED, scene.procedure.state, answers.asked(scene), answers.Message.TRY_AGAIN, again=True)
-        elif self.replay is not None:
+        if answer is not None:
             remember(tx, self.replay, answer)
-        return answer
+            return answer
+        if self.replay is not None:
+            # Nothing was compared: the same request may be made once more.
+            tx.drop(self.replay.key)
+        return Answer(Outcome.REFUSED, scene.procedure.state, answers.asked(scene), answers.Message.TRY_AGAIN, again=True)
 
     def _scene_at_settling(self, tx: Tx, taken: Reservation) -> Scene | Missing | Stale:
         """The scene with the owner who reserved: a tick settles for everybody."""
@@ -284,15 +323,14 @@ class Settle(Entry):
             scene = self._orphan(tx, taken)
         return scene
 
-    def _orphan(self, tx: Tx, taken: Reservation) -> Scene | Missing:
+    def _orphan(self, tx: Tx, taken: Reservation) -> Scene:
         """The run or its operation is gone: the guess is still settled on the subjects it was taken from."""
-        operation = tx.table.operations.get(taken.operation)
-        if operation is None:
-            return Missing()
+        operation = tx.table.operations.get(taken.operation) or next(iter(tx.table.operations.values()))
         ended = Procedure(operation=taken.operation, subjects=taken.subjects, owner=taken.owner, state=State.ENDED)
         return self.subjects.scene(tx, self.facts, operation, ended)
 
 
 __all__ = [
-    "Compare", "Entry", "FastAttempt", "Missing", "Reserve", "Reserved", "Settle", "Stale", "Told", "Twice", "record", "secret_for", "secret_key",
+    "Compare", "Entry", "FastAttempt", "Missing", "Reserve", "Reserved", "Settle", "Stale", "Told", "Twice",
+    "record", "secret_for", "secret_key", "touch_bucket",
 ]

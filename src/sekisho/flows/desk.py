@@ -21,6 +21,7 @@ from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows.attempt import secret_key
 from sekisho.flows.entries import checked_subject
+from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import Subjects
 from sekisho.policy.table import AbolishedLock, Counter, Penalty, ReleasePath, Table
 from sekisho.ports import Ledger, Secrets, Store, Tx
@@ -40,14 +41,14 @@ class Denied(msgspec.Struct, frozen=True):
     conflict: bool = False
 
 
-class Lifted(msgspec.Struct, frozen=True):
+class Lifted(msgspec.Struct, frozen=True, tag="lifted"):
     """The lock is gone."""
 
     lock: str
     path: str
 
 
-class Awaits(msgspec.Struct, frozen=True):
+class Awaits(msgspec.Struct, frozen=True, tag="awaits"):
     """A second person must approve."""
 
     approval: str
@@ -218,17 +219,31 @@ _RUN_ENDS = frozenset({PenaltyKind.VOID, PenaltyKind.END_SESSION, PenaltyKind.ST
 class _Release:
     """Lift a lock, or put the release before a second person."""
 
-    def __init__(self, subject: str, lock: Lock, path: str, reason: str, evidence: str | None, operator: Operator, approval: str) -> None:
-        self.keys = [subject, *([lock.source] if lock.source else []), f"approval:{approval}"]
+    def __init__(
+        self, subject: str, lock: str, source: str | None, path: str, reason: str, evidence: str | None, operator: Operator, approval: str,
+        replay: Replay | None,
+    ) -> None:
+        self.keys = [subject, *([source] if source else []), f"approval:{approval}", *([replay.key] if replay else [])]
+        self._replay = replay
         self._subject = subject
-        self._lock = lock.id
+        self._lock = lock
         self._path = path
         self._reason = reason
         self._evidence = evidence
         self._operator = operator
         self._approval = approval
 
-    def decide(self, tx: Tx) -> Denied | Lifted | Awaits:
+    def decide(self, tx: Tx) -> Denied | Lifted | Awaits | Repeated | OtherBody | InFlight:
+        """Release, or say why not; a request sent twice is one request."""
+        told = remembered(tx, self._replay)
+        if told is not None:
+            return told
+        done = self._release(tx)
+        if not isinstance(done, Denied):
+            remember(tx, self._replay, done)
+        return done
+
+    def _release(self, tx: Tx) -> Denied | Lifted | Awaits:
         """Check the path, the role and the hour, all at the time of the act."""
         guard = tx.get(self._subject, Guard)
         lock = next((lock for lock in guard.locks if lock.id == self._lock and lock.stands(tx.now)), None) if guard else None
@@ -259,11 +274,22 @@ class _Release:
 class _Approve:
     """The second person carries the release out."""
 
-    def __init__(self, approval: str, found: Approval, source: str | None, operator: Operator) -> None:
-        self.keys = [f"approval:{approval}", found.subject, *([source] if source else [])]
+    def __init__(self, approval: str, found: Approval, source: str | None, operator: Operator, replay: Replay | None) -> None:
+        self.keys = [f"approval:{approval}", found.subject, *([source] if source else []), *([replay.key] if replay else [])]
         self._operator = operator
+        self._replay = replay
 
-    def decide(self, tx: Tx) -> Denied | Lifted:
+    def decide(self, tx: Tx) -> Denied | Lifted | Repeated | OtherBody | InFlight:
+        """Approve, or say why not; a request sent twice is one request."""
+        told = remembered(tx, self._replay)
+        if told is not None:
+            return told
+        done = self._approve(tx)
+        if isinstance(done, Lifted):
+            remember(tx, self._replay, done)
+        return done
+
+    def _approve(self, tx: Tx) -> Denied | Lifted:
         """Another operator of a role that may, within the time."""
         key = self.keys[0]
         found = tx.get(key, Approval)
@@ -382,19 +408,20 @@ class Desk:
 
     async def release(
         self, subject: str, lock: str, path: str, reason: str, evidence: str | None, operator: Operator, approval: str,
-    ) -> Denied | Lifted | Awaits:
+        replay: Replay | None = None,
+    ) -> Denied | Lifted | Awaits | Repeated | OtherBody | InFlight:
         """Lift a lock by a path, or ask a second person to."""
         key, guard = await self._guard(subject)
-        found = next((one for one in guard.locks if one.id == lock), None)
-        if found is None:
-            return Denied("there is no such lock", conflict=True)
-        return await self._ledger.run(_Release(key, found, path, reason, evidence, operator, approval))
+        source = next((one.source for one in guard.locks if one.id == lock), None)
+        return await self._ledger.run(_Release(key, lock, source, path, reason, evidence, operator, approval, replay))
 
     async def _guard(self, subject: str) -> tuple[str, Guard]:
         body = (await self._store.peek([checked_subject(subject)])).get(subject)
         return subject, Guard() if body is None else decode(body, Guard)
 
-    async def approve(self, approval: str, operator: Operator) -> Denied | Lifted:
+    async def approve(
+        self, approval: str, operator: Operator, replay: Replay | None = None,
+    ) -> Denied | Lifted | Repeated | OtherBody | InFlight:
         """Carry out what another operator asked for."""
         body = (await self._store.peek([f"approval:{approval}"])).get(f"approval:{approval}")
         if body is None:
@@ -402,7 +429,7 @@ class Desk:
         found = decode(body, Approval)
         _, guard = await self._guard(found.subject)
         source = next((lock.source for lock in guard.locks if lock.id == found.lock), None)
-        return await self._ledger.run(_Approve(approval, found, source, operator))
+        return await self._ledger.run(_Approve(approval, found, source, operator, replay))
 
     async def view(self, table: Table, subject: str, refusals: Mapping[tuple[str, str], Sequence[int]]) -> dict[str, Any]:
         """Everything staff may know about a subject: counts with their stages, locks with their ways out, recent events."""

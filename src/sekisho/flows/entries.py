@@ -11,23 +11,24 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from sekisho.core import budget
 from sekisho.core import procedure as run_of
 from sekisho.core.attempt import Why
 from sekisho.core.fold import fold
-from sekisho.core.scene import Scene
+from sekisho.core.scene import Scene, count_of
 from sekisho.core.state import SECOND, Guard, Procedure, Reservation, Secret, Session, decode
 from sekisho.errors import CallerError, LedgerUnavailable
 from sekisho.events import Event, EventKind
 from sekisho.flows import answers
 from sekisho.flows.answers import Answer, Message, Refused
-from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, record, secret_for
+from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, record, secret_for, touch_bucket
 from sekisho.flows.compare import ELSEWHERE, NAMING, SLOW, Proof, comparer, named, text_of, well_formed
-from sekisho.flows.replay import InFlight, Replay
+from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import Facts, Subjects, concerned
 from sekisho.flows.waiting import WAIT_S, Waiting
-from sekisho.policy.table import Item, Operation, Table
+from sekisho.policy.table import Counter, Item, Operation, Table
 from sekisho.ports import Ledger, Secrets, Store, Tx
-from sekisho.terms import Outcome, Reach, State, Verdict
+from sekisho.terms import Counting, Outcome, Reach, State, Verdict
 
 SUBJECT_MAX = 200
 """Longest name of a subject, in characters."""
@@ -61,17 +62,37 @@ class Held(msgspec.Struct):
     reservation: str
 
 
+class TooMany(msgspec.Struct):
+    """Whoever types has begun too many runs without a session; nothing was begun."""
+
+
+NOBODY = "actor:none"
+"""Who types, where the channel does not say."""
+
+STRANGER_RUNS = 1000
+"""Runs without a session that one actor may begin in the life of one, so that nobody fills the store with them."""
+
+_RUNS = Counter("runs", Reach.ACTOR, Counting.WITHIN, 900, ())
+
+
 class _Begin:
     """Put a new run on record."""
 
-    def __init__(self, subjects: Subjects, facts: Facts, run: Procedure) -> None:
+    def __init__(self, subjects: Subjects, facts: Facts, run: Procedure, actor: str, replay: Replay | None) -> None:
         self._subjects = subjects
         self._facts = facts
         self._run = run
-        self.keys = subjects.keys(facts)
+        self._actor = subjects.bucket(actor)
+        self._replay = replay
+        self.keys = [*subjects.keys(facts), self._actor, *([replay.key] if replay else [])]
 
-    def decide(self, tx: Tx) -> Begun | NoSession:
+    def decide(self, tx: Tx) -> Begun | NoSession | TooMany | Repeated | OtherBody | InFlight:
         """Begin, unless the session it should belong to is gone."""
+        told = remembered(tx, self._replay)
+        if told is not None:
+            return told
+        if self._facts.session is None and not self._may_begin(tx):
+            return TooMany()
         operation = tx.table.operations.get(self._facts.operation)
         if operation is None:
             return NoSession()
@@ -86,7 +107,22 @@ class _Begin:
         tx.put(self._facts.key, run, due=run.expires)
         scene.tell(Event(EventKind.PROCEDURE_BEGUN, self._facts.key, operation=operation.name, procedure=self._facts.key))
         record(tx, scene)
-        return Begun(self._facts.key.partition(":")[2], run.state, answers.asked(scene))
+        begun = Begun(self._facts.key.partition(":")[2], run.state, answers.asked(scene))
+        remember(tx, self._replay, begun)
+        return begun
+
+    def _may_begin(self, tx: Tx) -> bool:
+        """Whether whoever types has not begun too many runs without a session in the life of one."""
+        if self._actor == self._subjects.bucket(NOBODY):
+            return True
+        guard = tx.get(self._actor, Guard) or Guard()
+        count = count_of(guard, _RUNS.name)
+        budget.refresh(count, _RUNS, tx.now)
+        if count.wrong >= STRANGER_RUNS:
+            return False
+        budget.add(count, _RUNS, "run", 1, tx.now)
+        touch_bucket(tx, self._actor, guard)
+        return True
 
     def _session_fits(self, scene: Scene) -> bool:
         session = scene.session
@@ -138,6 +174,31 @@ class _Look:
         return Standing(State.ENDED, [], Message.START_OVER)
 
 
+class Slots:
+    """Room for slow comparisons: about a second of work, of which no one subject may have more than a quarter."""
+
+    def __init__(self, slots: int) -> None:
+        self._free = slots
+        self._each = max(1, slots // 4)
+        self._taken: dict[str, int] = {}
+
+    def take(self, subject: str) -> bool:
+        """Whether there is room for one more."""
+        taken = self._taken.get(subject, 0)
+        if self._free <= 0 or taken >= self._each:
+            return False
+        self._free -= 1
+        self._taken[subject] = taken + 1
+        return True
+
+    def give_back(self, subject: str) -> None:
+        """One is done."""
+        self._free += 1
+        left = self._taken.pop(subject) - 1
+        if left:
+            self._taken[subject] = left
+
+
 class Entries:
     """The customer's side.
 
@@ -154,7 +215,7 @@ class Entries:
 
     def __init__(
         self, ledger: Ledger, store: Store, subjects: Subjects, secrets: Secrets, tables: Mapping[str, Table], *,
-        workers: int = 2, slots: int = 96,
+        workers: int = 2, slots: int = 128,
     ) -> None:
         self.ledger = ledger
         self.store = store
@@ -164,7 +225,7 @@ class Entries:
         self.waiting = Waiting()
         self.refusals: dict[tuple[str, str], list[int]] = {}
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compare")
-        self._slots = slots
+        self._slots = Slots(slots)
         self._facts: OrderedDict[str, Facts] = OrderedDict()
         self._comparing: dict[str, asyncio.Future[Told]] = {}
 
@@ -176,8 +237,8 @@ class Entries:
 
     async def begin(
         self, table: Table, owner: str, operation: str, subject: str | None, *, about: str | None = None, session: str | None = None,
-        actor: str = "actor:none", caller: str | None = None, language: str = "ja",
-    ) -> Begun | NoSession:
+        actor: str = NOBODY, caller: str | None = None, language: str = "ja", replay: Replay | None = None,
+    ) -> Begun | NoSession | TooMany | Repeated | OtherBody | InFlight:
         """Begin a run of an operation.
 
         Raises:
@@ -196,7 +257,7 @@ class Entries:
         facts = Facts(f"procedure:{identifier}", operation, subjects, session_key, owner)
         run = Procedure(operation=operation, subjects=subjects, owner=owner, session=session_key, language=language)
         run.step = _steps_met_by_name(table, found, subject)
-        begun = await self.ledger.run(_Begin(self.subjects, facts, run))
+        begun = await self.ledger.run(_Begin(self.subjects, facts, run, actor, replay))
         if isinstance(begun, Begun):
             self._remember(facts)
         return begun
@@ -273,7 +334,7 @@ class Entries:
         operation = table.operations[facts.operation]
         main = names.get(operation.subject) or next(iter(names.values()))
         subjects = await self.resolve(
-            table, operation, main, None, facts.subjects.get("actor", "actor:none"), facts.subjects.get("caller"),
+            table, operation, main, None, facts.subjects.get("actor", NOBODY), facts.subjects.get("caller"),
         )
         subjects.update({reach.value: name for reach, name in names.items()})
         return Facts(facts.key, facts.operation, subjects, facts.session, facts.owner)
@@ -314,13 +375,13 @@ class Entries:
         self, facts: Facts, item: Item, proof: Proof, owner: str, replay: Replay | None,
     ) -> Told:
         """Take a worker slot, then the guess; compare on the worker; settle."""
-        if self._slots <= 0:
+        subject = next(iter(facts.subjects.values()))
+        if not self._slots.take(subject):
             return Refused(Answer(Outcome.REFUSED, State.OPEN, message=Message.TRY_AGAIN, again=True), Why.BUSY)
-        self._slots -= 1
         try:
             return await self._slowly_in_slot(facts, item, proof, owner, replay)
         finally:
-            self._slots += 1
+            self._slots.give_back(subject)
 
     async def _slowly_in_slot(
         self, facts: Facts, item: Item, proof: Proof, owner: str, replay: Replay | None,
@@ -392,7 +453,7 @@ class Entries:
 
     async def hold(
         self, table: Table, owner: str, operation: str, item: str, subject: str, *, about: str | None = None, session: str | None = None,
-        procedure: str | None = None, actor: str = "actor:none", caller: str | None = None, replay: Replay | None = None,
+        procedure: str | None = None, actor: str = NOBODY, caller: str | None = None, replay: Replay | None = None,
     ) -> Held | Told:
         """Count mode: take a guess; the bank compares and gives the verdict.
 

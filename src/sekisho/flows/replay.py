@@ -11,7 +11,6 @@ import hmac
 import msgspec
 
 from sekisho.core.state import SECOND
-from sekisho.flows.answers import Answer
 from sekisho.ports import Tx
 
 KEPT_S = 24 * 3600
@@ -80,7 +79,7 @@ def remembered(tx: Tx, replay: Replay | None) -> Repeated | OtherBody | InFlight
 
 
 def remember(tx: Tx, replay: Replay | None, answer: msgspec.Struct) -> None:
-    """Keep an answer with the commit that made it true."""
-    if replay is not None and not (isinstance(answer, Answer) and answer.outcome == "refused"):
+    """Keep an answer with the commit that made it true. Only what was counted or changed is handed to this."""
+    if replay is not None:
         stored = Stored(body=replay.body, answer=msgspec.msgpack.encode(answer))
         tx.put(replay.key, stored, due=tx.now + KEPT_S * SECOND)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sekisho.core import release
 from sekisho.core.state import SECOND, Guard, Procedure, Reservation, decode
 from sekisho.events import Event, EventKind
-from sekisho.flows.attempt import Settle
+from sekisho.flows.attempt import STRANGER_S, Settle
 from sekisho.flows.entries import Entries
 from sekisho.flows.subjects import Subjects
 from sekisho.ports import Ledger, Store, Tx
@@ -15,9 +15,6 @@ from sekisho.terms import State, Verdict
 
 AT_ONCE = 500
 """Rows looked after in one pass, so that a flood of them delays nobody."""
-
-STRANGER_S = 24 * 3600
-"""A bucket that nobody touched for this long is forgotten. Seconds."""
 
 GONE = ("procedure:", "session:", "replay:", "approval:")
 """Rows that are deleted when they fall due."""

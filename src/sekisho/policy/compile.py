@@ -244,7 +244,7 @@ def _gone(name: str, cell: m.AbolishedCell) -> t.Item:
 
 
 def _cases(cell: m.WayCell) -> tuple[t.PathCase, ...]:
-    return tuple(_case(variant, conditions(variant.when)) for variant in cell.variants) + (_case(cell, ()),)
+    return (*(_case(variant, conditions(variant.when)) for variant in cell.variants), _case(cell, ()))
 
 
 def _case(cell: m.WayCell | m.VariantCell, when: tuple[t.Condition, ...]) -> t.PathCase:

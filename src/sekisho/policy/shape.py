@@ -86,7 +86,7 @@ class Reader:
     def value(self, node: Node, shape: Shape, path: Path) -> Any:
         inner, extra = _plain(shape)
         if isinstance(inner, shapes.UnionType):
-            return self.union(node, inner, extra, path)
+            return self.union(node, inner, path)
         if isinstance(inner, shapes.StructType):
             return self.cell(node, inner, path)
         if isinstance(inner, shapes.ListType):
@@ -95,7 +95,7 @@ class Reader:
             return self.mapping(node, inner, path)
         return self.scalar(node, inner, extra, shape, path)
 
-    def union(self, node: Node, shape: Shape, extra: dict[str, Any], path: Path) -> Any:
+    def union(self, node: Node, shape: Shape, path: Path) -> Any:
         options = list(_options(shape))
         fitting = [option for option in options if _form(_plain(option)[0]) is type(node)]
         if len(fitting) == 1:

@@ -94,9 +94,9 @@ class _Printer:
     def stage(self, gauge: Gauge, stage: Stage) -> str:
         ours = f"  [{self.pick('独自', 'ours')}]" if stage.ours or gauge.counter.ours else ""
         costs = self.pick("、", ", ").join(self.penalty(penalty) for penalty in stage.penalties)
-        return f"{self.count(gauge.counter, stage.wrong, gauge.about)}: {costs} → {self.ways(stage.undo)}{ours}"
+        return f"{self.count(gauge.counter, stage.wrong, about=gauge.about)}: {costs} → {self.ways(stage.undo)}{ours}"
 
-    def count(self, counter: Counter, wrong: int, about: bool) -> str:
+    def count(self, counter: Counter, wrong: int, *, about: bool) -> str:
         how = self.say(COUNTING[counter.counting])
         if counter.window_s is not None:
             how = self.pick(self.length(counter.window_s) + how, how + self.length(counter.window_s))

@@ -155,7 +155,7 @@ def _events(text: str) -> Iterator[Any]:
     except (Unreadable, GeneratorExit):
         raise
     # The parser is somebody else's and meets text from anywhere; whatever it trips over is the text's fault.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         raise Unreadable(Place(), f"this is not YAML ({type(error).__name__}); see the shipped policies") from None
 
 

@@ -19,12 +19,13 @@ CREATE TABLE journal (
 );
 
 -- folded --
--- Up to which record the journal has been folded into `row`.
+-- Up to which record the journal has been folded into `row`, and the newest time anything was decided at until then.
 CREATE TABLE folded (
     one    INTEGER PRIMARY KEY CHECK (one = 1),
-    number INTEGER NOT NULL
+    number INTEGER NOT NULL,
+    at     INTEGER NOT NULL
 );
-INSERT INTO folded (one, number) VALUES (1, 0);
+INSERT INTO folded (one, number, at) VALUES (1, 0, 0);
 
 -- events --
 -- One link of a writer's chain for each batch, appended only.

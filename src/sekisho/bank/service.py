@@ -1,0 +1,90 @@
+"""Every call the bank makes: plain HTTP, with the keys it was given. What comes back is an answer or a `Trouble`, never an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import httpx
+
+TIMEOUT_S = 30.0
+
+
+class Operator(NamedTuple):
+    """One person at the bank: name, role and key."""
+
+    name: str
+    role: str
+    key: str
+
+
+class Trouble(NamedTuple):
+    """The service answered with a problem, or not at all."""
+
+    kind: str
+    """The last part of the problem's type; the words for it are in the catalogues."""
+    detail: str | None = None
+    """What the service said to staff. Never shown to a customer."""
+
+
+Json = dict[str, Any]
+
+
+class Service:
+    """The service as an outside bank sees it.
+
+    Args:
+        base: its address.
+        keys: what `keys.json` of the demonstration holds.
+        transport: how to reach it; None: over the network.
+
+    """
+
+    def __init__(self, base: str, keys: Mapping[str, Any], transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._base = base
+        self._transport = transport
+        self._made: httpx.AsyncClient | None = None
+        self._channel_key = str(keys["channel"])
+        self.operators = {name: Operator(name, one["role"], one["key"]) for name, one in keys["operators"].items()}
+
+    @property
+    def _client(self) -> httpx.AsyncClient:
+        """Made when first needed, in the loop that will use it."""
+        if self._made is None:
+            self._made = httpx.AsyncClient(base_url=self._base, transport=self._transport, timeout=TIMEOUT_S)
+        return self._made
+
+    def one_of(self, role: str) -> Operator:
+        """Any operator of a role."""
+        return next(one for one in self.operators.values() if one.role == role)
+
+    async def channel(self, method: str, path: str, body: Json | None = None, *, language: str = "ja") -> Json | Trouble:
+        """A call on behalf of a customer."""
+        return (await self._call(self._channel_key, method, path, body, language))[1]
+
+    async def staff(self, operator: Operator, method: str, path: str, body: Json | None = None) -> tuple[int, Json | Trouble]:
+        """A call by one operator; the status too, since it says whether a second person is needed."""
+        return await self._call(operator.key, method, path, body, "en")
+
+    async def _call(self, key: str, method: str, path: str, body: Json | None, language: str) -> tuple[int, Json | Trouble]:
+        headers = {"authorization": f"Bearer {key}", "accept-language": language}
+        try:
+            answer = await self._client.request(method, path, json=body, headers=headers)
+            told = answer.json()
+        except (httpx.HTTPError, ValueError):
+            return 0, Trouble("unavailable")
+        if answer.is_error or not isinstance(told, dict):
+            return answer.status_code, _trouble(told)
+        return answer.status_code, told
+
+
+def _trouble(told: object) -> Trouble:
+    if not isinstance(told, dict):
+        return Trouble("fault")
+    return Trouble(str(told.get("type", "")).rpartition("/")[2] or "fault", told.get("detail"))
+
+
+def subject_path(subject: str, *more: str) -> str:
+    """The staff's address of a subject, or of something below it."""
+    return "/".join(["/v1/staff/subjects", quote(subject, safe=""), *(quote(part, safe="") for part in more)])

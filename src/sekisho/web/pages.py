@@ -1,0 +1,77 @@
+"""From a template to an answer: in one language, with headers that let the page load nothing but its own style sheet."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from sekisho.catalogue import LANGUAGES, language_of, say
+
+HERE = Path(__file__).parent
+
+LANGUAGE_COOKIE = "sekisho-language"
+LANGUAGE_COOKIE_S = 365 * 24 * 3600
+
+STYLESHEET = "/assets/sekisho.css"
+
+HEADERS = {
+    # No script, no frame, no foreign source; forms go nowhere but here (CSP Level 3).
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-store",
+}
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+)
+
+
+def language_of_request(request: Request) -> str:
+    """The language asked for in the address, else the one chosen before, else the browser's."""
+    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        if asked in LANGUAGES:
+            return str(asked)
+    return language_of(request.headers.get("accept-language"))
+
+
+def page(
+    request: Request, template: str, status: int = 200, *, address: str | None = None, **facts: Any,
+) -> Response:
+    """A whole page in the request's language. A choice of language made in the address is remembered.
+
+    `address` is where the switch of language leads; None: to the page that was asked for.
+    """
+    at = address or request.url.path
+    language = language_of_request(request)
+    words = functools.partial(say, language)
+    html = _TEMPLATES.get_template(template).render(
+        t=words, language=language, languages=[(name, f"{at}?{urlencode({'lang': name})}") for name in LANGUAGES], path=at,
+        stylesheet=STYLESHEET, **facts,
+    )
+    answer = HTMLResponse(html, status, headers={**HEADERS, "content-language": language, "vary": "accept-language, cookie"})
+    if request.query_params.get("lang") in LANGUAGES:
+        answer.set_cookie(LANGUAGE_COOKIE, language, max_age=LANGUAGE_COOKIE_S, httponly=True, samesite="lax")
+    return answer
+
+
+async def stylesheet(_: Request) -> Response:
+    """The one style sheet."""
+    return Response(_css(), media_type="text/css", headers={**HEADERS, "cache-control": "public, max-age=300"})
+
+
+@functools.cache
+def _css() -> bytes:
+    return (HERE / "sekisho.css").read_bytes()
