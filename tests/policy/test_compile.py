@@ -1,0 +1,134 @@
+"""The table that everything else reads: shared counts are one, private ones have names of their own, nothing is lost."""
+
+from pathlib import Path
+
+import pytest
+
+from sekisho.errors import CallerError
+from sekisho.policy import compile_policy, load, parse, reference
+from sekisho.policy.table import Condition
+from sekisho.terms import Counting, Reach, Role
+
+SMALL = (Path(__file__).parent / "small.yaml").read_text(encoding="utf-8")
+BANK = compile_policy(load(reference("postal-bank")))
+
+
+def gauges(operation, item, variant=0):
+    return {gauge.counter.name: gauge for gauge in BANK.operations[operation].rows[item][variant].gauges}
+
+
+def table(old="", new=""):
+    assert not old or SMALL.count(old) == 1
+    return compile_policy(parse(SMALL.replace(old, new) if old else SMALL))
+
+
+def test_the_login_password_has_one_count_per_customer_and_one_over_a_year():
+    first, later = BANK.operations["login"].rows["login-password"]
+    assert (first.id, later.id) == ("Y-LOGIN-2", "Y-LOGIN-3")
+    assert first.when == (Condition("first-time:login-password", about=False, holds=True),)
+    assert later.when == (Condition("first-time:login-password", about=False, holds=False),)
+    assert list(gauges("login", "login-password", 1)) == ["login-password-in-a-row", "login-password-a-year"]
+    year = BANK.counters["login-password-a-year"]
+    assert (year.reach, year.counting, year.window_s, year.ours) == (Reach.CUSTOMER, Counting.WITHIN, 365 * 86_400, True)
+
+
+def test_the_99_is_one_count_over_transfer_and_payeasy():
+    transfer, payeasy = gauges("transfer", "token-otp"), gauges("payeasy", "token-otp")
+    assert transfer["token-in-a-row"].counter is payeasy["token-in-a-row"].counter
+    assert set(transfer) ^ set(payeasy) == {"transfer/token-otp@session", "payeasy/token-otp@session"}
+    assert BANK.counters["token-in-a-row"].stages[0].undo == ("reset-password-and-token-check",)
+
+
+def test_card_pin_and_last_balance_are_one_count_in_registration_and_applications():
+    card = BANK.counters["card-in-a-row"]
+    for operation, item in [("register-account", "card-pin"), ("register-account", "last-balance"), ("web-application", "card-pin"),
+                            ("telephone-application", "card-pin"), ("reapply", "card-pin")]:
+        gauge = gauges(operation, item)["card-in-a-row"]
+        assert gauge.counter is card
+        assert gauge.about is (operation == "register-account")
+
+
+def test_the_password_of_the_account_being_registered_counts_on_its_holder():
+    rows = BANK.operations["register-account"].rows["login-password"]
+    assert all(row.id == "Y-ACCOUNT-3" and row.about and all(gauge.about for gauge in row.gauges) for row in rows)
+    assert gauges("register-account", "login-password")["login-password-in-a-row"].counter is BANK.counters["login-password-in-a-row"]
+
+
+def test_a_pair_is_one_row_that_counts_on_both_halves():
+    (row,) = BANK.operations["reset-password"].rows["number-pair"]
+    assert (row.id, row.also) == ("Y-RESET-2", ("Y-RESET-1",))
+    assert BANK.items["number-pair"].parts == (("account-number", Reach.ACCOUNT), ("customer-number", Reach.CUSTOMER))
+    assert {"reset-by-account", "reset-by-customer"} < set(gauges("reset-password", "number-pair"))
+
+
+def test_an_operation_walks_the_way_that_names_it():
+    paths = {name: operation.path for name, operation in BANK.operations.items() if operation.path}
+    assert paths == {
+        "reset-password": "reset-password", "lift-suspension": "lift-suspension", "reapply": "reapply",
+        "token-check": "reset-password-and-token-check", "register-app": "register-again", "register-face": "register-face-again",
+        "add-account": "add-account-again"}
+
+
+def test_form_1_1_gives_a_first_time_password_again():
+    form = BANK.paths["form-1-1"]
+    assert (form.sets, form.roles, form.second_person, form.takes_s) == (
+        ("first-time:login-password",), (Role.BACK_OFFICE,), True, 7 * 86_400)
+
+
+def test_entries_without_a_row_cost_what_every_other_entry_costs():
+    (row,) = BANK.operations["transfer"].rows["amount-and-payee"]
+    assert (row.id, [(s.row, s.wrong) for g in row.gauges for s in g.counter.stages]) == ("Y-OTHER-1", [("Y-OTHER-1", 15)])
+
+
+def test_a_lock_that_outlives_the_session_is_told_once():
+    told = {name for name, counter in BANK.counters.items() if any(stage.notice for stage in counter.stages)}
+    assert "login-password-in-a-row" in told
+    assert not any("@" in name or "actor" in name for name in told)
+
+
+def test_stages_of_a_shared_count_are_merged_lowest_first():
+    assert [stage.wrong for stage in table().counters["password-in-a-row"].stages] == [10, 20]
+    assert table().counters["password-in-a-row"].stages[0].after_lock == "keep"
+
+
+def test_rows_lent_to_another_operation_share_named_counts_only():
+    reset, login = (table().operations[name].rows["password"][0] for name in ("reset", "login"))
+    assert [gauge.counter.name for gauge in reset.gauges] == ["reset/password@procedure", "password-in-a-row", "password-a-year"]
+    assert [gauge.counter.name for gauge in login.gauges] == ["login/password@procedure", "password-in-a-row", "password-a-year"]
+
+
+# What is changed, into what, the operations whose open procedures must end.
+DIGESTS = [
+    ("en: Pay", "en: Payment", set()),
+    ("when: not watched", "when: not watched\n        why: Because", set()),
+    ("when: not watched", "when: not watched\n        say: {ja: 案内, en: Tell}", set()),
+    ("when: not watched", "when: watched", {"pay"}),
+    ("wrong: 3,", "wrong: 4,", {"login", "reset"}),
+    ("steps: [amount, token]", "steps: [token, amount]", {"transfer"}),
+    ("wrong: 100,", "wrong: 101,", {"login", "reset"}),
+    ("kind: totp", "kind: passcode", {"pay", "transfer"}),
+    ("pattern: \"[0-9]+\"", "pattern: \"[0-9]{4}\"", {"login", "reset"}),
+    ("wrong: 15,", "wrong: 16,", {"login", "transfer", "reset"}),
+    ("one_run: in-total", "one_run: in-a-row", {"login", "transfer", "pay", "reset"}),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "changed"), DIGESTS)
+def test_a_digest_changes_with_what_decides_and_with_nothing_else(old, new, changed):
+    before, after = table(), table(old, new)
+    assert {name for name in before.operations if before.operations[name].digest != after.operations[name].digest} == changed
+    assert before.version != after.version
+
+
+def test_the_version_is_that_of_the_bytes():
+    policy = parse(SMALL)
+    assert compile_policy(policy).version == compile_policy(policy, SMALL.encode()).version != compile_policy(policy, b"").version
+
+
+def test_a_cell_can_be_found_again():
+    assert parse(SMALL, "p.yaml").where("operations", "login", "items", "password", "stages", 1) == "p.yaml:50:13"
+
+
+def test_only_shipped_policies_can_be_named():
+    with pytest.raises(CallerError, match="major-bank, postal-bank, postal-bank-as-found"):
+        reference("../../../etc/passwd")

@@ -1,0 +1,71 @@
+"""Whatever the text, the answer is a policy or a `PolicyError`; every error has its place."""
+
+import re
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sekisho.policy import PolicyError, compile_policy, parse, reference
+
+SMALL = (Path(__file__).parent / "small.yaml").read_text(encoding="utf-8")
+LINES = SMALL.splitlines(keepends=True)
+WORDS = re.findall(r"[\w-]+|[^\w\s]", SMALL)
+PLACE = re.compile(r"^p\.yaml:[1-9][0-9]*:[1-9][0-9]*: .", re.DOTALL)
+
+
+def read(text):
+    """Read and compile; any other exception fails the test."""
+    try:
+        policy = parse(text, "p.yaml")
+    except PolicyError as error:
+        assert error.errors
+        assert all(PLACE.match(line) and line.isprintable() for line in error.errors)
+        return
+    compile_policy(policy)
+
+
+@given(st.text(max_size=200))
+def test_any_text(text):
+    read(text)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes(raw):
+    read(raw)
+
+
+@given(st.text(alphabet=" \t\n-?:,[]{}#&*!|>'\"%@`~<=a1é\u2028\ufeff\x85", max_size=60))
+def test_any_punctuation(text):
+    read(text)
+
+
+@given(st.integers(0, len(SMALL)), st.integers(0, 30), st.one_of(
+    st.sampled_from(WORDS), st.text(max_size=5), st.sampled_from(["[", "{", "- ", ": ", "\n", "\n  ", "null", "~", "0", "-1", "9" * 30, "1d", "*a", "&a "])))
+def test_a_policy_with_a_piece_replaced(at, length, piece):
+    read(SMALL[:at] + piece + SMALL[at + length:])
+
+
+@given(st.lists(st.integers(0, len(LINES) - 1), max_size=8))
+def test_a_policy_with_lines_left_out(left_out):
+    read("".join(line for number, line in enumerate(LINES) if number not in left_out))
+
+
+@given(st.integers(0, len(LINES) - 1), st.integers(0, len(LINES) - 1))
+def test_a_policy_with_two_lines_exchanged(one, other):
+    lines = list(LINES)
+    lines[one], lines[other] = lines[other], lines[one]
+    read("".join(lines))
+
+
+@given(st.data())
+def test_a_policy_with_words_exchanged(data):
+    spots = [match.span() for match in re.finditer(r"[\w-]+", SMALL)]
+    start, end = data.draw(st.sampled_from(spots))
+    read(SMALL[:start] + data.draw(st.sampled_from(WORDS)) + SMALL[end:])
+
+
+@given(st.integers(0, 40_000), st.sampled_from(WORDS))
+def test_a_shipped_policy_with_a_piece_replaced(at, piece):
+    text = reference("major-bank").read_text(encoding="utf-8")
+    read(text[:at] + piece + text[at + len(piece):])
