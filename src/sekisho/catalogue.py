@@ -23,6 +23,12 @@ def say(language: str, name: str, **facts: object) -> str:
     return texts(language)[name].format(**facts)
 
 
+def translated(text: str, language: str, into: str) -> str:
+    """A text of one language in another; as it is when it is none of ours."""
+    name = next((name for name, known in texts(language).items() if known == text), None)
+    return text if name is None else texts(into)[name]
+
+
 def language_of(accept: str | None, default: str = "ja") -> str:
     """The first language of an `Accept-Language` header (RFC 9110 section 12.5.4) that we speak."""
     for part in (accept or "").split(","):

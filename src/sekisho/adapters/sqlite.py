@@ -32,7 +32,10 @@ from sekisho.ports import Change, Link, Opened
 MIGRATION = re.compile(r"(\d{4})_(before|after)_[a-z_]+\.sql")
 
 FOLD_AT = 16_384
-"""Rows kept in memory beside the file before they are folded into it."""
+"""Changed rows kept in the journal before they are folded into their table."""
+
+REMEMBER = 65_536
+"""Rows a process remembers at the most, changed or read."""
 
 _READ = "SELECT body FROM row WHERE key = ?"
 _JOURNAL = "SELECT number, body FROM journal WHERE number > ? ORDER BY number"
@@ -51,10 +54,17 @@ _record = msgspec.msgpack.Decoder(tuple[int, list[_Changed]]).decode
 
 
 class Journal:
-    """The rows that were written and not yet folded in, as of the newest record this process has read."""
+    """What this process knows of the rows: what was written and not yet folded in, and what it has read.
+
+    A row can change only by a record of the journal, so what is known stays true while every record is taken in. Where
+    another process has folded in a record that this one never saw, all is forgotten and read anew.
+    """
 
     def __init__(self) -> None:
         self.bodies: dict[str, bytes | None] = {}
+        """Rows as they are now; None for one that is not there."""
+        self.changed: set[str] = set()
+        """Those of them that were not yet folded in."""
         self.due: dict[str, int] = {}
         self.seen = 0
         self.folded = 0
@@ -62,40 +72,52 @@ class Journal:
         """The newest time that any process has decided at: no decision is made before it."""
 
     def catch_up(self, cursor: apsw.Cursor) -> None:
-        """Take in what others have appended; drop what they have folded in. Runs inside a transaction."""
+        """Take in what others have appended. Runs inside a transaction."""
         folded, at = cursor.execute(_FOLDED).fetchone()  # type: ignore[misc]  # there is always one row
         if folded != self.folded:
-            # What we hold may be older than the row it was folded into; all that is newer is in the journal still.
-            self.bodies.clear()
-            self.due.clear()
-            self.folded = self.seen = folded
+            self._follow_fold(folded)
             self.at = max(self.at, at)
         appended: list[tuple[int, bytes]] = cursor.execute(_JOURNAL, (self.seen,)).fetchall()  # type: ignore[assignment]  # by the schema
         for number, body in appended:
             self.take(number, *_record(body))
 
+    def _follow_fold(self, folded: int) -> None:
+        if folded > self.seen or self.seen < 0:
+            self.bodies.clear()
+            self.seen = folded
+        # Newer records than those folded in are read once more: they say what is still to be folded.
+        self.seen = self.folded = folded
+        self.changed.clear()
+        self.due.clear()
+
     def take(self, number: int, at: int, rows: list[_Changed]) -> None:
         """One record, newer than all before."""
         self.at = max(self.at, at)
-        bodies = self.bodies
+        bodies, changed = self.bodies, self.changed
         for key, body, due in rows:
             bodies[key] = body
+            changed.add(key)
             if due is not None:
                 self.due[key] = due
         self.seen = number
 
     def fold(self, cursor: apsw.Cursor) -> None:
-        """Write all that is held into the rows, in key order, and empty the journal. Runs inside a transaction."""
-        kept = [(key, body) for key, body in sorted(self.bodies.items()) if body is not None]
-        cursor.executemany(_WRITE, [row for row in kept if row[0] not in self.due])
-        cursor.executemany(_WRITE_DUE, [(key, body, self.due[key]) for key, body in kept if key in self.due])
-        cursor.executemany(_DROP, [(key,) for key, body in self.bodies.items() if body is None])
+        """Write what was changed into the rows, in key order, and empty the journal. Runs inside a transaction."""
+        kept = [(key, self.bodies[key]) for key in sorted(self.changed)]
+        cursor.executemany(_WRITE, [row for row in kept if row[1] is not None and row[0] not in self.due])
+        cursor.executemany(_WRITE_DUE, [(key, body, self.due[key]) for key, body in kept if body is not None and key in self.due])
+        cursor.executemany(_DROP, [(key,) for key, body in kept if body is None])
         cursor.execute("DELETE FROM journal WHERE number <= ?", (self.seen,))
         cursor.execute("UPDATE folded SET number = ?, at = ?", (self.seen, self.at))
 
+    def forget_read(self) -> None:
+        """Keep only what is not folded in, so that memory stays flat."""
+        self.bodies = {key: self.bodies[key] for key in self.changed}
+
     def forget(self) -> None:
-        """What is held may not be what is on disk: read it all again."""
+        """What is known may not be what is on disk: read it all again."""
         self.bodies.clear()
+        self.changed.clear()
         self.due.clear()
         self.seen = self.folded = -1
 
@@ -155,10 +177,15 @@ class SqliteStore:
 
     def _read(self, keys: Sequence[str]) -> tuple[int, dict[str, bytes]]:
         self._journal.catch_up(self._cursor)
+        if len(self._journal.bodies) > REMEMBER:
+            self._journal.forget_read()
         rows: dict[str, bytes] = {}
-        held, run = self._journal.bodies, self._cursor.execute
+        known, run = self._journal.bodies, self._cursor.execute
         for key in keys:
-            body = held[key] if key in held else run(_READ, (key,)).get
+            if key in known:
+                body = known[key]
+            else:
+                body = known[key] = run(_READ, (key,)).get
             if body is not None:
                 rows[key] = body
         self._last = max(self._clock(), self._last + 1, self._journal.at + 1)
@@ -186,7 +213,7 @@ class SqliteStore:
         run = self._cursor.execute
         number = None
         if change.rows or change.link:
-            if len(self._journal.bodies) >= FOLD_AT:
+            if len(self._journal.changed) >= FOLD_AT:
                 self._journal.fold(self._cursor)
             number = self._journal.seen + 1
             run(_APPEND, (number, _record_bytes((change.at, change.rows))))
@@ -224,7 +251,7 @@ class SqliteStore:
         held = self._look()
         rows: dict[str, bytes] = {}
         for key in keys:
-            body = held.bodies[key] if key in held.bodies else self._ask(_READ, (key,)).get
+            body = held.bodies[key] if key in held.changed else self._ask(_READ, (key,)).get
             if body is not None:
                 rows[key] = body
         return rows
@@ -235,6 +262,8 @@ class SqliteStore:
             self._seen_by_reader.catch_up(self._reader.cursor())
         except apsw.Error as no:
             raise LedgerUnavailable(str(no)) from no
+        if len(self._seen_by_reader.bodies) > REMEMBER:
+            self._seen_by_reader.forget_read()
         return self._seen_by_reader
 
     def _ask(self, statement: str, values: tuple[Any, ...]) -> apsw.Cursor:
@@ -254,7 +283,7 @@ class SqliteStore:
         """Keys whose time has come, soonest first."""
         held = self._look()
         stored: list[tuple[str, int]] = self._ask(_DUE, (now, prefix, prefix + "\U0010ffff", limit)).fetchall()  # type: ignore[assignment]  # by the schema
-        found = {key: due for key, due in stored if key not in held.bodies or (held.bodies[key] is not None and key not in held.due)}
+        found = {key: due for key, due in stored if key not in held.changed or (held.bodies[key] is not None and key not in held.due)}
         found.update({
             key: due for key, due in held.due.items() if due <= now and key.startswith(prefix) and held.bodies.get(key) is not None
         })

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import httpx
+
+from sekisho.bank.service import subject_path
 
 
 class Customer(NamedTuple):
@@ -57,6 +58,11 @@ class Customer(NamedTuple):
         return {item: body["secret"] for _, item, body in _secrets(self)}
 
     @property
+    def enrolments(self) -> list[tuple[str, dict[str, Any]]]:
+        """Each of his subjects, and what is to be known of it."""
+        return _enrolments(self)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What is special about him, by the names of the texts that say it."""
         found = ([] if self.contract else ["no-contract"]) + (["first-time"] if self.first_time else [])
@@ -87,17 +93,12 @@ async def enrol(client: httpx.AsyncClient, key: str) -> None:
 async def enrol_one(client: httpx.AsyncClient, key: str, customer: Customer) -> None:
     """Enrol one customer; what an older system left behind comes over the first time only."""
     new = False
-    for subject, body in _enrolments(customer):
-        new |= await _put(client, key, _path(subject), body) == httpx.codes.CREATED
+    for subject, body in customer.enrolments:
+        new |= await _put(client, key, subject_path(subject), body) == httpx.codes.CREATED
     for subject, item, body in _secrets(customer):
-        await _put(client, key, _path(subject, item), body)
+        await _put(client, key, subject_path(subject, "items", item), body)
     for item, row in customer.legacy if new else ():
-        await _put(client, key, _path(customer.subject, item), {"locks": [{"row": row}]})
-
-
-def _path(subject: str, item: str | None = None) -> str:
-    whole = f"/v1/staff/subjects/{quote(subject, safe='')}"
-    return whole if item is None else f"{whole}/items/{item}"
+        await _put(client, key, subject_path(customer.subject, "items", item), {"locks": [{"row": row}]})
 
 
 def _enrolments(one: Customer) -> list[tuple[str, dict[str, Any]]]:

@@ -72,37 +72,39 @@ def _take(scene: Scene, item: str, row: Row) -> Granted | Refusal:
     counts = _counts(scene, row)
     if counts is None:
         return Refusal(Why.UNNAMED, row.id)
-    busy: tuple[str, ...] = ()
-    fired = spent = False
-    for key, count, counter in counts:
-        budget.refresh(count, counter, scene.now)
-        stage = budget.unfired(count, counter)
-        if stage is None:
-            spent |= bool(counter.stages)
-        elif count.wrong >= stage.wrong:
-            # A lowered threshold, or an imported count: what is owed falls before the entry is looked at.
-            fired |= penalty.fire_overdue(scene, key, count, counter)
-        elif count.wrong + count.flight >= stage.wrong:
-            busy += (f"{key}/{counter.name}",)
-    if fired or spent:
-        return Refusal(Why.SPENT, row.id)
-    if busy:
-        return Refusal(Why.BUSY, row.id, waits_for=busy)
+    short = [one for one in counts if not budget.has_room(one[1], one[2], scene.now)]
+    if short:
+        return _refuse_short(scene, row, short)
+    touched = scene.touched
     notes = []
     for key, count, counter in counts:
         notes.append(budget.reserve(count, key, counter, item))
-        scene.touched.add(key)
+        touched.add(key)
     return Granted(item, row.id, notes)
+
+
+def _refuse_short(scene: Scene, row: Row, short: list[tuple[str, Count, Counter]]) -> Refusal:
+    """Some counter has no guess left: for good, or only until those in flight come back."""
+    for_good = False
+    for key, count, counter in short:
+        # A lowered threshold, or an imported count: what is owed falls before the entry is looked at.
+        fired = penalty.fire_overdue(scene, key, count, counter)
+        for_good |= fired or budget.unfired(count, counter) is None
+    if for_good:
+        return Refusal(Why.SPENT, row.id)
+    return Refusal(Why.BUSY, row.id, waits_for=tuple(f"{key}/{counter.name}" for key, _, counter in short))
 
 
 def _counts(scene: Scene, row: Row) -> list[tuple[str, Count, Counter]] | None:
     """Each count the row touches, with its row's key and its counter; None where the attempt names no such subject."""
+    keys, rows = scene.keys, scene.rows
     counts = []
     for gauge in row.gauges:
-        key = scene.keys.get(gauge.place)
+        key = keys.get(gauge.place)
         if key is None:
             return None
-        counts.append((key, count_of(scene.rows[key], gauge.counter.name), gauge.counter))
+        counter = gauge.counter
+        counts.append((key, count_of(rows[key], counter.name), counter))
     return counts
 
 

@@ -78,6 +78,16 @@ def _add_to_slice(count: Count, counter: Counter, now: int, wrong: int) -> None:
     count.slices.append((end, wrong))
 
 
+def has_room(count: Count, counter: Counter, now: int) -> bool:
+    """Whether one more guess may be in flight: w + f is below the lowest stage that has not fired."""
+    refresh(count, counter, now)
+    fired = count.fired
+    for stage in counter.stages:
+        if stage.wrong > fired:
+            return count.wrong + count.flight < stage.wrong
+    return not counter.stages
+
+
 def unfired(count: Count, counter: Counter) -> Stage | None:
     """The lowest stage that has not fired in this run; None when all have, or there is none."""
     fired = count.fired

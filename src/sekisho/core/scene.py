@@ -36,8 +36,7 @@ class Scene:
         self.session = session
         self.session_key = session_key
         self.guards = guards
-        self.rows: dict[str, Holder] = dict(guards)
-        self.rows[procedure_key] = procedure
+        self.rows: dict[str, Holder] = {**guards, procedure_key: procedure}
         self.keys = keys
         keys["procedure"] = keys["session"] = procedure_key
         if session is not None and session_key is not None:
@@ -71,6 +70,8 @@ class Scene:
     def standing_lock(self, item: str) -> tuple[str, Lock] | None:
         """The first lock, on any subject concerned, that closes this item here; and the key of its row."""
         for key, guard in self.guards.items():
+            if not guard.locks:
+                continue
             for lock in guard.locks:
                 if lock.stands(self.now) and (lock.refuses(self.operation.name, item) or self._removed(key, lock, item)):
                     return key, lock

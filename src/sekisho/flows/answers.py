@@ -57,7 +57,8 @@ _REGISTERED = frozenset({PenaltyKind.ERASE, PenaltyKind.REMOVE})
 
 def asked(scene: Scene) -> list[tuple[str, str]]:
     """What the run asks for now, with kinds."""
-    return [(item, scene.table.items[item].kind.value) for item in procedure.awaited(scene)]
+    items = scene.table.items
+    return [(item, items[item].kind.value) for item in procedure.awaited(scene)]
 
 
 def refused(scene: Scene, refusal: Refusal) -> Refused:
@@ -101,7 +102,7 @@ def settled(scene: Scene, outcome: Outcome, locks_before: set[str]) -> Answer:
 
 
 def _after_wrong(scene: Scene, locks_before: set[str]) -> Message:
-    new = [lock for guard in scene.guards.values() for lock in guard.locks if lock.id not in locks_before]
+    new = [lock for guard in scene.guards.values() if guard.locks for lock in guard.locks if lock.id not in locks_before]
     if not new:
         return Message.WRONG if scene.procedure.state is State.OPEN else Message.WRONG_START_OVER
     if any(lock.kind in _REGISTERED for lock in new):
@@ -111,7 +112,11 @@ def _after_wrong(scene: Scene, locks_before: set[str]) -> Message:
 
 def lock_ids(scene: Scene) -> set[str]:
     """The locks that stand before an entry is settled."""
-    return {lock.id for guard in scene.guards.values() for lock in guard.locks}
+    found = set()
+    for guard in scene.guards.values():
+        if guard.locks:
+            found.update(lock.id for lock in guard.locks)
+    return found
 
 
 __all__ = ["Answer", "Message", "Refused", "asked", "lock_ids", "refused", "settled"]

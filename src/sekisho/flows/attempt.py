@@ -112,10 +112,9 @@ class Entry:
     def keys(self) -> Sequence[str]:
         """Every row the entry may touch."""
         keys = self.subjects.keys(self.facts)
-        keys.extend(self.extra)
         if self.replay is not None:
-            keys.append(self.replay.key)
-        return keys
+            return [*keys, *self.extra, self.replay.key]
+        return [*keys, *self.extra] if self.extra else keys
 
     def scene(self, tx: Tx) -> Scene | Missing | Stale:
         """The attempt's rows, or why there is nothing to attempt."""
@@ -189,8 +188,7 @@ class FastAttempt(Entry):
 
     def decide(self, tx: Tx) -> Told:
         """The whole attempt; the guess is durable before the answer leaves."""
-        told = remembered(tx, self.replay)
-        if told is not None:
+        if self.replay is not None and (told := remembered(tx, self.replay)) is not None:
             return told
         scene = self.scene(tx)
         if not isinstance(scene, Scene):

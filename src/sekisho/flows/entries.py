@@ -431,7 +431,7 @@ class Entries:
 
     async def _secret_of(self, taken: Reservation, item: Item) -> Secret | None:
         work = _ReadSecret(self.subjects, Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner), item.name)
-        work.keys.extend(self._secret_keys(Facts("", "", taken.subjects, None, ""), item))
+        work.keys = [*work.keys, *self._secret_keys(Facts("", "", taken.subjects, None, ""), item)]
         return await self.ledger.run(work)
 
     async def _settle(self, reservation: str, verdict: Verdict, owner: str, replay: Replay | None) -> Told:

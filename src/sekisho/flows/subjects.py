@@ -11,8 +11,6 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Mapping
 
-import msgspec
-
 from sekisho.core.scene import Scene
 from sekisho.core.state import Guard, Procedure, Session
 from sekisho.policy.table import Operation, Table, place
@@ -30,14 +28,21 @@ THE_BANK = "bank:all"
 _REMEMBERED = 50_000
 
 
-class Facts(msgspec.Struct, frozen=True):
-    """What never changes about a procedure once it has begun."""
+class Facts:
+    """What never changes about a procedure once it has begun, and the keys that follow from it."""
 
-    key: str
-    operation: str
-    subjects: dict[str, str]
-    session: str | None
-    owner: str
+    __slots__ = ("key", "keys", "operation", "owner", "parties", "session", "subjects")
+
+    def __init__(self, key: str, operation: str, subjects: dict[str, str], session: str | None, owner: str) -> None:
+        self.key = key
+        self.operation = operation
+        self.subjects = subjects
+        self.session = session
+        self.owner = owner
+        self.keys: list[str] | None = None
+        """Every row that an attempt may touch; found once, by `Subjects`."""
+        self.parties: list[tuple[str, str, str]] = []
+        """(place, key of the subject's row, key of the bucket it is counted in while it is not enrolled)."""
 
 
 class Subjects:
@@ -64,35 +69,30 @@ class Subjects:
         return found
 
     def keys(self, facts: Facts) -> list[str]:
-        """Every row that an attempt in this procedure may touch."""
-        keys = [facts.key]
-        if facts.session is not None:
-            keys.append(facts.session)
-        for subject in facts.subjects.values():
-            keys.append(subject)
-            if subject != THE_BANK:
-                keys.append(self.bucket(subject))
-        return keys
-
-    def guard(self, tx: Tx, subject: str) -> tuple[str, Guard]:
-        """The row a subject is counted on, and its key. Both rows are always read."""
-        known = tx.get(subject, Guard)
-        if subject == THE_BANK:
-            return subject, known or Guard(known=True)
-        bucket = self.bucket(subject)
-        stranger = tx.get(bucket, Guard)
-        if known is not None and known.known:
-            return subject, known
-        return bucket, stranger or Guard()
+        """Every row that an attempt in this procedure may touch. The list is the facts' own: copy before adding to it."""
+        if facts.keys is None:
+            facts.parties = [
+                (place, subject, subject if subject == THE_BANK else self.bucket(subject)) for place, subject in facts.subjects.items()
+            ]
+            rows = [facts.key, *(key for _, subject, bucket in facts.parties for key in (subject, bucket))]
+            facts.keys = rows if facts.session is None else [*rows, facts.session]
+        return facts.keys
 
     def scene(self, tx: Tx, facts: Facts, operation: Operation, procedure: Procedure) -> Scene:
-        """Everything the attempt may look at."""
+        """Everything the attempt may look at. Of every subject both rows are read, enrolled or not."""
+        self.keys(facts)
         guards: dict[str, Guard] = {}
         keys: dict[str, str] = {}
-        for where, subject in facts.subjects.items():
-            key, guard = self.guard(tx, subject)
-            keys[where] = key
-            guards.setdefault(key, guard)
+        for where, subject, bucket in facts.parties:
+            known = tx.get(subject, Guard)
+            stranger = tx.get(bucket, Guard)
+            if known is not None and known.known:
+                keys[where] = subject
+                guards[subject] = known
+            else:
+                keys[where] = bucket
+                if bucket not in guards:
+                    guards[bucket] = stranger or Guard(known=subject == THE_BANK)
         session = None if facts.session is None else tx.get(facts.session, Session)
         return Scene(tx.table, operation, procedure, facts.key, session, facts.session, guards, keys, tx.now)
 

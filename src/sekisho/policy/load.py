@@ -13,7 +13,7 @@ from sekisho.policy.model import PolicyFile
 from sekisho.policy.shape import Faults, Path, Reader
 from sekisho.policy.yaml import Mapping, Node, Place, Sequence, Unreadable, read
 
-SIZE_MAX = 32 * 1024 * 1024
+SIZE_MAX = 8 * 1024 * 1024
 """Bytes. A policy of ten thousand rows has three million."""
 
 

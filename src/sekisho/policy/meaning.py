@@ -130,11 +130,14 @@ def _header(file: m.PolicyFile, names: _Names) -> Faults:
 
 
 def _zone(path: Path, zone: str) -> Faults:
-    zones = zoneinfo.available_timezones()
-    # A machine without the time-zone database knows none; there nothing can be said.
-    if zone and zones and zone not in zones:
-        hint = Vocabulary(zones).near(zone) or "write one such as `Asia/Tokyo`"
-        yield Fault(path, f"unknown time zone {quoted(zone)}; {hint}")
+    try:
+        zoneinfo.ZoneInfo(zone or "UTC")
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        zones = Vocabulary(zoneinfo.available_timezones())
+        # A machine without the time-zone database knows none; there nothing can be said.
+        if zones.sorted:
+            hint = zones.near(zone) or "write one such as `Asia/Tokyo`"
+            yield Fault(path, f"unknown time zone {quoted(zone)}; {hint}")
 
 
 def _items(file: m.PolicyFile, _: _Names) -> Faults:

@@ -178,6 +178,11 @@ class Reader:
         return value
 
 
+@cache
+def _shape_of(cls: type[msgspec.Struct]) -> Shape:
+    return shapes.type_info(cls)
+
+
 def _scalar(node: Scalar, inner: Shape, extra: dict[str, Any]) -> tuple[Any, str]:
     """The value, or what is wrong with it."""
     if isinstance(inner, shapes.StrType):
@@ -192,7 +197,7 @@ def _scalar(node: Scalar, inner: Shape, extra: dict[str, Any]) -> tuple[Any, str
 def _text(node: Scalar, inner: Shape, extra: dict[str, Any]) -> tuple[str, str]:
     text = node.text
     if "pattern" in extra and not re.match(extra["pattern"], text):
-        return "", f"{quoted(text)} is not {extra['means']}; write one such as {extra['example']}"
+        return "", f"{quoted(text)} is not {extra['means']}; write one such as {_examples(extra)}"
     if extra.get("means") == "a length of time" and milliseconds(text) > DURATION_MAX_MS:
         return "", f"{quoted(text)} is longer than a century; write at most `36500d`"
     if inner.min_length and not text.strip():
@@ -244,12 +249,15 @@ def _meta(shape: Shape) -> dict[str, Any]:
 
 
 def _plain(shape: Shape) -> tuple[Shape, dict[str, Any]]:
+    """The type without what `Meta` says of it, and that."""
     found = _meta(shape)
-    if "examples" in found:
-        found["example"] = " or ".join(quoted(example) for example in found["examples"])
     while isinstance(shape, shapes.Metadata):
         shape = shape.type
     return shape, found
+
+
+def _examples(extra: dict[str, Any]) -> str:
+    return " or ".join(quoted(example) for example in extra["examples"])
 
 
 def _options(union: Shape) -> Iterator[Shape]:
@@ -288,7 +296,7 @@ def _describe(shape: Shape) -> str:
     if isinstance(inner, shapes.ListType):
         return f"a list of {_describe(inner.item_type)}"
     if "means" in extra:
-        return f"{extra['means']} such as {extra['example']}"
+        return f"{extra['means']} such as {_examples(extra)}"
     if isinstance(inner, shapes.IntType):
         return "a whole number"
     if isinstance(inner, shapes.BoolType):

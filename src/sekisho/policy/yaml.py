@@ -7,11 +7,20 @@ the model says what it should be, so `no`, `1_000` and `12:30` can never turn in
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 from ruamel.yaml.reader import ReaderError
 
 DEPTH_MAX = 24
@@ -63,53 +72,50 @@ class Unreadable(Exception):
 class _Composer:
     """Builds nodes from parse events, keeping what was wrong."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
+    def __init__(self, events: Iterator[Event]) -> None:
         self.events = events
         self.faults: list[tuple[Place, str]] = []
 
     def document(self) -> Node | None:
         root: Node | None = None
         for event in self.events:
-            kind = type(event).__name__
-            if kind == "DocumentStartEvent" and root is not None:
+            if isinstance(event, DocumentStartEvent) and root is not None:
                 raise Unreadable(_place(event), "a second document begins; a policy is one document: remove the `---`")
-            if kind.endswith(("StartEvent", "ScalarEvent", "AliasEvent")) and kind not in _FRAME:
+            if isinstance(event, NodeEvent):
                 root = self.node(event, 0)
         return root
 
-    def node(self, event: Any, depth: int) -> Node:
+    def node(self, event: Event, depth: int) -> Node:
         place = _place(event)
-        kind = type(event).__name__
-        if kind == "AliasEvent":
-            raise Unreadable(place, "aliases (`*name`) are not allowed; write the cell out")
-        if event.anchor:
-            raise Unreadable(place, "anchors (`&name`) are not allowed; write the cell out where it is needed")
-        if kind == "ScalarEvent":
-            return Scalar(place, event.value, self.untagged(event, place) and not event.style)
+        self.plain(event, place)
+        if isinstance(event, ScalarEvent):
+            return Scalar(place, event.value, plain=not event.style)
         if depth >= DEPTH_MAX:
             raise Unreadable(place, f"nested more than {DEPTH_MAX} deep; no cell of a policy is")
-        self.untagged(event, place)
-        if kind == "SequenceStartEvent":
+        if isinstance(event, SequenceStartEvent):
             return Sequence(place, self.sequence(depth))
         return Mapping(place, self.mapping(depth))
 
-    def untagged(self, event: Any, place: Place) -> bool:
-        if event.tag:
+    def plain(self, event: Event, place: Place) -> None:
+        """Refuse what makes a node mean something else than it shows."""
+        if isinstance(event, AliasEvent):
+            raise Unreadable(place, "aliases (`*name`) are not allowed; write the cell out")
+        if isinstance(event, NodeEvent) and event.anchor:
+            raise Unreadable(place, "anchors (`&name`) are not allowed; write the cell out where it is needed")
+        if getattr(event, "tag", None):
             self.faults.append((place, "tags (`!name`) are not allowed; the model says what a cell is: remove it"))
-        return True
 
     def sequence(self, depth: int) -> list[Node]:
         items = []
-        while type(event := next(self.events)).__name__ != "SequenceEndEvent":
+        while not isinstance(event := next(self.events), SequenceEndEvent):
             items.append(self.node(event, depth + 1))
         return items
 
     def mapping(self, depth: int) -> dict[str, tuple[Place, Node]]:
         entries: dict[str, tuple[Place, Node]] = {}
-        while type(event := next(self.events)).__name__ != "MappingEndEvent":
+        while not isinstance(event := next(self.events), MappingEndEvent):
             key = self.node(event, depth + 1)
-            value = self.node(next(self.events), depth + 1)
-            self.enter(entries, key, value)
+            self.enter(entries, key, self.node(next(self.events), depth + 1))
         return entries
 
     def enter(self, entries: dict[str, tuple[Place, Node]], key: Node, value: Node) -> None:
@@ -125,9 +131,6 @@ class _Composer:
             entries[key.text] = (key.place, value)
 
 
-_FRAME = {"StreamStartEvent", "DocumentStartEvent"}
-
-
 def quoted(word: str) -> str:
     """A word of the file as an error shows it: short, on one line, printable."""
     shown = word if len(word) <= 60 else word[:57] + "…"
@@ -140,7 +143,7 @@ def read(text: str) -> tuple[Node | None, list[tuple[Place, str]]]:
     return composer.document(), composer.faults
 
 
-def _events(text: str) -> Iterator[Any]:
+def _events(text: str) -> Iterator[Event]:
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
     except MarkedYAMLError as error:
@@ -170,5 +173,5 @@ def _at(text: str, position: int) -> Place:
     return Place(before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1)
 
 
-def _place(event: Any) -> Place:
+def _place(event: Event) -> Place:
     return Place(event.start_mark.line + 1, event.start_mark.column + 1)

@@ -1,0 +1,165 @@
+"""What each made-up customer holds at present and what has reached him: passwords, PINs, a token, mails, calls and letters.
+
+A real bank knows almost none of this. The demonstration does, so that a visitor can be right or wrong at will.
+"""
+
+from __future__ import annotations
+
+import secrets as chance
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sekisho.bank import totp
+from sekisho.bank.seeds import CUSTOMERS, Customer
+from sekisho.policy import Table
+from sekisho.policy.table import Item
+from sekisho.terms import ItemKind, Reach
+
+SENT = frozenset({ItemKind.CODE, ItemKind.CONFIRMATION})
+"""Made by the bank and sent to the customer."""
+
+JUDGED = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC, ItemKind.PASSKEY})
+"""Judged by the customer's own device, which tells the bank yes or no."""
+
+BANK_COMPARES = SENT | JUDGED
+"""Compared by the bank: it takes a reservation and gives its verdict."""
+
+RECOGNISED, NOT_RECOGNISED = "recognised", "not-recognised"
+"""What the device tells."""
+
+NEW_LOGIN_PASSWORD, NEW_PASSCODE, NEW_ADDRESSES = "new-login-password", "new-app-passcode", "new-addresses"
+
+Proof = str | dict[str, str]
+
+
+class Received(NamedTuple):
+    """Something that reached the customer."""
+
+    way: str
+    """`mail`, `telephone` or `letter`."""
+    item: str
+    value: str
+    address: str
+
+
+@dataclass
+class Holding:
+    """One customer's pockets and letter box."""
+
+    customer: Customer
+    secrets: dict[str, str]
+    mail: str
+    contract: bool
+    received: deque[Received] = field(default_factory=lambda: deque(maxlen=4))
+    token_step: int = 0
+    """The newest step whose code was used; the same code is never taken twice (RFC 6238 section 5.2)."""
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """All that is enrolled of him by now."""
+        return self.customer._replace(contract=self.contract).subjects
+
+    def subject_of(self, reach: Reach) -> str:
+        """His subject of one kind."""
+        one = self.customer
+        return {Reach.ACCOUNT: one.account_subject, Reach.APP: one.app_subject}.get(reach, one.subject)
+
+
+class Holdings:
+    """All made-up customers as they are now.
+
+    Args:
+        table: the policy, for the kinds of its items.
+
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._of = {one.account: Holding(one, one.secrets, one.mail, one.contract) for one in CUSTOMERS}
+
+    def __iter__(self):  # noqa: ANN204  an iterator of Holding
+        return iter(self._of.values())
+
+    def of(self, account: str) -> Holding | None:
+        """The customer with this account."""
+        return self._of.get(account)
+
+    def named(self, proof: Proof) -> Holding | None:
+        """The customer whom an entry names by his number or his account's; None: it names nobody we know."""
+        said = set(proof.values() if isinstance(proof, Mapping) else [proof])
+        return next((one for one in self if said & {one.customer.number, one.customer.account}), None)
+
+
+def right_entry(item: Item, holding: Holding, now_s: float, code: str | None) -> Proof | None:
+    """What the customer would enter; `code` is what was sent to him. None: he has nothing to enter here."""
+    one = holding.customer
+    if item.kind in SENT:
+        return code
+    if item.kind in JUDGED:
+        return RECOGNISED
+    if item.kind is ItemKind.TOTP:
+        return next_code(holding, item.name, now_s)
+    if item.kind is ItemKind.PAIR:
+        return {name: _number(one, reach) for name, reach in item.parts}
+    if item.kind is ItemKind.IDENTIFIER and item.names is not None:
+        return _number(one, item.names)
+    return _data(item, holding) if item.kind is ItemKind.DATA else holding.secrets.get(item.name)
+
+
+def _number(one: Customer, reach: Reach) -> str:
+    return one.account if reach is Reach.ACCOUNT else one.number
+
+
+def next_code(holding: Holding, item: str, now_s: float) -> str | None:
+    """The code his token shows; when that was used already the next one, which the clock's drift allows. None: he must wait."""
+    seed = holding.secrets.get(item)
+    step = max(totp.step_at(now_s), holding.token_step + 1)
+    if not seed or step > totp.step_at(now_s) + 1:
+        return None
+    return totp.code_of(seed, step)
+
+
+def note_code_used(holding: Holding, item: str, code: str, now_s: float) -> None:
+    """Remember the step of a code that was right."""
+    now = totp.step_at(now_s)
+    for step in range(now - 1, now + 2):
+        if totp.code_of(holding.secrets[item], step) == code:
+            holding.token_step = max(holding.token_step, step)
+
+
+def _data(item: Item, holding: Holding) -> str:
+    samples = {
+        "consent": "yes", "amount-and-payee": "50,000 → 箱根 太郎", NEW_ADDRESSES: f"new-{holding.mail.removeprefix('new-')}",
+        NEW_LOGIN_PASSWORD: f"quiet gate {100 + chance.randbelow(900)}", NEW_PASSCODE: f"{chance.randbelow(10**6):06d}",
+    }
+    return samples.get(item.name, "ok")
+
+
+def wrong_entry(item: Item, right: Proof | None) -> Proof | None:
+    """Something close to the right entry that is not it. None: nothing entered here can be wrong."""
+    if item.kind in JUDGED:
+        return NOT_RECOGNISED
+    if item.kind is ItemKind.DATA:
+        return None if item.pattern is None else "no"
+    if item.kind is ItemKind.IDENTIFIER:
+        return "?"
+    if isinstance(right, Mapping):
+        # The half that names the customer stays right, so that the count falls on him.
+        return {name: _shifted(part) if name.startswith("account") else part for name, part in right.items()}
+    return _shifted(right or "00000000")
+
+
+_SHIFT = str.maketrans("0123456789", "5678901234")
+
+
+def _shifted(text: str) -> str:
+    """Every digit moved by five; a text without digits gets a letter more."""
+    moved = text.translate(_SHIFT)
+    return moved if moved != text else f"{text}x"
+
+
+def new_code(digits: int) -> str:
+    """A code as the bank would send it."""
+    return f"{chance.randbelow(10**digits):0{digits}d}"

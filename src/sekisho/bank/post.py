@@ -1,0 +1,89 @@
+"""What follows at the bank when sekisho says that a procedure is done or a paper form was carried out.
+
+sekisho keeps secrets but does not choose them. The bank hands over what the customer chose, and sends him a letter with
+what the bank itself chose.
+"""
+
+from __future__ import annotations
+
+import secrets as chance
+
+from sekisho.bank.holdings import NEW_ADDRESSES, NEW_LOGIN_PASSWORD, NEW_PASSCODE, Holding, Received
+from sekisho.bank.service import Operator, Service, Trouble, subject_path
+from sekisho.bank.visits import Run
+from sekisho.policy import Table
+from sekisho.policy.table import ReleasePath
+
+LOGIN_PASSWORD, PASSCODE = "login-password", "app-passcode"
+
+LETTERS = {LOGIN_PASSWORD: "letter", "telephone-pin": "digits", "telephone-user-number": "digits"}
+"""Items of which the bank sends a new one by letter, and what it looks like."""
+
+
+class Post:
+    """The bank's back room.
+
+    Args:
+        service: how sekisho is reached.
+        table: the policy: what each way back gives.
+
+    """
+
+    def __init__(self, service: Service, table: Table) -> None:
+        self._service = service
+        self._table = table
+        self._clerk = service.one_of("admin")
+
+    async def procedure_done(self, holding: Holding, run: Run) -> None:
+        """Take over what the customer chose in a procedure that is complete."""
+        chosen = run.entered
+        if NEW_ADDRESSES in chosen:
+            holding.mail = str(chosen[NEW_ADDRESSES])
+        if NEW_LOGIN_PASSWORD in chosen:
+            await self._give_contract(holding)
+            await self.set_item(self._clerk, holding, LOGIN_PASSWORD, str(chosen[NEW_LOGIN_PASSWORD]), first_time=False)
+        if NEW_PASSCODE in chosen:
+            for item in self._given(run.operation) & holding.customer.secrets.keys() | {PASSCODE}:
+                value = str(chosen[NEW_PASSCODE]) if item == PASSCODE else holding.customer.secrets[item]
+                await self.set_item(self._clerk, holding, item, value)
+
+    def _given(self, operation: str) -> set[str]:
+        """What the way back that this operation walks gives."""
+        path = self._table.paths.get(self._table.operations[operation].path or "")
+        return {item for case in path.cases for item in case.gives} if path else set()
+
+    async def form_carried_out(self, holding: Holding, path: ReleasePath) -> list[str]:
+        """A paper form was carried out: write the letters it brings. The items that are new."""
+        given = {item for case in path.cases for item in case.gives}
+        if "contract" in given:
+            await self._give_contract(holding)
+        sent = [item for item in LETTERS if item in given]
+        for item in sent:
+            value = _first_password() if LETTERS[item] == "letter" else f"{chance.randbelow(10**8):08d}"
+            await self.set_item(self._clerk, holding, item, value, first_time=True if item == LOGIN_PASSWORD else None)
+            holding.received.appendleft(Received("letter", item, value, ""))
+        return sent
+
+    async def _give_contract(self, holding: Holding) -> None:
+        """Who had no contract has one now: customer, account and app belong together."""
+        if holding.contract:
+            return
+        holding.contract = True
+        for subject, body in holding.customer._replace(contract=True).enrolments:
+            await self._service.staff(self._clerk, "PUT", subject_path(subject), body)
+
+    async def set_item(
+        self, operator: Operator, holding: Holding, item: str, secret: str, *, first_time: bool | None = None,
+    ) -> Trouble | None:
+        """Set what the customer enters from now on; on the subject whose it is."""
+        subject = holding.subject_of(self._table.items[item].reach)
+        body = {"secret": secret, **({} if first_time is None else {"first_time": first_time})}
+        _, told = await self._service.staff(operator, "PUT", subject_path(subject, "items", item), body)
+        if isinstance(told, Trouble):
+            return told
+        holding.secrets[item] = secret
+        return None
+
+
+def _first_password() -> str:
+    return f"letter {chance.token_hex(4)}"

@@ -1,0 +1,297 @@
+"""What the page shows of policy and state, put into one language. The staff's half names figures; the customer's never does (D1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sekisho.bank.holdings import Holding
+from sekisho.bank.service import Operator
+from sekisho.catalogue import say, texts
+from sekisho.policy import Table
+from sekisho.policy.table import EVERYTHING, Counter, Penalty, ReleasePath, Row, Text
+from sekisho.terms import Reach
+
+EVENTS_MAX = 14
+"""Recent events beside the counts."""
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+
+
+class Choice(NamedTuple):
+    """One option of a list."""
+
+    value: str
+    text: str
+    chosen: bool = False
+
+
+class PathSight(NamedTuple):
+    """One way out of a lock, as staff see it."""
+
+    name: str
+    text: str
+    by: str
+    """Who may carry it out."""
+    second: bool
+    by_staff: bool
+
+
+class LockSight(NamedTuple):
+    """A lock that stands."""
+
+    id: str
+    subject: str
+    row: str
+    closes: str
+    since: str
+    until: str
+    refused: int
+    paths: Sequence[PathSight]
+
+
+class StageSight(NamedTuple):
+    """A stage of a count."""
+
+    wrong: int
+    row: str
+    penalty: str
+    fired: bool
+
+
+class CountSight(NamedTuple):
+    """A count and its stages."""
+
+    name: str
+    text: str
+    reach: str
+    wrong: int
+    in_flight: int
+    stages: Sequence[StageSight]
+
+
+class SubjectSight(NamedTuple):
+    """One subject of the customer."""
+
+    name: str
+    kind: str
+    locks: Sequence[LockSight]
+    counts: Sequence[CountSight]
+    flags: Sequence[str]
+
+
+class EventSight(NamedTuple):
+    """One fact on record."""
+
+    at: str
+    text: str
+    about: str
+    subject: str
+
+
+class RowSight(NamedTuple):
+    """One row of the table, as the staff manual has it."""
+
+    id: str
+    item: str
+    stages: Sequence[tuple[str, str, str]]
+    """Wrong entries, penalty, ways back."""
+
+
+class Shown:
+    """The policy's and the state's words in one language.
+
+    Args:
+        table: the policy.
+        language: `ja` or `en`.
+
+    """
+
+    def __init__(self, table: Table, language: str) -> None:
+        self._table = table
+        self.language = language
+        self._zone = ZoneInfo(table.zone)
+
+    def say(self, name: str, **facts: object) -> str:
+        """A text of the catalogue."""
+        return say(self.language, name, **facts)
+
+    def text(self, text: Text) -> str:
+        """A text of the policy."""
+        return text.ja if self.language == "ja" else text.en
+
+    def operation(self, name: str) -> str:
+        """An operation's name."""
+        found = self._table.operations.get(name)
+        return self.text(found.text) if found else name
+
+    def item(self, name: str) -> str:
+        """An item's name."""
+        found = self._table.items.get(name)
+        return self.text(found.text) if found else name
+
+    def path(self, name: str) -> str:
+        """A way back."""
+        found = self._table.paths.get(name)
+        return self.text(found.text) if found else name
+
+    def role(self, name: str) -> str:
+        """A desk."""
+        desk = self._table.desk.get(name)
+        return str(desk[self.language]) if desk else self.say(f"role.{name}")
+
+    def operator(self, one: Operator) -> str:
+        """A person at the bank."""
+        return self.say("staff.operator", name=one.name.capitalize(), role=self.role(one.role))
+
+    def person(self, holding: Holding) -> str:
+        """A made-up customer."""
+        return holding.customer.ja if self.language == "ja" else holding.customer.en
+
+    def join(self, parts: Iterable[str]) -> str:
+        """A list in words."""
+        return self.say("list.comma").join(parts)
+
+    # -- what can be chosen --------------------------------------------------------------------------------------------
+
+    def customers(self, holdings: Iterable[Holding], account: str) -> list[Choice]:
+        """All made-up customers, with what is special about each."""
+        return [Choice(one.customer.account, self._customer(one), one.customer.account == account) for one in holdings]
+
+    def _customer(self, holding: Holding) -> str:
+        notes = [note for note in holding.customer.notes if note != "no-contract" or not holding.contract]
+        words = self.join(self.say(f"customer.{note}") for note in notes)
+        return self.say("customer.noted", name=self.person(holding), note=words) if words else self.person(holding)
+
+    def operations(self, chosen: str | None, *, session: bool) -> list[Choice]:
+        """The operations that need a session, or those that need none."""
+        return [
+            Choice(one.name, self.text(one.text), one.name == chosen) for one in self._table.operations.values() if one.session is session
+        ]
+
+    # -- the customer's half -------------------------------------------------------------------------------------------
+
+    def ways_back(self, operation: str) -> list[tuple[str, str | None]]:
+        """Help: how this operation opens again, whatever closed it. The same for everybody; the operation that does it, if one does."""
+        names = dict.fromkeys(
+            name for rows in self._table.operations[operation].rows.values() for row in rows for name in self._undo(row)
+        )
+        paths = [self._table.paths[name] for name in names if name in self._table.paths]
+        return [(self.text(path.text), path.operation if path.operation != operation else None) for path in paths]
+
+    @staticmethod
+    def _undo(row: Row) -> list[str]:
+        return [*row.undo, *(name for gauge in row.gauges for stage in gauge.counter.stages for name in stage.undo)]
+
+    # -- the staff's half ----------------------------------------------------------------------------------------------
+
+    def subject(self, view: Mapping[str, Any]) -> SubjectSight:
+        """One subject as the staff's call tells it."""
+        name = str(view["subject"])
+        return SubjectSight(
+            name, self.say(f"subject.{name.partition(':')[0]}"), [self._lock(name, one) for one in view["locks"]],
+            [self._count(one) for one in view["counts"] if one["wrong"] or one["in_flight"] or any(s["fired"] for s in one["stages"])],
+            [self._flag(flag) for flag in view["flags"] if not flag.startswith("set:")],
+        )
+
+    def _flag(self, flag: str) -> str:
+        kind, _, name = flag.partition(":")
+        if kind == "first-time":
+            return self.say("flag.first-time", item=self.item(name))
+        exemption = self._table.exemptions.get(name)
+        return self.text(exemption.text) if exemption else flag
+
+    def _lock(self, subject: str, lock: Mapping[str, Any]) -> LockSight:
+        closes = Penalty(kind=lock["kind"], operations=tuple(lock["operations"]), items=tuple(lock["items"]), spares=tuple(lock["spares"]))
+        return LockSight(
+            lock["id"], subject, lock["row"], self.penalty(closes), self.time(lock["since"]),
+            self.time(lock["until"]) if lock["until"] else self.say("staff.until-released"), lock["refused"]["number"],
+            [self._path(self._table.paths[one["path"]]) for one in lock["release"] if one["path"] in self._table.paths],
+        )
+
+    def _path(self, path: ReleasePath) -> PathSight:
+        by = self.join(self.role(role) for role in path.roles) if path.roles else self.say(f"path.{path.kind}")
+        return PathSight(path.name, self.text(path.text), by, path.second_person, bool(path.roles))
+
+    def _count(self, count: Mapping[str, Any]) -> CountSight:
+        counter = self._table.counters.get(count["counter"])
+        fired = {stage["wrong"] for stage in count["stages"] if stage["fired"]}
+        return CountSight(
+            count["counter"], self._counter(counter) if counter else count["counter"],
+            self.say(f"subject.{counter.reach}") if counter else "", count["wrong"], count["in_flight"],
+            [StageSight(one.wrong, one.row, self.penalties(one.penalties), one.wrong in fired) for one in counter.stages] if counter else [],
+        )
+
+    def _counter(self, counter: Counter) -> str:
+        """What a count counts: its items, and how it forgets."""
+        items = dict.fromkeys(
+            row.item for operation in self._table.operations.values() for rows in operation.rows.values() for row in rows
+            for gauge in row.gauges if gauge.counter.name == counter.name
+        )
+        how = self.say(f"counting.{counter.counting}", window=self.duration(counter.window_s or 0))
+        return self.say("staff.counter", items=self.join(self.item(name) for name in items), how=how)
+
+    def penalties(self, penalties: Sequence[Penalty]) -> str:
+        """What a stage does."""
+        return self.join(self.penalty(one) for one in penalties)
+
+    def penalty(self, one: Penalty) -> str:
+        """What one penalty does."""
+        names = self.join(self.say("staff.everything") if name == EVERYTHING else self.operation(name) for name in one.operations)
+        what = names or self.join(self.item(name) for name in one.items)
+        words = self.say(f"penalty.{one.kind}", what=what)
+        return self.say("penalty.for", penalty=words, length=self.duration(one.for_s)) if one.for_s else words
+
+    def duration(self, seconds: int) -> str:
+        """A length of time. For staff: a customer is told none."""
+        for unit, size in (("days", DAY_S), ("hours", HOUR_S), ("minutes", MINUTE_S)):
+            # An hour is said in minutes, as the article says it.
+            if seconds % size == 0 and seconds >= size * (2 if unit == "hours" else 1):
+                return self.say(f"duration.{unit}", n=seconds // size)
+        return self.say("duration.seconds", n=seconds)
+
+    def time(self, at: str) -> str:
+        """A time of the service on the bank's clock."""
+        return datetime.fromisoformat(at).astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    def rows(self, operation: str) -> list[RowSight]:
+        """The table's rows of one operation."""
+        return [
+            RowSight(row.id, self.item(row.item), self._stages(row))
+            for rows in self._table.operations[operation].rows.values() for row in rows
+        ]
+
+    def _stages(self, row: Row) -> list[tuple[str, str, str]]:
+        return [
+            (self.say("staff.stage", n=stage.wrong, how=self._reach(gauge.counter)), self.penalties(stage.penalties),
+             self.join(self.path(name) for name in stage.undo))
+            for gauge in row.gauges for stage in gauge.counter.stages
+        ]
+
+    def _reach(self, counter: Counter) -> str:
+        how = self.say(f"counting.{counter.counting}", window=self.duration(counter.window_s or 0))
+        within = counter.reach if counter.reach in {Reach.PROCEDURE, Reach.SESSION} else None
+        return self.say(f"within.{within}") if within else how
+
+    def events(self, views: Iterable[Mapping[str, Any]]) -> list[EventSight]:
+        """The newest facts about all these subjects, in one list."""
+        found = {(e["at"], e["kind"], e["subject"], e.get("item"), e.get("lock")): e for view in views for e in view["events"]}
+        newest = sorted(found.values(), key=lambda event: str(event["at"]), reverse=True)
+        return [self._event(one) for one in newest if one["kind"] != "guess-reserved"][:EVENTS_MAX]
+
+    def _event(self, event: Mapping[str, Any]) -> EventSight:
+        kind = f"event.{event['kind']}"
+        parts = [
+            self.operation(event["operation"]) if event.get("operation") else "",
+            self.item(event["item"]) if event.get("item") else "",
+            event.get("row") or "",
+            self.path(event["path"]) if event.get("path") else "",
+            self.say("staff.by", operator=event["operator"]) if event.get("operator") else "",
+            self.say("staff.quoted", text=event["reason"]) if event.get("reason") and event.get("operator") else "",
+        ]
+        return EventSight(
+            self.time(event["at"]), self.say(kind) if kind in texts(self.language) else event["kind"],
+            " · ".join(part for part in parts if part), str(event["subject"]),
+        )
