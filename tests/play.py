@@ -66,7 +66,8 @@ class Play:
             operation=operation, digest=self.table.operations[operation].digest, subjects=subjects, session=session,
             led=True, started=self.now, expires=1 << 62,
         ))
-        self.auditor.begin(key, operation, subjects, self.now, session)
+        where_counted = {place: name if name in self.rows else self.subjects.bucket(name) for place, name in subjects.items()}
+        self.auditor.begin(key, operation, where_counted, self.now, session)
 
     def offer(self, run, item):
         """Offer an entry: the number of the attempt, and `granted` or why it was refused."""

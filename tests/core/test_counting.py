@@ -1,0 +1,270 @@
+"""Counting, step by step: what is admitted, what is taken back, what falls; and the traps others fell into."""
+
+import pytest
+from scenario import Scenario
+from tables import DAY, END, HOUR, block, counter, lock, row, stage, table
+
+from sekisho.terms import Counting
+
+SUBJECTS = ("customer:1", "customer:2", "account:1", "account:2", "account:9")
+
+
+def login_10(wrong=3):
+    return row("login", "password", counter("c", "customer", stage(wrong, block("login"), row="R")))
+
+
+@pytest.fixture
+def play():
+    return lambda *rows, **others: Scenario(table(*rows), SUBJECTS, others)
+
+
+@pytest.mark.parametrize("wrong", [1, 2, 3, 4, 5, 10, 15, 99, 100])
+def test_the_stage_falls_at_its_figure_and_neither_sooner_nor_later(play, wrong):
+    """Thresholds off by one: devise#2826, authentication-api#3146, esignet-signup#21."""
+    play(login_10(wrong))("\n".join(
+        ["10:00 login password wrong -> wrong"] * (wrong - 1)
+        + ["10:01 login password wrong -> wrong, lock R on customer:1", "10:02 login password right -> locked"],
+    ))
+
+
+def test_no_more_guesses_are_in_flight_than_are_left(play):
+    play(login_10())("""
+        10:00  login password wrong       -> wrong
+        10:00  login password waits as A  -> granted
+        10:00  login password waits as B  -> granted
+        10:00  login password waits as C  -> busy
+        10:01  A unread                   -> unread
+        10:01  login password waits as C  -> granted
+        10:02  B wrong                    -> wrong
+        10:02  login password waits as D  -> busy
+        10:03  C wrong                    -> wrong, lock R on customer:1""")
+
+
+def test_a_right_entry_takes_back_only_what_was_settled_when_it_was_admitted(play):
+    """A success racing a failure never clears the later failure (parse-server#10266)."""
+    play(login_10(4))("""
+        10:00  login password wrong       -> wrong
+        10:00  login password waits as A  -> granted
+        10:01  login password wrong       -> wrong
+        10:02  A right                    -> right
+        10:03  count customer:1 c         -> 1
+        10:04  login password right       -> right
+        10:05  count customer:1 c         -> 0""")
+
+
+def test_two_right_entries_take_back_the_same_failures_once(play):
+    play(login_10(5))("""
+        10:00  login password wrong       -> wrong
+        10:00  login password waits as A  -> granted
+        10:00  login password waits as B  -> granted
+        10:01  login password wrong       -> wrong
+        10:02  A right                    -> right
+        10:02  B right                    -> right
+        10:03  count customer:1 c         -> 1""")
+
+
+def test_a_right_entry_from_before_the_run_ended_takes_nothing_from_the_next(play):
+    play(login_10(5))("""
+        10:00  login password wrong       -> wrong
+        10:00  login password waits as A  -> granted
+        10:01  login password right       -> right
+        10:02  login password wrong       -> wrong
+        10:03  A right                    -> right
+        10:04  count customer:1 c         -> 1""")
+
+
+def test_a_right_entry_from_before_a_release_takes_nothing_from_what_follows(play):
+    game = play(login_10(2), row("reset", "password", counter("c", "customer", stage(2, block("login"), row="R"))))
+    game("""10:00  login password wrong       -> wrong
+            10:00  reset password waits as A  -> granted
+            10:01  A wrong                    -> wrong, lock R on customer:1
+            10:02  release R                  -> lifted
+            10:03  login password wrong       -> wrong
+            10:04  count customer:1 c         -> 1""")
+
+
+def test_a_lock_set_while_a_right_answer_is_compared_stands(play):
+    """Right and wrong alike are told as refused; the right one opens nothing, the wrong one counts."""
+    both = counter("c", "customer", stage(3, lock("login"), row="R"))
+    other = counter("d", "customer", stage(1, lock("login"), row="S"))
+    play(row("login", "password", both), row("desk", "form", other))("""
+        10:00  login password waits as A  -> granted
+        10:00  login password waits as B  -> granted
+        10:01  desk form wrong            -> wrong, lock S on customer:1
+        10:02  A right                    -> refused
+        10:02  B wrong                    -> refused
+        10:03  count customer:1 c         -> 1
+        10:04  release S                  -> lifted
+        10:05  count customer:1 c         -> 1""")
+
+
+def test_an_answer_compared_while_its_run_ended_opens_nothing(play):
+    """Begun before and finished after (CVE-2026-16103)."""
+    play(row("login", "code", counter("c", "procedure", stage(2, END, row="R")), counter("d", "customer", stage(9, block("login")))),
+         row("login", "pin", counter("e", "procedure", stage(1, END, row="E"))))("""
+        10:00  login code wrong       -> wrong
+        10:00  login code waits as A  -> granted
+        10:01  login pin wrong        -> wrong, over
+        10:02  A right                -> refused, over
+        10:03  count customer:1 d     -> 1""")
+
+
+def test_a_stage_falls_once_a_run_and_again_in_the_next(play):
+    play(row("login", "password", counter("c", "customer", stage(2, END, row="A"), stage(4, block("login"), row="B"))))("""
+        10:00  login password wrong       -> wrong
+        10:01  login password wrong       -> wrong, over
+        10:02  login password wrong anew  -> wrong
+        10:03  login password right       -> right
+        10:04  login password wrong       -> wrong
+        10:05  login password wrong       -> wrong, over
+        10:06  login password wrong anew  -> wrong
+        10:07  login password wrong       -> wrong, lock B on customer:1""")
+
+
+def test_right_with_one_item_neither_clears_nor_punishes_another(play):
+    """privacyidea#471, django-otp#110, commcare-hq#28483."""
+    shared = counter("c", "customer", stage(3, block("login"), row="R"))
+    play(row("login", "password", shared), row("login", "code", shared))("""
+        10:00  login code wrong       -> wrong
+        10:01  login code wrong       -> wrong
+        10:02  login password right   -> right
+        10:03  login code wrong       -> wrong, lock R on customer:1
+        10:04  login password right   -> locked""")
+
+
+def test_an_entry_counts_on_all_its_counters_or_on_none(play):
+    mine = counter("mine", "customer", stage(9, block("login"), row="R"))
+    ours = counter("ours", "account", stage(1, block("login"), row="S"))
+    play(row("login", "password", mine, ("about", ours)))("""
+        10:00  login password waits as A about account:9              -> granted
+        10:01  login password wrong by customer:2 about account:9     -> busy
+        10:02  count customer:2 mine                                  -> 0
+        10:03  A unread                                               -> unread
+        10:04  login password wrong by customer:2 about account:9     -> wrong, lock S on account:9
+        10:05  count customer:2 mine                                  -> 1""")
+
+
+def test_strangers_are_counted_like_the_known(play):
+    """Nobody enrolled customer:7; three wrong entries in a row close it all the same."""
+    game = play(login_10())
+    game("""10:00  login password wrong by customer:7  -> wrong
+            10:00  login password right by customer:7  -> right""")
+    told = [game.step(f"10:0{n} login password wrong by customer:7")[0] for n in range(1, 6)]
+    assert told == ["wrong", "wrong", "wrong", "locked", "locked"] and game.play.complaints == []
+
+
+def test_a_very_long_lock_is_a_lock(play):
+    """keycloak#30939: a long wait switched it off."""
+    play(row("login", "password", counter("c", "customer", stage(1, lock("login", for_s=36_500 * DAY), row="R"))))("""
+        0+10:00     login password wrong  -> wrong, lock R on customer:1 until 10:00
+        9999+10:00  login password right  -> locked""")
+
+
+def test_entries_made_under_a_lock_do_not_prolong_it(play):
+    """user-service#476: refreshed for ever; privacyidea#1578: forgotten at its end."""
+    game = play(row("login", "password", counter("c", "customer", stage(1, lock("login", for_s=HOUR), row="R"))))
+    game("10:00  login password wrong  -> wrong, lock R on customer:1 until 11:00")
+    game("\n".join(f"10:{minute} login password wrong -> locked" for minute in range(10, 60)))
+    game("11:01  login password right  -> right")
+
+
+def test_a_count_that_is_kept_after_its_timed_lock_goes_on(play):
+    c = counter("c", "customer", stage(2, lock("login", for_s=HOUR), row="A", after_lock="keep"), stage(3, block("login"), row="B"))
+    play(row("login", "password", c))("""
+        10:00  login password wrong  -> wrong
+        10:00  login password wrong  -> wrong, lock A on customer:1 until 11:00
+        11:01  login password wrong  -> wrong, lock B on customer:1""")
+
+
+def test_a_release_before_the_end_leaves_no_second_zero(play):
+    """The timed lock was lifted at ten past; at its former end the new count stays."""
+    play(row("login", "password", counter("c", "customer", stage(2, lock("login", for_s=HOUR), row="R"))))("""
+        10:00  login password wrong  -> wrong
+        10:00  login password wrong  -> wrong, lock R on customer:1 until 11:00
+        10:10  release R             -> lifted
+        10:11  login password wrong  -> wrong
+        11:05  count customer:1 c    -> 1
+        11:06  login password wrong  -> wrong, lock R on customer:1 until 12:06""")
+
+
+def test_a_release_while_guesses_are_in_flight_gives_none_back_twice(play):
+    game = play(row("login", "password", counter("c", "customer", stage(3, lock("login"), row="R"))),
+                row("desk", "form", counter("c", "customer", stage(3, lock("login"), row="R"))))
+    game("""10:00  login password wrong       -> wrong
+            10:00  login password waits as A  -> granted
+            10:00  login password waits as B  -> granted
+            10:01  A wrong                    -> wrong
+            10:01  B wrong                    -> wrong, lock R on customer:1
+            10:02  release R                  -> lifted
+            10:03  login password waits as C  -> granted
+            10:03  login password waits as D  -> granted
+            10:03  login password waits as E  -> granted
+            10:03  login password waits as F  -> busy
+            10:04  C unread                   -> unread
+            10:04  D wrong                    -> wrong
+            10:04  E right                    -> right
+            10:05  count customer:1 c         -> 1""")
+
+
+def test_a_lowered_threshold_falls_before_the_entry_is_looked_at(play):
+    lower = {"lower": table(login_10(2), version="v2")}
+    play(login_10(5), **lower)("""
+        10:00  login password wrong       -> wrong
+        10:00  login password wrong       -> wrong
+        10:00  login password wrong       -> wrong
+        10:01  policy lower               -> in force
+        10:02  login password right       -> spent, lock R on customer:1
+        10:03  login password right       -> locked""")
+
+
+def test_a_raised_threshold_gives_what_it_says(play):
+    higher = {"higher": table(login_10(4), version="v2")}
+    play(login_10(3), **higher)("""
+        10:00  login password wrong       -> wrong
+        10:00  login password wrong       -> wrong
+        10:01  policy higher              -> in force
+        10:02  login password wrong       -> wrong
+        10:03  login password wrong       -> wrong, lock R on customer:1""")
+
+
+def test_a_lowered_threshold_stops_what_would_follow_those_in_flight(play):
+    lower = {"lower": table(login_10(2), version="v2")}
+    play(login_10(5), **lower)("""
+        10:00  login password wrong       -> wrong
+        10:00  login password waits as A  -> granted
+        10:00  login password waits as B  -> granted
+        10:01  policy lower               -> in force
+        10:02  login password waits as C  -> busy
+        10:03  A wrong                    -> wrong, lock R on customer:1
+        10:04  B wrong                    -> refused
+        10:05  count customer:1 c         -> 3""")
+
+
+def test_a_run_of_a_changed_operation_starts_over_uncounted(play):
+    changed = {"changed": table(login_10(3), version="v2", digest="otherwise")}
+    play(login_10(3), **changed)("""
+        10:00  login password wrong       -> wrong
+        10:01  policy changed             -> in force
+        10:02  login password wrong       -> not_now, over
+        10:03  count customer:1 c         -> 1
+        10:04  login password wrong anew  -> wrong""")
+
+
+def test_within_a_window_the_oldest_is_forgotten_never_early(play):
+    """A window of 64 minutes forgets up to two minutes late."""
+    hour = counter("c", "customer", stage(3, lock("other"), row="R"), stage(9, block("login")), counting=Counting.WITHIN, window_s=64 * 60)
+    play(row("login", "password", hour))("""
+        10:00  login password wrong  -> wrong
+        10:30  login password wrong  -> wrong
+        11:03  count customer:1 c    -> 2
+        11:07  login password wrong  -> wrong
+        11:20  login password wrong  -> wrong, lock R on customer:1""")
+
+
+def test_a_right_entry_clears_nothing_within_a_window(play):
+    hour = counter("c", "customer", stage(3, block("login"), row="R"), counting=Counting.WITHIN, window_s=HOUR)
+    play(row("login", "password", hour))("""
+        10:00  login password wrong  -> wrong
+        10:01  login password wrong  -> wrong
+        10:02  login password right  -> right
+        10:03  login password wrong  -> wrong, lock R on customer:1""")
