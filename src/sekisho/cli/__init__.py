@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
 from sekisho import __version__
-from sekisho.cli.audit import audit
-from sekisho.cli.demo import demo
-from sekisho.cli.keys import keys
-from sekisho.cli.policy import policy
-from sekisho.cli.serve import serve
 from sekisho.errors import SekishoError
 
+COMMANDS = ("audit", "demo", "keys", "policy", "serve")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Each command is a module, imported when it is called: a service starts without what only a demonstration needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"sekisho.cli.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sekisho")
 def group() -> None:
     """Decide whether an entry may be looked at, what a wrong one costs, and how the customer gets back in."""
-
-
-for command in (serve, demo, keys, policy, audit):
-    group.add_command(command)
 
 
 def main() -> None:
