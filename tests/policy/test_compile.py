@@ -107,7 +107,7 @@ DIGESTS = [
     ("steps: [amount, token]", "steps: [token, amount]", {"transfer"}),
     ("wrong: 100,", "wrong: 101,", {"login", "reset"}),
     ("kind: totp", "kind: passcode", {"pay", "transfer"}),
-    ("pattern: \"[0-9]+\"", "pattern: \"[0-9]{4}\"", {"login", "reset"}),
+    ('pattern: "[0-9]+"', 'pattern: "[0-9]{4}"', {"login", "reset"}),
     ("wrong: 15,", "wrong: 16,", {"login", "transfer", "reset"}),
     ("one_run: in-total", "one_run: in-a-row", {"login", "transfer", "pay", "reset"}),
 ]
@@ -132,3 +132,22 @@ def test_a_cell_can_be_found_again():
 def test_only_shipped_policies_can_be_named():
     with pytest.raises(CallerError, match="major-bank, postal-bank, postal-bank-as-found"):
         reference("../../../etc/passwd")
+
+
+def test_the_story_has_its_desk_its_demand_and_its_closed_login():
+    bank = compile_policy(load(reference("major-bank")))
+    assert bank.desk["second-line"]["open_s"] == [9 * 3_600, 21 * 3_600]
+    assert "delete-addresses" not in bank.desk["first-line"]["may"]
+    assert bank.risk is not None and bank.risk.refuses == ("login", "balance", "transfer")
+    (closed,) = bank.operations["login"].closed
+    assert (closed.when, closed.after) == ((Condition("addresses-deleted", about=False, holds=True),), "login-password")
+    deletion = bank.paths["delete-addresses"]
+    assert (deletion.sets, deletion.second_person, deletion.tells) == (("addresses-deleted",), True, ("all-channels", "letter"))
+    code = bank.items["release-code"]
+    assert (code.purpose, code.digits, code.valid_s) == ("recover", 8, 86_400)
+
+
+def test_a_way_back_may_need_something_else_in_another_case():
+    deleted, otherwise = compile_policy(load(reference("major-bank"))).paths["reset-password"].cases
+    assert deleted.when == (Condition("addresses-deleted", about=False, holds=True),)
+    assert (("release-code",) in deleted.needs, ("mail-otp",) in otherwise.needs) == (True, True)

@@ -14,12 +14,21 @@ BANKS = ["postal-bank", "postal-bank-as-found", "major-bank"]
 POLICIES = {name: load(reference(name)) for name in BANKS}
 TABLES = {name: compile_policy(policy) for name, policy in POLICIES.items()}
 
-ARTICLE = """
-    Y-LOGIN-1 Y-LOGIN-2 Y-LOGIN-3 Y-LOGIN-4 Y-LOGIN-5 Y-LOGIN-6 Y-NUMBER-1 Y-NUMBER-2 Y-NUMBER-3 Y-RESET-1 Y-RESET-2 Y-RESET-3
-    Y-UNSUSPEND-1 Y-TRANSFER-1 Y-TRANSFER-2 Y-TRANSFER-3 Y-TRANSFER-4 Y-PAYEASY-1 Y-PAYEASY-2 Y-PAYEASY-3 Y-PAYEASY-4
-    Y-MAIL-1 Y-MAIL-2 Y-MAIL-3 Y-ACCOUNT-1 Y-ACCOUNT-2 Y-ACCOUNT-3 Y-APPLY-1 Y-APPLY-2 Y-APPLY-3 Y-APPLY-4 Y-APPLY-5
-    Y-PHONE-1 Y-PHONE-2 Y-OTHER-1 Y-ABOLISHED-1 Y-ABOLISHED-2 Y-ABOLISHED-3""".split()
-STORY = "M-RISK-1 M-RISK-2 M-CHOOSE-1 M-ADDRESS-1 M-RESET-1 M-RESET-2 M-RESET-3 M-RESET-4 M-DONE-1".split()
+ARTICLE = [
+    "Y-LOGIN-1", "Y-LOGIN-2", "Y-LOGIN-3", "Y-LOGIN-4", "Y-LOGIN-5", "Y-LOGIN-6",
+    "Y-NUMBER-1", "Y-NUMBER-2", "Y-NUMBER-3",
+    "Y-RESET-1", "Y-RESET-2", "Y-RESET-3",
+    "Y-UNSUSPEND-1",
+    "Y-TRANSFER-1", "Y-TRANSFER-2", "Y-TRANSFER-3", "Y-TRANSFER-4",
+    "Y-PAYEASY-1", "Y-PAYEASY-2", "Y-PAYEASY-3", "Y-PAYEASY-4",
+    "Y-MAIL-1", "Y-MAIL-2", "Y-MAIL-3",
+    "Y-ACCOUNT-1", "Y-ACCOUNT-2", "Y-ACCOUNT-3",
+    "Y-APPLY-1", "Y-APPLY-2", "Y-APPLY-3", "Y-APPLY-4", "Y-APPLY-5",
+    "Y-PHONE-1", "Y-PHONE-2",
+    "Y-OTHER-1",
+    "Y-ABOLISHED-1", "Y-ABOLISHED-2", "Y-ABOLISHED-3",
+]
+STORY = ["M-RISK-1", "M-RISK-2", "M-CHOOSE-1", "M-ADDRESS-1", "M-RESET-1", "M-RESET-2", "M-RESET-3", "M-RESET-4", "M-DONE-1"]
 
 
 def ids(table):
@@ -187,7 +196,7 @@ def test_what_a_customer_may_read_holds_no_threshold(name, language):
     table = TABLES[name]
     named = [*table.items.values(), *table.operations.values(), *table.paths.values(), *table.abolished.values()]
     for one in named:
-        assert not re.search("[0-90-9]", getattr(one.text, language)), getattr(one.text, language)
+        assert not re.search("[0-9\uff10-\uff19\u2460-\u2473]", getattr(one.text, language)), getattr(one.text, language)
 
 
 @pytest.mark.parametrize("name", BANKS)

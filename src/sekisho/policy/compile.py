@@ -58,7 +58,7 @@ def penalty(cell: m.PenaltyCell | str) -> t.Penalty:
         on, about = on.about, True
     return t.Penalty(
         kind=kind, operations=() if on_items else objects, spares=tuple(cell.spares), items=objects if on_items else (),
-        for_s=m.seconds(cell.for_) if cell.for_ else None,
+        for_s=_optional_s(cell.for_),
         on=Reach.APP if kind is PenaltyKind.REMOVE and on is None else on, on_about=about)
 
 
@@ -223,6 +223,10 @@ def hours(span: str) -> tuple[int, int]:
     return first, last
 
 
+def _optional_s(duration: str | None) -> int | None:
+    return m.seconds(duration) if duration else None
+
+
 def _said(cell: m.Say | None) -> t.Text | None:
     return text(cell) if cell else None
 
@@ -235,7 +239,7 @@ def _bare(struct: Any, *without: str) -> dict[str, Any]:
 def _item(name: str, cell: m.ItemCell) -> t.Item:
     return t.Item(name=name, kind=cell.kind, text=text(cell), names=cell.names, parts=tuple(cell.parts.items()),
                   pattern=cell.pattern, reach=cell.of or cell.names or Reach.PROCEDURE, purpose=cell.purpose,
-                  digits=cell.digits, valid_s=m.seconds(cell.valid) if cell.valid else None)
+                  digits=cell.digits, valid_s=_optional_s(cell.valid), unchanged_s=_optional_s(cell.unchanged))
 
 
 def _gone(name: str, cell: m.AbolishedCell) -> t.Item:
@@ -256,7 +260,7 @@ def _risk(cell: m.RiskCell | None) -> t.Risk | None:
     if cell is None:
         return None
     signals = tuple(t.Signal(s.signal, s.times, m.seconds(s.within), s.ours) for s in cell.signals)
-    return t.Risk(signals, cell.ask, listed(cell.refuses), m.seconds(cell.trusts_device) if cell.trusts_device else None)
+    return t.Risk(signals, cell.ask, listed(cell.refuses), _optional_s(cell.trusts_device))
 
 
 def _hold(cell: m.HoldCell | None) -> t.Penalty | None:

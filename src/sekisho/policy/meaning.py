@@ -162,7 +162,7 @@ def _item_cells(path: Path, item: m.ItemCell) -> Faults:
         yield Fault((*path, "parts"), "a pair has at least two parts; write both")
     if item.purpose is not None and item.kind not in SENT:
         yield Fault((*path, "purpose"), f"an item of kind `{item.kind}` has no `purpose:`; only codes that are sent have")
-    for cell in ("digits", "valid"):
+    for cell in ("digits", "valid", "unchanged"):
         if getattr(item, cell) is not None and item.kind not in SENT:
             yield Fault((*path, cell), f"an item of kind `{item.kind}` has no `{cell}:`; only codes that are sent have")
 

@@ -262,6 +262,8 @@ class ItemCell(Named, frozen=True, kw_only=True):
         description="for a code: its digits, where they are not those of `mail:`")] = None
     valid: Annotated[Duration | None, Meta(
         description="for a code: how long it is valid, where that is not as in `mail:`")] = None
+    unchanged: Annotated[Duration | None, Meta(
+        description="for a code: how long the number or address it is sent to must have been the same")] = None
 
 
 class StepCell(Cell, frozen=True, kw_only=True):

@@ -147,6 +147,8 @@ class Item(msgspec.Struct, frozen=True):
     digits: int | None = None
     valid_s: int | None = None
     """For a code: where they are not those of `Table.mail`."""
+    unchanged_s: int | None = None
+    """For a code: how long the number or address it is sent to must have been the same (A9)."""
 
 
 class Step(msgspec.Struct, frozen=True):
