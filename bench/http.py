@@ -1,0 +1,30 @@
+"""The service over HTTP: a cheap entry beside the empty handler of the same server."""
+
+from bench import load
+from bench.apart import processor_s
+from bench.node import OPERATIONS, POLICY
+from bench.service import serving
+
+LIVE = "empty handler"
+
+
+def measure(home, size, steps):
+    """Samples by name, one for each round; rounds of everything follow one another."""
+    with home.copied() as ours, serving(ours, POLICY) as (service, _):
+        runs = ours.runs
+        asked = {LIVE: service.live(), **{name: service.entries(runs[name]) for name in OPERATIONS}}
+        samples = {name: [] for name in asked}
+        for number in steps.over("over HTTP", range(-size.warming, size.rounds)):
+            for name, requests in asked.items():
+                found = _loaded(service, requests, size)
+                if number >= 0:
+                    samples[name].append(found)
+        for name in OPERATIONS:
+            service.check_counts(runs[name][:20])
+        return samples
+
+
+def _loaded(service, requests, size):
+    spent = processor_s(service.pid)
+    found = load.full_rate(service.port, requests, size.at_once, size.load_s)
+    return {**found, "processor_us": (processor_s(service.pid) - spent) / found["requests"] * 1e6}

@@ -1,0 +1,37 @@
+"""How much of everything is measured."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Size:
+    name: str
+    subjects: int = 10_000
+    at_once: int = 128
+    rounds: int = 5
+    warming: int = 1
+    """Rounds before them that are not kept."""
+    batched: int = 12_000
+    """Attempts in one round of the engine."""
+    single: int = 2_000
+    """The same where every batch holds one."""
+    load_s: int = 2
+    """One round over HTTP. Whole seconds: wrk takes no others."""
+    lead_s: int = 1
+    """How much longer, before and after, a load goes on that something else is measured beside."""
+    attackers: int = 64
+    others: int = 64
+    others_hz: float = 20.0
+    """Attempts a second on each connection of the others."""
+    starts: int = 5
+    settle_s: float = 1.0
+    strangers: int = 10_000
+    """Unknown subjects; each is attempted ten times."""
+
+
+DEFAULT = Size("default")
+LONG = replace(DEFAULT, name="long", rounds=11, strangers=100_000)
+TINY = Size(
+    "tiny", subjects=200, at_once=16, rounds=1, warming=0, batched=400, single=100, load_s=1, attackers=4, others=4, starts=1, settle_s=0.1,
+    strangers=100,
+)

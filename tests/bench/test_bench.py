@@ -1,0 +1,42 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MUST = {
+    "engine, two counts: over batches of one": 4,
+    "engine, two counts: processor each": 60,
+    "engine, two counts: one hot subject over spread": 1,
+    "engine, one count: over batches of one": 4,
+    "engine, one count: processor each": 60,
+    "HTTP, two counts: of the empty handler": 25,
+    "HTTP, two counts: p99": 25,
+    "HTTP, one count: of the empty handler": 25,
+    "HTTP, one count: p99": 25,
+    "HTTP: errors": 0,
+    "others, attack over none": 2,
+    "serve: start to ready": 1.5,
+    "serve: idle memory": 120,
+    "strangers: growth from 50 % to 100 %": 2,
+}
+
+
+def bench(*words):
+    done = subprocess.run([sys.executable, "-m", "bench", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_without_a_name_the_benches_are_listed():
+    assert [line.split()[0] for line in bench().splitlines()] == ["attempts"]
+
+
+def test_attempts_are_measured_against_their_limits_and_every_sample_is_kept(tmp_path):
+    table = bench("attempts", "--tiny", "--json", str(tmp_path / "told.json"))
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert {one["figure"]: one["must"] for one in told["figures"] if "must" in one} == MUST
+    assert all((one["verdict"] in {"missed", "met", "reached"}) == ("must" in one) for one in told["figures"])
+    assert table.count(" ≥ ") + table.count(" ≤ ") >= len(MUST)
+    assert told["samples"].keys() == {"engine", "http", "attacked", "start", "memory"}
+    assert told["size"] == "tiny" and told["commit"] and told["load"] and told["machine"]["cores"]
