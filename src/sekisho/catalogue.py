@@ -18,7 +18,7 @@ def texts(language: str) -> dict[str, str]:
         return {str(entry.id): str(entry.string) for entry in read_po(opened, locale=language) if entry.id}
 
 
-def say(language: str, name: str, **facts: object) -> str:
+def say(language: str, name: str, /, **facts: object) -> str:
     """The text of that name. A missing text is an error at once, never an empty page."""
     return texts(language)[name].format(**facts)
 

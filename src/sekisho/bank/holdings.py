@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets as chance
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,12 +15,11 @@ from sekisho.bank import totp
 from sekisho.bank.seeds import CUSTOMERS, Customer
 from sekisho.policy import Table
 from sekisho.policy.table import Item
-from sekisho.terms import ItemKind, Reach
 
-SENT = frozenset({ItemKind.CODE, ItemKind.CONFIRMATION})
+SENT = frozenset({"code", "confirmation"})
 """Made by the bank and sent to the customer."""
 
-JUDGED = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC, ItemKind.PASSKEY})
+JUDGED = frozenset({"biometric", "device-biometric", "passkey"})
 """Judged by the customer's own device, which tells the bank yes or no."""
 
 BANK_COMPARES = SENT | JUDGED
@@ -61,10 +60,10 @@ class Holding:
         """All that is enrolled of him by now."""
         return self.customer._replace(contract=self.contract).subjects
 
-    def subject_of(self, reach: Reach) -> str:
+    def subject_of(self, reach: str) -> str:
         """His subject of one kind."""
         one = self.customer
-        return {Reach.ACCOUNT: one.account_subject, Reach.APP: one.app_subject}.get(reach, one.subject)
+        return {"account": one.account_subject, "app": one.app_subject}.get(reach, one.subject)
 
 
 class Holdings:
@@ -79,7 +78,7 @@ class Holdings:
         self._table = table
         self._of = {one.account: Holding(one, one.secrets, one.mail, one.contract) for one in CUSTOMERS}
 
-    def __iter__(self):  # noqa: ANN204  an iterator of Holding
+    def __iter__(self) -> Iterator[Holding]:
         return iter(self._of.values())
 
     def of(self, account: str) -> Holding | None:
@@ -99,17 +98,17 @@ def right_entry(item: Item, holding: Holding, now_s: float, code: str | None) ->
         return code
     if item.kind in JUDGED:
         return RECOGNISED
-    if item.kind is ItemKind.TOTP:
+    if item.kind == "totp":
         return next_code(holding, item.name, now_s)
-    if item.kind is ItemKind.PAIR:
+    if item.kind == "pair":
         return {name: _number(one, reach) for name, reach in item.parts}
-    if item.kind is ItemKind.IDENTIFIER and item.names is not None:
+    if item.kind == "identifier" and item.names is not None:
         return _number(one, item.names)
-    return _data(item, holding) if item.kind is ItemKind.DATA else holding.secrets.get(item.name)
+    return _data(item, holding) if item.kind == "data" else holding.secrets.get(item.name)
 
 
-def _number(one: Customer, reach: Reach) -> str:
-    return one.account if reach is Reach.ACCOUNT else one.number
+def _number(one: Customer, reach: str) -> str:
+    return one.account if reach == "account" else one.number
 
 
 def next_code(holding: Holding, item: str, now_s: float) -> str | None:
@@ -141,9 +140,9 @@ def wrong_entry(item: Item, right: Proof | None) -> Proof | None:
     """Something close to the right entry that is not it. None: nothing entered here can be wrong."""
     if item.kind in JUDGED:
         return NOT_RECOGNISED
-    if item.kind is ItemKind.DATA:
+    if item.kind == "data":
         return None if item.pattern is None else "no"
-    if item.kind is ItemKind.IDENTIFIER:
+    if item.kind == "identifier":
         return "?"
     if isinstance(right, Mapping):
         # The half that names the customer stays right, so that the count falls on him.

@@ -24,7 +24,6 @@ from sekisho.bank.service import Json, Service, Trouble
 from sekisho.bank.visits import Line, Run, Told, Visit, Wanted
 from sekisho.policy import Table
 from sekisho.policy.table import Item
-from sekisho.terms import ItemKind, Reach
 
 REPEAT_MAX = 20
 """Wrong entries that one press of the button may make."""
@@ -123,7 +122,7 @@ class Runs:
     def _names_itself(self, name: str) -> bool:
         """The first thing the customer enters says who he is."""
         steps = self._table.operations[name].steps
-        return bool(steps) and self._table.items[steps[0].items[0]].kind in {ItemKind.IDENTIFIER, ItemKind.PAIR}
+        return bool(steps) and self._table.items[steps[0].items[0]].kind in {"identifier", "pair"}
 
     def _stand(self, visit: Visit, run: Run, told: Json) -> None:
         """Note how the run stands; what is to be answered with a code is sent one."""
@@ -140,7 +139,7 @@ class Runs:
             return
         item, holding = self._table.items[name], self.holding(visit)
         code = run.codes[name] = new_code(item.digits or int(self._table.mail["code_digits"]))
-        by_mail = item.kind is ItemKind.CODE
+        by_mail = item.kind == "code"
         holding.received.appendleft(Received("mail" if by_mail else "telephone", name, code, holding.mail if by_mail else ""))
 
     # -- enter ---------------------------------------------------------------------------------------------------------
@@ -170,7 +169,7 @@ class Runs:
 
     async def _compare(self, visit: Visit, run: Run, item: Item, proof: Proof, language: str) -> Json | Trouble:
         """Count mode: the guess is taken before the bank looks at the entry, and the verdict settles it."""
-        subject = run.subject or self.holding(visit).subject_of(Reach.CUSTOMER)
+        subject = run.subject or self.holding(visit).subject_of("customer")
         body = {"operation": run.operation, "item": item.name, "subject": subject, "procedure": run.procedure}
         held = await self._service.channel("POST", "/v1/reservations", body, language=language)
         if isinstance(held, Trouble):
@@ -191,7 +190,7 @@ class Runs:
 
     async def _after_right(self, visit: Visit, run: Run, item: Item, proof: Proof, told: Json, language: str) -> None:
         run.entered[item.name] = proof
-        if item.kind is ItemKind.TOTP and isinstance(proof, str):
+        if item.kind == "totp" and isinstance(proof, str):
             note_code_used(self.holder(visit, item.name), item.name, proof, self._clock())
         if told.get("session"):
             visit.sessions[self._who(visit, run).customer.account] = told["session"]
@@ -241,12 +240,12 @@ class Runs:
         return False
 
 
-_NAMING = frozenset({ItemKind.IDENTIFIER, ItemKind.PAIR})
+_NAMING = frozenset({"identifier", "pair"})
 
 
 def _easiest(run: Run) -> str:
     """Of several items the one that can be entered again at once: a token's code cannot."""
-    return min(run.next, key=lambda one: one[1] == ItemKind.TOTP.value)[0]
+    return min(run.next, key=lambda one: one[1] == "totp")[0]
 
 
 __all__ = ["REPEAT_MAX", "Runs"]

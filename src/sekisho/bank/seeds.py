@@ -79,8 +79,14 @@ CUSTOMERS = (
     Customer("0045678901", "10000-45678901", "白河 一郎", "Ichiro Shirakawa", "quiet river 11", "9517", "44120", "1968-02-29",
              "MFRGGZDFMZTWQ2LKMFRGGZDFMZTWQ2LK", "905512", "1357", "2468", "55545673", "ichiro@example.com",
              flags=("exemption:impaired-sight",)),
-    Customer("", "10000-56789011", "新居 ゆき", "Yuki Arai", "", "8642", "7700", "2001-09-15", "", "", "", "", "", "yuki@example.com",
-             contract=False),
+    Customer("0056789012", "10000-56789011", "新居 ゆき", "Yuki Arai", "", "8642", "7700", "2001-09-15",
+             "", "", "", "", "", "yuki@example.com", contract=False),
+    Customer("0067890123", "10000-67890121", "鈴鹿 健", "Ken Suzuka", "old ferry 12", "7135", "8123", "1959-11-03",
+             "NB2W45DFOIZA2ZLTNB2W45DFOIZA2ZLT", "731904", "6420", "9081", "55556784", "ken@example.com",
+             legacy=(("direct-pin", "Y-ABOLISHED-1"),)),
+    Customer("0078901234", "10000-78901231", "不破 すみれ", "Sumire Fuwa", "second gate 13", "4908", "61500", "1983-05-20",
+             "OBQXG43XN5ZGIIDPOBQXG43XN5ZGIIDP", "284637", "5093", "3370", "55567895", "sumire@example.com",
+             legacy=(("secret-word", "Y-ABOLISHED-2"),)),
 )
 
 

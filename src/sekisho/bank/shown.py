@@ -12,7 +12,6 @@ from sekisho.bank.service import Operator
 from sekisho.catalogue import say, texts
 from sekisho.policy import Table
 from sekisho.policy.table import EVERYTHING, Counter, Penalty, ReleasePath, Row, Text
-from sekisho.terms import Reach
 
 EVENTS_MAX = 14
 """Recent events beside the counts."""
@@ -114,7 +113,7 @@ class Shown:
         self.language = language
         self._zone = ZoneInfo(table.zone)
 
-    def say(self, name: str, **facts: object) -> str:
+    def say(self, name: str, /, **facts: object) -> str:
         """A text of the catalogue."""
         return say(self.language, name, **facts)
 
@@ -272,7 +271,7 @@ class Shown:
 
     def _reach(self, counter: Counter) -> str:
         how = self.say(f"counting.{counter.counting}", window=self.duration(counter.window_s or 0))
-        within = counter.reach if counter.reach in {Reach.PROCEDURE, Reach.SESSION} else None
+        within = counter.reach if counter.reach in {"procedure", "session"} else None
         return self.say(f"within.{within}") if within else how
 
     def events(self, views: Iterable[Mapping[str, Any]]) -> list[EventSight]:

@@ -58,6 +58,7 @@ def reserve(scene: Scene, item: str) -> Granted | Refusal:
     """Take one guess on every counter that the entry touches, or none at all."""
     if not scene.alive() or item not in procedure.awaited(scene):
         return Refusal(Why.NOT_NOW)
+    scene.note_activity()
     _let_time_pass(scene)
     locked = scene.standing_lock(item)
     if locked is not None:

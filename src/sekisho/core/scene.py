@@ -9,6 +9,9 @@ from sekisho.events import Event
 from sekisho.policy.table import ABOUT, Condition, Operation, Row, Table
 from sekisho.terms import PenaltyKind, State
 
+ACTIVITY = 30 * SECOND
+"""How exactly it is known when a session was last used."""
+
 Holder = Guard | Procedure | Session
 _OPEN = State.OPEN
 
@@ -101,6 +104,13 @@ class Scene:
     def _timed_out(self, session: Session) -> bool:
         timing = self.table.timing
         return self.now >= session.started + timing.session_total_s * SECOND or self.now >= session.seen + timing.session_idle_s * SECOND
+
+    def note_activity(self) -> None:
+        """The session is in use; written down now and then, so that its idle time is known well enough."""
+        session = self.session
+        if session is not None and self.session_key is not None and self.now - session.seen > ACTIVITY:
+            session.seen = self.now
+            self.touched.add(self.session_key)
 
     def tell(self, event: Event) -> None:
         """Record a fact."""

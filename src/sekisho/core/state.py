@@ -132,6 +132,8 @@ class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
     language: str = "ja"
     opened: str | None = None
     """The session that its end opened."""
+    renewed: dict[str, Secret] = {}
+    """New secrets entered on the way, by item; they count from the end of the run on."""
     event: tuple[int, int] | None = None
 
 

@@ -112,7 +112,7 @@ def _after_wrong(scene: Scene, locks_before: set[str]) -> Message:
 
 def lock_ids(scene: Scene) -> set[str]:
     """The locks that stand before an entry is settled."""
-    found = set()
+    found: set[str] = set()
     for guard in scene.guards.values():
         if guard.locks:
             found.update(lock.id for lock in guard.locks)

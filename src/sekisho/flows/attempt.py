@@ -63,8 +63,9 @@ def secret_key(subject: str, item: str) -> str:
 
 
 def secret_for(tx: Tx, scene: Scene, item: str) -> Secret | None:
-    """What is on record for this item, on the subject that the row says it is about."""
+    """What is on record for this item, or for the one it renews, on the subject that the row says it is about."""
     row = scene.row_of(item)
+    item = scene.table.items[item].renews or item
     where = place(scene.table.items[item].reach, about=row is not None and row.about)
     key = scene.keys.get(where)
     return None if key is None else tx.get(secret_key(key, item), Secret)
@@ -93,7 +94,7 @@ def touch_bucket(tx: Tx, key: str, bucket: Guard) -> None:
 class Entry:
     """What all lanes share: who enters what where, and the keys that follow from it."""
 
-    __slots__ = ("extra", "facts", "item", "naming", "owner", "replay", "session_id", "subjects")
+    __slots__ = ("extra", "facts", "item", "naming", "owner", "renewed", "replay", "session_id", "subjects")
 
     def __init__(
         self, subjects: Subjects, facts: Facts, item: str, owner: str, session_id: str, *, extra: Sequence[str] = (), naming: bool = False,
@@ -107,6 +108,8 @@ class Entry:
         self.naming = naming
         self.replay = replay
         self.extra = extra
+        self.renewed: Secret | None = None
+        """For an item that is a new secret: its record, if the entry is right."""
 
     @property
     def keys(self) -> Sequence[str]:
@@ -145,9 +148,27 @@ class Entry:
         if self.naming:
             run.subjects = self.facts.subjects
             scene.touch(scene.procedure_key)
+        renews = scene.table.items[self.item].renews
+        if self.renewed is not None and renews is not None:
+            run.renewed[renews] = self.renewed
+            scene.touch(scene.procedure_key)
+        if run.state is State.DONE and run.renewed:
+            _take_effect(tx, scene)
         if run.state is State.DONE and scene.operation.gives_session and run.opened is None:
             run.opened = self.session_id
             _open_session(tx, scene, self.session_id, self.owner)
+
+
+def _take_effect(tx: Tx, scene: Scene) -> None:
+    """The run is done: the new secrets are the ones on record, and none of them is a first one any more."""
+    for item, secret in scene.procedure.renewed.items():
+        key = scene.keys[scene.table.items[item].reach.value]
+        tx.put(secret_key(key, item), secret)
+        guard = scene.guards[key]
+        guard.flags = sorted({*guard.flags, f"set:{item}"} - {f"first-time:{item}"})
+        scene.touch(key)
+        scene.tell(Event(EventKind.ITEM_SET, key, scene.operation.name, item, procedure=scene.procedure_key))
+    scene.procedure.renewed = {}
 
 
 def _erase(tx: Tx, scene: Scene, before: set[str]) -> None:
@@ -272,13 +293,14 @@ class Settle(Entry):
 
     def __init__(
         self, subjects: Subjects, reservation: str, taken: Reservation, verdict: Verdict, owner: str, session_id: str, *,
-        overdue: bool = False, replay: Replay | None = None,
+        overdue: bool = False, replay: Replay | None = None, renewed: Secret | None = None,
     ) -> None:
         facts = Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner)
         self._reservation = f"reservation:{reservation}"
         super().__init__(subjects, facts, taken.item, owner, session_id, extra=(self._reservation,), naming=taken.naming, replay=replay)
         self._verdict = verdict
         self._overdue = overdue
+        self.renewed = renewed
 
     def decide(self, tx: Tx) -> Told:
         """Settle; after its deadline a reservation is wrong, whatever the verdict."""

@@ -17,16 +17,16 @@ from sekisho.core.attempt import Why
 from sekisho.core.fold import fold
 from sekisho.core.scene import Scene, count_of
 from sekisho.core.state import SECOND, Guard, Procedure, Reservation, Secret, Session, decode
-from sekisho.errors import CallerError, LedgerUnavailable
+from sekisho.errors import CallerError, LedgerUnavailable, UnknownFate
 from sekisho.events import Event, EventKind
 from sekisho.flows import answers
 from sekisho.flows.answers import Answer, Message, Refused
-from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, record, secret_for, touch_bucket
+from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, record, secret_for, touch_bucket
 from sekisho.flows.compare import ELSEWHERE, NAMING, SLOW, Proof, comparer, named, text_of, well_formed
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import Facts, Subjects, concerned
 from sekisho.flows.waiting import WAIT_S, Waiting
-from sekisho.policy.table import Counter, Item, Operation, Table
+from sekisho.policy.table import ABOUT, Counter, Item, Operation, Table
 from sekisho.ports import Ledger, Secrets, Store, Tx
 from sekisho.terms import Counting, Outcome, Reach, State, Verdict
 
@@ -128,7 +128,8 @@ class _Begin:
         session = scene.session
         if session is None or not scene.session_lives(session) or session.owner != self._run.owner:
             return False
-        return session.subject in scene.keys.values()
+        # The caller's own side only: whom the entry is about has no say in whose session this is.
+        return any(key == session.subject for where, key in scene.keys.items() if not where.startswith(ABOUT))
 
 
 class _End:
@@ -227,7 +228,7 @@ class Entries:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compare")
         self._slots = Slots(slots)
         self._facts: OrderedDict[str, Facts] = OrderedDict()
-        self._comparing: dict[str, asyncio.Future[Told]] = {}
+        self._comparing: dict[str, asyncio.Task[Told]] = {}
 
     def close(self) -> None:
         """Let the workers go."""
@@ -317,7 +318,7 @@ class Entries:
         well_formed(item, proof)
         for _ in range(3):
             at = await self._named_facts(table, facts, item, proof)
-            answer = await self._enter_once(at, item, proof, owner, replay)
+            answer = await self._enter_once(table, at, item, proof, owner, replay)
             if not isinstance(answer, Stale):
                 return answer
             self._facts.pop(facts.key, None)
@@ -339,11 +340,10 @@ class Entries:
         subjects.update({reach.value: name for reach, name in names.items()})
         return Facts(facts.key, facts.operation, subjects, facts.session, facts.owner)
 
-    async def _enter_once(
-        self, facts: Facts, item: Item, proof: Proof, owner: str, replay: Replay | None,
-    ) -> Told:
-        if item.kind in SLOW:
-            answer = await self._slowly(facts, item, proof, owner, replay)
+    async def _enter_once(self, table: Table, facts: Facts, item: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
+        kept = table.items[item.renews] if item.renews else item
+        if kept.kind in SLOW:
+            answer = await self._slowly(facts, item, kept, proof, owner, replay)
         else:
             work = FastAttempt(
                 self.subjects, facts, item.name, owner, chance.token_urlsafe(24), comparer(self.secrets, item, proof),
@@ -352,6 +352,9 @@ class Entries:
             answer = _no_reservation(await self._patiently(work))
         if item.kind in NAMING and isinstance(answer, Answer) and answer.outcome is Outcome.RIGHT:
             self._facts.pop(facts.key, None)
+        if isinstance(answer, Twice):
+            # Comparing took longer than a reservation lives: it has counted as wrong, and nothing more is known.
+            raise UnknownFate
         return self._told(answer)
 
     def _secret_keys(self, facts: Facts, item: Item) -> list[str]:
@@ -371,51 +374,58 @@ class Entries:
             answer = await self.ledger.run(work)
         return answer
 
-    async def _slowly(
-        self, facts: Facts, item: Item, proof: Proof, owner: str, replay: Replay | None,
-    ) -> Told:
+    async def _slowly(self, facts: Facts, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         """Take a worker slot, then the guess; compare on the worker; settle."""
         subject = next(iter(facts.subjects.values()))
         if not self._slots.take(subject):
             return Refused(Answer(Outcome.REFUSED, State.OPEN, message=Message.TRY_AGAIN, again=True), Why.BUSY)
         try:
-            return await self._slowly_in_slot(facts, item, proof, owner, replay)
+            return await self._slowly_in_slot(facts, item, kept, proof, owner, replay)
         finally:
             self._slots.give_back(subject)
 
-    async def _slowly_in_slot(
-        self, facts: Facts, item: Item, proof: Proof, owner: str, replay: Replay | None,
-    ) -> Told:
+    async def _slowly_in_slot(self, facts: Facts, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         work = Reserve(
-            self.subjects, facts, item.name, owner, chance.token_urlsafe(18), secrets=self._secret_keys(facts, item), replay=replay,
+            self.subjects, facts, item.name, owner, chance.token_urlsafe(18), secrets=self._secret_keys(facts, kept), replay=replay,
         )
         taken = await self._patiently(work)
-        if isinstance(taken, InFlight):
-            return await self._resume(taken.reservation, item, proof, owner, replay)
-        if not isinstance(taken, Reserved):
+        if isinstance(taken, Reserved):
+            return await self._finish(taken, item, kept, proof, owner, replay)
+        if not isinstance(taken, InFlight):
             return taken
-        return await self._compare_and_settle(taken, item, proof, owner, replay)
+        answer = await self._resume(taken.reservation, item, kept, proof, owner, replay)
+        # Another request under the same key was first to settle: its answer is on record now.
+        return _no_reservation(await self._patiently(work)) if isinstance(answer, Twice) else answer
+
+    async def _finish(self, taken: Reserved, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
+        """Compare and settle, whoever still waits for it: a guess that was looked at gets its verdict."""
+        work = asyncio.create_task(self._compare_and_settle(taken, item, kept, proof, owner, replay))
+        self._comparing[taken.reservation] = work
+        work.add_done_callback(lambda _: self._comparing.pop(taken.reservation, None))
+        return await asyncio.shield(work)
 
     async def _compare_and_settle(
-        self, taken: Reserved, item: Item, proof: Proof, owner: str, replay: Replay | None,
+        self, taken: Reserved, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None,
     ) -> Told:
-        loop = asyncio.get_running_loop()
-        done = self._comparing[taken.reservation] = loop.create_future()
-        verdict = Verdict.UNREAD
+        verdict, renewed = Verdict.UNREAD, None
         try:
-            folded = fold(item.kind, text_of(proof))
-            same = await loop.run_in_executor(self._pool, self.secrets.matches, taken.secret, item.kind.value, folded)
-            verdict = Verdict.RIGHT if same else Verdict.WRONG
+            folded = fold(kept.kind, text_of(proof))
+            verdict, renewed = await asyncio.get_running_loop().run_in_executor(
+                self._pool, self._look_at, taken.secret, kept.kind.value, folded, item.renews is not None,
+            )
         finally:
             # Whoever knows that he did not compare gives the guess back, even on the way out.
-            answer = await asyncio.shield(self._settle(taken.reservation, verdict, owner, replay))
-            del self._comparing[taken.reservation]
-            done.set_result(answer)
+            answer = await self._settle(taken.reservation, verdict, owner, replay, renewed)
         return answer
 
-    async def _resume(
-        self, reservation: str, item: Item, proof: Proof, owner: str, replay: Replay | None,
-    ) -> Told:
+    def _look_at(self, secret: Secret | None, kind: str, folded: str, is_new: bool) -> tuple[Verdict, Secret | None]:  # noqa: FBT001
+        """On a worker: is it the one on record? A new secret must not be, and is made ready to be kept."""
+        same = self.secrets.matches(secret, kind, folded)
+        if not is_new:
+            return (Verdict.RIGHT if same else Verdict.WRONG), None
+        return (Verdict.WRONG, None) if same else (Verdict.RIGHT, self.secrets.make(kind, folded))
+
+    async def _resume(self, reservation: str, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         """A repeat of a request whose guess is in flight: wait for it here, or finish what a dead node began.
 
         The body is the same, so the same proof is compared: twice tells no more than once.
@@ -426,20 +436,22 @@ class Entries:
         body = (await self.store.peek([f"reservation:{reservation}"])).get(f"reservation:{reservation}")
         if body is None:
             return Missing()
-        secret = await self._secret_of(decode(body, Reservation), item)
-        return await self._compare_and_settle(Reserved(reservation, secret), item, proof, owner, replay)
+        secret = await self._secret_of(decode(body, Reservation), item, kept)
+        return await self._finish(Reserved(reservation, secret), item, kept, proof, owner, replay)
 
-    async def _secret_of(self, taken: Reservation, item: Item) -> Secret | None:
-        work = _ReadSecret(self.subjects, Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner), item.name)
-        work.keys = [*work.keys, *self._secret_keys(Facts("", "", taken.subjects, None, ""), item)]
-        return await self.ledger.run(work)
+    async def _secret_of(self, taken: Reservation, item: Item, kept: Item) -> Secret | None:
+        facts = Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner)
+        return await self.ledger.run(_ReadSecret(self.subjects, facts, item.name, self._secret_keys(facts, kept)))
 
-    async def _settle(self, reservation: str, verdict: Verdict, owner: str, replay: Replay | None) -> Told:
+    async def _settle(
+        self, reservation: str, verdict: Verdict, owner: str, replay: Replay | None, renewed: Secret | None = None,
+    ) -> Told:
         body = (await self.store.peek([f"reservation:{reservation}"])).get(f"reservation:{reservation}")
         if body is None:
             return Missing()
         taken = decode(body, Reservation)
-        answer = await self.ledger.run(Settle(self.subjects, reservation, taken, verdict, owner, chance.token_urlsafe(24), replay=replay))
+        work = Settle(self.subjects, reservation, taken, verdict, owner, chance.token_urlsafe(24), replay=replay, renewed=renewed)
+        answer = await self.ledger.run(work)
         self.waiting.settled(f"{note.key}/{note.counter}" for note in taken.notes)
         return answer
 
@@ -549,11 +561,11 @@ class _ReadSession:
 
 
 class _ReadSecret:
-    def __init__(self, subjects: Subjects, facts: Facts, item: str) -> None:
+    def __init__(self, subjects: Subjects, facts: Facts, item: str, secrets: list[str]) -> None:
         self._subjects = subjects
         self._facts = facts
         self._item = item
-        self.keys = subjects.keys(facts)
+        self.keys = [*subjects.keys(facts), *secrets]
 
     def decide(self, tx: Tx) -> Secret | None:
         operation = tx.table.operations[self._facts.operation]

@@ -117,8 +117,8 @@ def concerned(
             found[place(reach, about=True)] = _one(reach, about, about_links)
         elif not is_about:
             # A thing that belongs to the caller may be named as what the entry is about: this app, of several.
-            named = about if about is not None and about.startswith(f"{reach}:") and links.get(reach) is not None else None
-            found[reach] = named or _one(reach, subject, links)
+            is_his = about is not None and about.startswith(f"{reach}:") and subject in about_links.values()
+            found[reach] = about if is_his and about is not None else _one(reach, subject, links)
     return found
 
 

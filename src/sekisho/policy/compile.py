@@ -239,7 +239,8 @@ def _bare(struct: Any, *without: str) -> dict[str, Any]:
 def _item(name: str, cell: m.ItemCell) -> t.Item:
     return t.Item(name=name, kind=cell.kind, text=text(cell), names=cell.names, parts=tuple(cell.parts.items()),
                   pattern=cell.pattern, reach=cell.of or cell.names or Reach.PROCEDURE, purpose=cell.purpose,
-                  digits=cell.digits, valid_s=_optional_s(cell.valid), unchanged_s=_optional_s(cell.unchanged))
+                  digits=cell.digits, valid_s=_optional_s(cell.valid), unchanged_s=_optional_s(cell.unchanged),
+                  renews=cell.renews)
 
 
 def _gone(name: str, cell: m.AbolishedCell) -> t.Item:

@@ -264,6 +264,8 @@ class ItemCell(Named, frozen=True, kw_only=True):
         description="for a code: how long it is valid, where that is not as in `mail:`")] = None
     unchanged: Annotated[Duration | None, Meta(
         description="for a code: how long the number or address it is sent to must have been the same")] = None
+    renews: Annotated[Name | None, Meta(
+        description="for a new secret: the item it is the secret of from the end of the procedure on")] = None
 
 
 class StepCell(Cell, frozen=True, kw_only=True):

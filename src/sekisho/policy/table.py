@@ -149,6 +149,8 @@ class Item(msgspec.Struct, frozen=True):
     """For a code: where they are not those of `Table.mail`."""
     unchanged_s: int | None = None
     """For a code: how long the number or address it is sent to must have been the same (A9)."""
+    renews: str | None = None
+    """For `data` that is a new secret: the item it is the secret of from the end of the procedure on."""
 
 
 class Step(msgspec.Struct, frozen=True):

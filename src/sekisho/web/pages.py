@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from sekisho.catalogue import LANGUAGES, language_of, say
 
@@ -67,11 +68,13 @@ def page(
     return answer
 
 
-async def stylesheet(_: Request) -> Response:
-    """The one style sheet."""
-    return Response(_css(), media_type="text/css", headers={**HEADERS, "cache-control": "public, max-age=300"})
+def _asset(name: str, media_type: str) -> Route:
+    """A file of ours, read once."""
+    body = (HERE / name).read_bytes()
+    headers = {**HEADERS, "cache-control": "public, max-age=300"}
+    return Route(f"/assets/{name}", lambda _: Response(body, media_type=media_type, headers=headers))
 
 
-@functools.cache
-def _css() -> bytes:
-    return (HERE / "sekisho.css").read_bytes()
+def assets() -> list[BaseRoute]:
+    """What pages load beside themselves."""
+    return [_asset("sekisho.css", "text/css"), _asset("gate.svg", "image/svg+xml")]
