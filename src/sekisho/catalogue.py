@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 from babel.messages.pofile import read_po
@@ -20,7 +20,8 @@ def texts(language: str) -> dict[str, str]:
 
 def say(language: str, name: str, /, **facts: object) -> str:
     """The text of that name. A missing text is an error at once, never an empty page."""
-    return texts(language)[name].format(**facts)
+    text = texts(language)[name]
+    return text.format(**facts) if facts else text
 
 
 def translated(text: str, language: str, into: str) -> str:
@@ -29,6 +30,7 @@ def translated(text: str, language: str, into: str) -> str:
     return text if name is None else texts(into)[name]
 
 
+@lru_cache(maxsize=256)
 def language_of(accept: str | None, default: str = "ja") -> str:
     """The first language of an `Accept-Language` header (RFC 9110 section 12.5.4) that we speak."""
     for part in (accept or "").split(","):

@@ -44,11 +44,11 @@ def well_formed(item: Item, proof: Proof) -> None:
         CallerError: not of this item's shape.
 
     """
-    parts = list(proof.values()) if isinstance(proof, Mapping) else [proof]
+    parts = [proof] if isinstance(proof, str) else list(proof.values())
     if not parts or any(len(part) > PROOF_MAX for part in parts):
         detail = "the proof is empty or too long"
         raise CallerError(detail)
-    if any(_unprintable(part) for part in parts):
+    if any(_UNTYPABLE.search(part) for part in parts):
         detail = "the proof holds characters that nobody can type"
         raise CallerError(detail)
     if item.kind is ItemKind.PAIR and (not isinstance(proof, Mapping) or set(proof) != {name for name, _ in item.parts}):
@@ -56,8 +56,7 @@ def well_formed(item: Item, proof: Proof) -> None:
         raise CallerError(detail)
 
 
-def _unprintable(part: str) -> bool:
-    return any(ch < " " or "\ud800" <= ch <= "\udfff" or ch == "\x7f" for ch in part)
+_UNTYPABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def named(item: Item, proof: Proof) -> dict[Reach, str]:

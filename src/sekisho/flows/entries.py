@@ -345,8 +345,9 @@ class Entries:
         if kept.kind in SLOW:
             answer = await self._slowly(facts, item, kept, proof, owner, replay)
         else:
+            session = chance.token_urlsafe(24) if table.operations[facts.operation].gives_session else ""
             work = FastAttempt(
-                self.subjects, facts, item.name, owner, chance.token_urlsafe(24), comparer(self.secrets, item, proof),
+                self.subjects, facts, item.name, owner, session, comparer(self.secrets, item, proof),
                 secrets=self._secret_keys(facts, item), naming=item.kind in NAMING, replay=replay,
             )
             answer = _no_reservation(await self._patiently(work))
@@ -504,16 +505,17 @@ class Entries:
         else:
             name = f"{owner}\x00{session}\x00{operation.name}\x00{subject}\x00{about}"
             key = "procedure:~" + hashlib.sha256(name.encode()).hexdigest()[:32]
-        session_key = None if session is None else await self._session_key(owner, session)
+        session_key = None if session is None else await self._session_key(owner, session, subjects)
         facts = Facts(key, operation.name, subjects, session_key, owner)
         run = Procedure(operation=operation.name, subjects=subjects, owner=owner, session=session_key, led=True)
         foreign = None if session_key is None else Session(subject=subject, owner=owner, foreign=True)
         return facts, run, foreign
 
-    async def _session_key(self, owner: str, session: str) -> str:
-        """One of our sessions, if there is one of that name; else the bank's own, kept apart by its API key."""
+    async def _session_key(self, owner: str, session: str, subjects: Mapping[str, str]) -> str:
+        """This key's and this customer's session, if we have one of that name; else the bank's own, kept apart by its API key."""
         ours = f"session:{session}"
-        if (await self.store.peek([ours])).get(ours) is not None:
+        body = (await self.store.peek([ours])).get(ours)
+        if body is not None and (found := decode(body, Session)).owner == owner and found.subject in subjects.values():
             return ours
         return "session:~" + hashlib.sha256(f"{owner}\x00{session}".encode()).hexdigest()[:32]
 

@@ -77,7 +77,9 @@ ABOUT = "about:"
 
 def place(reach: Reach, *, about: bool) -> str:
     """The name under which an attempt keeps the subject of this reach: `customer`, `about:account`, `procedure`, …"""
-    return ABOUT + reach.value if about and reach not in {Reach.PROCEDURE, Reach.SESSION} else reach.value
+    if about and reach is not Reach.PROCEDURE and reach is not Reach.SESSION:
+        return ABOUT + reach.value
+    return reach.value
 
 
 class Gauge(msgspec.Struct, frozen=True):
