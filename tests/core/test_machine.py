@@ -1,16 +1,13 @@
 """Every history of entries over small random policies is counted twice: by the engine and by the auditor."""
 
-import os
-
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 from play import Play
+from scale import times
 from tables import END, START_OVER, VOID, block, counter, erase, lock, row, stage, table
 
 from sekisho.terms import Counting
-
-LONG = os.environ.get("SEKISHO_LONG") == "1"
 
 OPERATIONS = ("login", "transfer", "apply")
 ITEMS = ("code", "pin")
@@ -184,7 +181,7 @@ class HistoriesWithin(Histories):
     countings = (Counting.WITHIN, Counting.WITHIN, Counting.IN_A_ROW)
 
 
-EXAMPLES = settings(max_examples=5_000 if LONG else 120, stateful_step_count=40)
+EXAMPLES = settings(max_examples=times(120, full=5_000), stateful_step_count=40)
 Histories.TestCase.settings = HistoriesWithin.TestCase.settings = EXAMPLES
 test_engine_and_auditor_count_every_history_alike = Histories.TestCase
 test_engine_and_auditor_forget_alike = HistoriesWithin.TestCase

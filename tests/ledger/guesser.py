@@ -1,0 +1,47 @@
+"""One of several processes that guess at one file: reads rounds from its input, says what came of each.
+
+    guess N customer verdict lane number   ->  {"wrong": 5, "locked": 27}
+"""
+
+import asyncio
+import collections
+import json
+import sys
+
+from house import House
+from tables import block, counter, row, stage, table
+
+from sekisho.adapters import sqlite
+
+BUDGET = 10
+TABLE = table(row("login", "password", counter("c", "customer", stage(BUDGET, block("login"), row="R"))))
+
+
+async def one(house, customer, run, verdict, lane):
+    """One guess in a run of its own; in the slow lane whoever is told `busy` asks again, as a waiting request does."""
+    facts = await house.begin(run, customer=customer)
+    return await (house.enter(facts, verdict) if lane == "fast" else house.slow(facts, verdict))
+
+
+async def round_of(house, name, customer, verdict, lane, number):
+    told = await asyncio.gather(*[one(house, customer, f"procedure:{name}-{n}", verdict, lane) for n in range(int(number))])
+    return collections.Counter(told)
+
+
+def say(told):
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+
+
+async def serve(path, fold_at):
+    # Folded after a few rounds, and not after an afternoon: each process meets what another has folded in.
+    sqlite.FOLD_AT = int(fold_at)
+    loop = asyncio.get_running_loop()
+    async with House(sqlite.SqliteStore(path), TABLE, name=str(path)) as house:
+        say("ready")
+        while words := (await loop.run_in_executor(None, sys.stdin.readline)).split():
+            say(await round_of(house, *words))
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(*sys.argv[1:]))

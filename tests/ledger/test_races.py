@@ -1,0 +1,167 @@
+"""Never one guess more than the table allows: in parallel, in several processes, right racing wrong."""
+
+import asyncio
+import collections
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from guesser import BUDGET, TABLE
+from house import House
+from scale import times
+from tables import block, counter, lock, row, stage, table
+from trail import audit
+
+from sekisho.adapters.sqlite import SqliteStore
+
+HERE = Path(__file__).parent
+ROUNDS = times(25, full=1_000)
+"""Of sixty-four guesses each."""
+
+
+def login(wrong=BUDGET):
+    return table(row("login", "password", counter("c", "customer", stage(wrong, block("login"), row="R"))))
+
+
+@pytest.fixture
+def told(place):
+    def play(story, policy=TABLE):
+        async def all_of_it():
+            async with House(place.open(), policy) as house:
+                await story(house)
+        asyncio.run(all_of_it())
+    return play
+
+
+@pytest.mark.parametrize("lane", ["fast", "slow"])
+def test_of_sixty_four_wrong_guesses_at_once_exactly_the_budget_gets_a_verdict(told, lane):
+    async def story(house):
+        for number in range(ROUNDS):
+            customer = f"customer:{number}"
+            await house.enrol(customer)
+            runs = [await house.begin(f"procedure:{number}-{n}", customer=customer) for n in range(64)]
+            guess = house.enter if lane == "fast" else house.slow
+            answers = collections.Counter(await asyncio.gather(*[guess(run, "wrong") for run in runs]))
+            assert answers == {"wrong": BUDGET, "locked": 64 - BUDGET}
+            assert await house.count(customer) == (BUDGET, 0) and await house.locks(customer) == ["R"]
+    told(story)
+
+
+class Guessers:
+    """Processes over one file that are given each round at the same moment."""
+
+    def __init__(self, path, number, fold_at=300):
+        paths = [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        command = [sys.executable, str(HERE / "guesser.py"), str(path), str(fold_at)]
+        self.processes = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) for _ in range(number)
+        ]
+
+    def __enter__(self):
+        assert self._answers() == ["ready"] * len(self.processes)
+        return self
+
+    def round(self, name, customer, verdict, lane, each):
+        """What all of them were told, together."""
+        for n, process in enumerate(self.processes):
+            process.stdin.write(f"{name}-{n} {customer} {verdict} {lane} {each}\n")
+            process.stdin.flush()
+        return sum(map(collections.Counter, self._answers()), collections.Counter())
+
+    def _answers(self):
+        return [json.loads(process.stdout.readline()) for process in self.processes]
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.stdin.close()
+            process.wait(timeout=20)
+            process.stdout.close()
+
+
+@pytest.mark.parametrize("lane", ["fast", "slow"])
+def test_in_two_processes_exactly_the_budget_gets_a_verdict(durable, lane):
+    asyncio.run(_prepare(durable))
+    with Guessers(durable.path, 2) as guessers:
+        for number in range(ROUNDS):
+            answers = guessers.round(f"{lane}-{number}", f"customer:{number}", "wrong", lane, 32)
+            assert answers == {"wrong": BUDGET, "locked": 64 - BUDGET}, number
+    assert asyncio.run(_audited(durable)) == []
+
+
+def test_in_two_processes_thirty_two_right_passwords_all_get_in(durable):
+    asyncio.run(_prepare(durable))
+    with Guessers(durable.path, 2) as guessers:
+        for number in range(5):
+            assert guessers.round(f"right-{number}", f"customer:{number}", "right", "slow", 16) == {"right": 32}
+    assert asyncio.run(_audited(durable)) == []
+
+
+async def _prepare(durable):
+    async with House(SqliteStore(durable.path), TABLE) as house:
+        await house.enrol(*[f"customer:{number}" for number in range(ROUNDS)])
+
+
+async def _audited(durable):
+    store = SqliteStore(durable.path)
+    found = await audit(store, TABLE, [f"customer:{number}" for number in range(ROUNDS)])
+    await store.close()
+    return found
+
+
+def test_thirty_two_right_passwords_at_once_all_get_in(told):
+    """More than the budget at once: whoever finds it taken asks again (keycloak#48272)."""
+    async def story(house):
+        await house.enrol("customer:1")
+        for verdicts in (["right"] * 32, ["right"] * 32):
+            runs = [await house.begin(f"procedure:{n}-{len(verdicts)}") for n in range(32)]
+            assert await asyncio.gather(*[house.slow(run, verdict) for run, verdict in zip(runs, verdicts, strict=True)]) == ["right"] * 32
+        assert await house.count("customer:1") == (0, 0)
+    told(story)
+
+
+@pytest.mark.parametrize("seed", range(times(20, full=200)))
+def test_right_racing_wrong_loses_no_failure_and_no_lock(told, seed):
+    """Both lanes at random, answers at random moments; the ledger's own record is counted again (parse-server#10266)."""
+    chance = random.Random(seed)
+
+    async def guess(house, run):
+        verdict = chance.choice(["right", "right", "wrong", "unread"])
+
+        async def compare():
+            for _ in range(chance.randrange(12)):
+                await asyncio.sleep(0)
+
+        if verdict != "unread" and chance.random() < 0.4:
+            return await house.enter(run, verdict)
+        return await house.slow(run, verdict, tries=chance.choice([1, 5, 1000]), compare=compare)
+
+    async def story(house):
+        await house.enrol("customer:1", "customer:2")
+        runs = [await house.begin(f"procedure:{n}", customer=f"customer:{chance.randint(1, 2)}") for n in range(48)]
+        await asyncio.gather(*[guess(house, run) for run in runs])
+        assert await audit(house.store, house.table, ["customer:1", "customer:2"]) == []
+    told(story, login(chance.choice([3, 5, 10])))
+
+
+def test_a_lock_set_while_a_right_answer_is_being_compared_stands(told):
+    """The right one came first and is answered last: refused, and the lock is still there."""
+    shared = counter("c", "customer", stage(3, lock("login"), row="R"))
+
+    async def story(house):
+        await house.enrol("customer:1")
+        run = await house.begin("procedure:1")
+        other = await house.begin("procedure:2", operation="transfer")
+        name, _ = await house.reserve(run)
+        assert [await house.enter(other, "wrong", item="pin") for _ in range(2)] == ["wrong"] * 2
+        blocked, _ = await house.reserve(other, item="code")
+        assert await house.settle(blocked, "wrong") == "wrong"
+        assert await house.locks("customer:1") == ["S"]
+        assert await house.settle(name, "right") == "refused"
+        assert await house.locks("customer:1") == ["S"] and await house.count("customer:1") == (2, 0)
+    other = counter("d", "customer", stage(1, lock("login"), row="S"))
+    told(story, table(row("login", "password", shared), row("transfer", "pin", shared), row("transfer", "code", other)))
