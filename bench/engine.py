@@ -38,7 +38,7 @@ async def _rounds(first, second, size):
 
 async def _opened(stack, home, settings):
     app = await stack.enter_async_context((await build(settings)).running())
-    return _Engine(app, home.owner, {name: [await app.entries.facts(run) for run in home.runs[name]] for name in OPERATIONS})
+    return _Engine(app, home.owner, {name: [await app.runs.facts(run) for run in home.runs[name]] for name in OPERATIONS})
 
 
 def _keep(samples, found):

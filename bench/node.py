@@ -108,7 +108,7 @@ async def _enrol(app, subject):
 
 async def begin(app, owner, operation, subjects):
     """A run for each subject; their identifiers in the same order."""
-    begun = await in_turn((app.entries.begin(app.table, owner, operation, subject) for subject in subjects), AT_ONCE)
+    begun = await in_turn((app.runs.begin(app.table, owner, operation, subject) for subject in subjects), AT_ONCE)
     return [one.procedure for one in begun]
 
 

@@ -17,10 +17,13 @@ from sekisho.adapters.sqlite import SqliteStore, wall_clock
 from sekisho.core.state import InForce
 from sekisho.errors import CallerError, LedgerUnavailable
 from sekisho.flows import tick
+from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
 from sekisho.flows.policies import first_policy, load_tables
+from sekisho.flows.runs import Runs
 from sekisho.flows.seals import Sealer
+from sekisho.flows.sessions import Sessions
 from sekisho.flows.subjects import Subjects
 from sekisho.policy.table import Table
 from sekisho.ports import Store
@@ -57,7 +60,10 @@ class App:
         name = f"node/{keyring.newest('audit')}"
         self.ledger = BatchedLedger(store, keyring.secret("audit"), tables, batch_max=settings.batch_max, name=name)
         self.secrets = KeyedSecrets(keyring.secret("pepper"))
-        self.entries = Entries(self.ledger, store, self.subjects, self.secrets, tables)
+        self.runs = Runs(self.ledger, store, self.subjects)
+        self.entries = Entries(self.runs, self.ledger, store, self.secrets)
+        self.count_mode = CountMode(self.runs, self.entries, store)
+        self.sessions = Sessions(self.ledger, store)
         self.desk = Desk(self.ledger, store, self.subjects, self.secrets)
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
 

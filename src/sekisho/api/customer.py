@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Meta
@@ -15,9 +16,10 @@ from sekisho.catalogue import language_of, say
 from sekisho.events import FeedItem
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.attempt import Missing, Twice
+from sekisho.flows.count_mode import Held
 from sekisho.flows.desk import rfc3339
-from sekisho.flows.entries import NOBODY, Begun, Held, NoSession, TooMany
 from sekisho.flows.replay import OtherBody, Repeated
+from sekisho.flows.runs import NOBODY, Begun, NoSession, TooMany
 from sekisho.terms import Outcome, Verdict
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -155,7 +157,7 @@ class Customer:
         """Begin a procedure: one run of an operation, step by step."""
         body = call.body
         language = body.language or language_of(call.language)
-        begun = await self._app.entries.begin(
+        begun = await self._app.runs.begin(
             self._app.table, call.key.id, body.operation, body.subject, about=body.about, session=body.session,
             actor=_actor(body.context), caller=body.context.caller if body.context else None, language=language,
             replay=call.replay(self._replay_key),
@@ -186,7 +188,7 @@ class Customer:
 
     async def look(self, call: Call[None]) -> tuple[int, Any]:
         """How a procedure stands."""
-        found = await self._app.entries.look(call.key.id, call.path["id"])
+        found = await self._app.runs.look(call.key.id, call.path["id"])
         if isinstance(found, Missing):
             raise NOT_FOUND
         return 200, StandingAnswer(found.state, _next(found.next), say(language_of(call.language), f"answer.{found.message}"))
@@ -194,7 +196,7 @@ class Customer:
     async def reserve(self, call: Call[ReserveBody]) -> tuple[int, Any]:
         """Count mode: take one guess. The bank compares, then gives its verdict."""
         body = call.body
-        held = await self._app.entries.hold(
+        held = await self._app.count_mode.hold(
             self._app.table, call.key.id, body.operation, body.item, body.subject, about=body.about, session=body.session,
             procedure=body.procedure, actor=_actor(body.context), caller=body.context.caller if body.context else None,
             replay=call.replay(self._replay_key),
@@ -206,28 +208,30 @@ class Customer:
 
     async def verdict(self, call: Call[VerdictBody]) -> tuple[int, Any]:
         """Count mode: the bank's verdict on a guess it holds. One for each reservation."""
-        answer = await self._app.entries.verdict(call.key.id, call.path["id"], call.body.verdict, replay=call.replay(self._replay_key))
+        answer = await self._app.count_mode.verdict(call.key.id, call.path["id"], call.body.verdict, replay=call.replay(self._replay_key))
         if isinstance(answer, Twice):
             raise Problem(409, "verdict-given", "This reservation has had its verdict, or its time ran out and it counted as wrong.")
         return 200, self._entry(call, answer)
 
     async def session(self, call: Call[None]) -> tuple[int, Any]:
         """Whether a session is live, and what was proved in it."""
-        found = await self._app.entries.session(call.key.id, call.path["id"])
+        found = await self._app.sessions.session(call.key.id, call.path["id"])
         if found is None:
             raise NOT_FOUND
         return 200, SessionAnswer(found[0], [Proved(item, rfc3339(at) or "") for item, at in found[1]])
 
     async def end_session(self, call: Call[None]) -> tuple[int, Any]:
         """End a session."""
-        if not await self._app.entries.end_session(call.key.id, call.path["id"]):
+        if not await self._app.sessions.end_session(call.key.id, call.path["id"]):
             raise NOT_FOUND
         return 200, SessionAnswer(live=False, proved=[])
 
     async def events(self, call: Call[None]) -> tuple[int, Any]:
         """What channels must know: sessions ended, locks set and lifted, notices due. No counts."""
-        match = re.search(r"(?:^|&)after=(\d{1,18})(?:&|$)", call.query)
-        after = int(match[1]) if match else 0
+        sent = dict(parse_qsl(call.query, keep_blank_values=True)).get("after", "0")
+        if not re.fullmatch("[0-9]{1,18}", sent):
+            raise Problem(422, "wrong-shape", "after is the `next` of an earlier answer: a whole number.")
+        after = int(sent)
         found = await self._app.store.feed(after, 500)
         events = [_shown(msgspec.json.decode(body, type=FeedItem)) for _, body in found]
         return 200, EventsAnswer(events, found[-1][0] if found else after)

@@ -7,6 +7,7 @@ problem answers; none holds a byte of the request.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
-from sekisho.errors import CallerError, LedgerUnavailable, NewerState, SekishoError, UnknownFate
+from sekisho.errors import CallerError, LedgerUnavailable, NewerState, UnknownFate
 from sekisho.flows.replay import Replay
 from sekisho.ports import ApiKey, Callers
 from sekisho.terms import Role
@@ -115,7 +116,7 @@ class Endpoint:
             body, headers = _encode(answer), _JSON
         except Problem as no:
             status, body, headers = no.status, _problem(no), _PROBLEM
-        except SekishoError as no:
+        except Exception as no:  # noqa: BLE001  whatever breaks: a server's own log would show its text, and that may hold what was sent
             told = _as_problem(no)
             status, body, headers = told.status, _problem(told), _PROBLEM
         if hold:
@@ -182,13 +183,14 @@ async def _body(receive: Receive) -> bytes:
     return body
 
 
-def _as_problem(no: SekishoError) -> Problem:
+def _as_problem(no: Exception) -> Problem:
     if isinstance(no, CallerError):
         return Problem(422, "not-in-policy", "The request asks for something that cannot be.", str(no))
     if isinstance(no, UnknownFate):
         return Problem(503, "no-answer", "No answer: the entry may have been counted, once. Ask how the procedure stands.")
     if isinstance(no, (LedgerUnavailable, NewerState)):
         return Problem(503, "unavailable", "The service cannot decide now; nothing was granted. Try again later.")
+    logging.getLogger("sekisho").error("fault in a request: %s", type(no).__name__)
     return Problem(500, "fault", "The service failed; nothing was granted.")
 
 

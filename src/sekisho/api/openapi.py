@@ -64,7 +64,7 @@ def _parameter(name: str) -> dict[str, Any]:
 def _query(one: Operation) -> list[dict[str, Any]]:
     if one.path != "/v1/events":
         return []
-    return [{"name": "after", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 0}}]
+    return [{"name": "after", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}}]
 
 
 def _content(media: str, schema: Any, text: str) -> dict[str, Any]:

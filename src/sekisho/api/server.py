@@ -72,6 +72,7 @@ def application(app: App, *, hosts: frozenset[str] = LOCAL_HOSTS, pages: Sequenc
         lifespan=lifespan,
         exception_handlers={404: _not_found, 405: _not_allowed, 500: _fault},
     )
+    starlette.router.redirect_slashes = False  # a redirect would repeat what was sent
     return HostCheck(starlette, hosts)
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import Meta
 
 from sekisho.core import budget, release
 from sekisho.core.fold import fold
@@ -20,7 +21,7 @@ from sekisho.core.state import FORMAT, SECOND, Count, Guard, Lock, Secret, decod
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows.attempt import secret_key
-from sekisho.flows.entries import checked_subject
+from sekisho.flows.names import checked_subject
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import Subjects
 from sekisho.policy.table import AbolishedLock, Counter, Penalty, ReleasePath, Table
@@ -96,7 +97,7 @@ class ItemSetting(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
     secret: str | None = None
     first_time: bool | None = None
-    counts: dict[str, int] = {}
+    counts: dict[str, Annotated[int, Meta(ge=0, le=1_000_000)]] = {}
     """Counter's name to wrong entries that stand, as taken over from another system."""
     locks: list[ImportedLock] = []
 
@@ -175,10 +176,9 @@ def _set_flag(guard: Guard, flag: str, *, on: bool) -> None:
 
 
 def _import_faults(table: Table, setting: ItemSetting) -> list[str]:
-    faults = [f"the policy has no counter named {name}" for name in setting.counts if name not in table.counters]
-    faults += [f"the count of {name} must not be negative" for name, wrong in setting.counts.items() if wrong < 0]
+    faults = ["the policy has no counter of one of these names"] if not table.counters.keys() >= setting.counts.keys() else []
     known = {*table.abolished, *(stage.row for counter in table.counters.values() for stage in counter.stages)}
-    faults += [f"the policy has no lock for row {lock.row}" for lock in setting.locks if lock.row not in known]
+    faults += ["the policy has no lock for one of these rows"] if any(lock.row not in known for lock in setting.locks) else []
     return faults
 
 
@@ -209,7 +209,7 @@ def _legacy(table: Table, row: str, abolished: AbolishedLock | None) -> tuple[Pe
             locks = [penalty for penalty in stage.penalties if penalty.kind not in _RUN_ENDS]
             if stage.row == row and locks:
                 return locks[0], stage.undo
-    detail = f"row {row} sets no lock"
+    detail = "that row sets no lock"
     raise CallerError(detail)
 
 
@@ -250,7 +250,7 @@ class _Release:
         if guard is None or lock is None:
             return Denied("there is no such lock any more", conflict=True)
         if self._path not in lock.undo:
-            return Denied(f"{self._path} does not lift a lock of row {lock.row}; what does: {', '.join(lock.undo)}", conflict=True)
+            return Denied(f"that path does not lift a lock of row {lock.row}; what does: {', '.join(lock.undo)}", conflict=True)
         path = tx.table.paths.get(self._path)
         refusal = _may_not(path, self._operator, tx.now)
         if refusal is not None or path is None:

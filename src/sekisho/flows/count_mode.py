@@ -1,0 +1,97 @@
+"""Count mode: the bank holds the secrets and compares; sekisho counts. Reserve, compare, give the verdict."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets as chance
+from collections.abc import Mapping
+
+import msgspec
+
+from sekisho.core.state import Procedure, Session, decode
+from sekisho.flows.attempt import Missing, Reserve, Reserved, Told
+from sekisho.flows.compare import NAMING
+from sekisho.flows.entries import Entries
+from sekisho.flows.names import checked_subject, item_named, operation_named
+from sekisho.flows.replay import InFlight, Replay
+from sekisho.flows.runs import NOBODY, Runs
+from sekisho.flows.subjects import Facts
+from sekisho.policy.table import Operation, Table
+from sekisho.ports import Store
+from sekisho.terms import Verdict
+
+
+class Held(msgspec.Struct):
+    """Count mode: the guess is taken."""
+
+    reservation: str
+
+
+class CountMode:
+    """What a bank calls that compares by itself."""
+
+    def __init__(self, runs: Runs, entries: Entries, store: Store) -> None:
+        self._runs = runs
+        self._entries = entries
+        self._store = store
+
+    async def hold(
+        self, table: Table, owner: str, operation: str, item: str, subject: str, *, about: str | None = None, session: str | None = None,
+        procedure: str | None = None, actor: str = NOBODY, caller: str | None = None, replay: Replay | None = None,
+    ) -> Held | Told:
+        """Count mode: take a guess; the bank compares and gives the verdict.
+
+        Raises:
+            CallerError: the policy does not know the operation, the item or the subject.
+
+        """
+        found = operation_named(table, operation)
+        item_named(table, operation, item)
+        checked_subject(subject)
+        begin = bank_session = None
+        if procedure is not None:
+            facts = await self._runs.facts(procedure)
+            if facts is None or facts.owner != owner or facts.operation != operation:
+                return Missing()
+        else:
+            facts, begin, bank_session = await self._led(table, found, owner, subject, about, session, actor, caller)
+        work = Reserve(
+            self._runs.subjects, facts, item, owner, chance.token_urlsafe(18), replay=replay, begin=begin, session=bank_session,
+            naming=table.items[item].kind in NAMING,
+        )
+        taken = await self._entries.patiently(work)
+        if isinstance(taken, InFlight):
+            return Held(taken.reservation)
+        return Held(taken.reservation) if isinstance(taken, Reserved) else self._entries.told(taken)
+
+    async def _led(
+        self, table: Table, operation: Operation, owner: str, subject: str, about: str | None, session: str | None, actor: str, caller: str | None,
+    ) -> tuple[Facts, Procedure, Session | None]:
+        """The bank's own run: one for each of its sessions and operations, or a run for this one entry."""
+        subjects = await self._runs.resolve(table, operation, subject, about, actor, caller)
+        if about is not None and not any(row.about for rows in operation.rows.values() for row in rows):
+            subjects[about.partition(":")[0]] = about
+        if session is None:
+            key = f"procedure:{chance.token_urlsafe(18)}"
+        else:
+            name = f"{owner}\x00{session}\x00{operation.name}\x00{subject}\x00{about}"
+            key = "procedure:~" + hashlib.sha256(name.encode()).hexdigest()[:32]
+        session_key = None if session is None else await self._session_key(owner, session, subjects)
+        facts = Facts(key, operation.name, subjects, session_key, owner)
+        run = Procedure(operation=operation.name, subjects=subjects, owner=owner, session=session_key, led=True)
+        foreign = None if session_key is None else Session(subject=subject, owner=owner, foreign=True)
+        return facts, run, foreign
+
+    async def _session_key(self, owner: str, session: str, subjects: Mapping[str, str]) -> str:
+        """This key's and this customer's session, if we have one of that name; else the bank's own, kept apart by its API key."""
+        ours = f"session:{session}"
+        body = (await self._store.peek([ours])).get(ours)
+        if body is not None and (found := decode(body, Session)).owner == owner and found.subject in subjects.values():
+            return ours
+        return "session:~" + hashlib.sha256(f"{owner}\x00{session}".encode()).hexdigest()[:32]
+
+    async def verdict(
+        self, owner: str, reservation: str, verdict: Verdict, *, replay: Replay | None = None,
+    ) -> Told:
+        """The bank's verdict on a guess it holds."""
+        return await self._entries.settle(reservation, verdict, owner, replay)

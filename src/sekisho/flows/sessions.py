@@ -1,0 +1,63 @@
+"""Sessions: whether one is live, and its end."""
+
+from __future__ import annotations
+
+from sekisho.core.scene import Scene
+from sekisho.core.state import Guard, Procedure, Session, decode
+from sekisho.events import Event, EventKind
+from sekisho.ports import Ledger, Store, Tx
+
+
+class _End:
+    """End a session."""
+
+    def __init__(self, key: str, owner: str) -> None:
+        self.keys = [key]
+        self._owner = owner
+
+    def decide(self, tx: Tx) -> bool:
+        """Whether there was one to end."""
+        key = self.keys[0]
+        session = tx.get(key, Session)
+        if session is None or session.owner != self._owner:
+            return False
+        if session.live:
+            session.live, session.ended = False, "ended"
+            tx.put(key, session)
+            tx.tell(Event(EventKind.SESSION_ENDED, session.subject, session=key, reason="ended"))
+        return True
+
+
+class _ReadSession:
+    def __init__(self, key: str, subject: str) -> None:
+        self.keys = [key, subject]
+
+    def decide(self, tx: Tx) -> tuple[bool, list[tuple[str, int]]] | None:
+        session = tx.get(self.keys[0], Session)
+        if session is None:
+            return None
+        guard = tx.get(self.keys[1], Guard)
+        operation = next(iter(tx.table.operations.values()))
+        guards = {} if guard is None else {self.keys[1]: guard}
+        scene = Scene(tx.table, operation, Procedure(), "", session, self.keys[0], guards, {}, tx.now)
+        return scene.session_lives(session), session.proved
+
+
+class Sessions:
+    """All sessions."""
+
+    def __init__(self, ledger: Ledger, store: Store) -> None:
+        self._ledger = ledger
+        self._store = store
+
+    async def session(self, owner: str, session: str) -> tuple[bool, list[tuple[str, int]]] | None:
+        """Whether a session is live, and what was proved in it when; None where there is none."""
+        key = f"session:{session}"
+        body = (await self._store.peek([key])).get(key)
+        if body is None or decode(body, Session).owner != owner:
+            return None
+        return await self._ledger.run(_ReadSession(key, decode(body, Session).subject))
+
+    async def end_session(self, owner: str, session: str) -> bool:
+        """End a session; False where there is none."""
+        return await self._ledger.run(_End(f"session:{session}", owner))
