@@ -26,8 +26,13 @@ def say(language: str, name: str, /, **facts: object) -> str:
 
 def translated(text: str, language: str, into: str) -> str:
     """A text of one language in another; as it is when it is none of ours."""
-    name = next((name for name, known in texts(language).items() if known == text), None)
+    name = name_of(text, language)
     return text if name is None else texts(into)[name]
+
+
+def name_of(text: str, language: str) -> str | None:
+    """The name of a text, so that a caller who was handed the sentence knows which one it is."""
+    return next((name for name, known in texts(language).items() if known == text), None)
 
 
 @lru_cache(maxsize=256)

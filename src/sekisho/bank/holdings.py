@@ -28,7 +28,7 @@ BANK_COMPARES = SENT | JUDGED
 RECOGNISED, NOT_RECOGNISED = "recognised", "not-recognised"
 """What the device tells."""
 
-NEW_LOGIN_PASSWORD, NEW_PASSCODE, NEW_ADDRESSES = "new-login-password", "new-app-passcode", "new-addresses"
+NEW_ADDRESSES = "new-addresses"
 
 Proof = str | dict[str, str]
 
@@ -129,17 +129,24 @@ def note_code_used(holding: Holding, item: str, code: str, now_s: float) -> None
 
 
 def _data(item: Item, holding: Holding) -> str:
-    samples = {
-        "consent": "yes", "amount-and-payee": "50,000 → 箱根 太郎", NEW_ADDRESSES: f"new-{holding.mail.removeprefix('new-')}",
-        NEW_LOGIN_PASSWORD: f"quiet gate {100 + chance.randbelow(900)}", NEW_PASSCODE: f"{chance.randbelow(10**6):06d}",
-    }
+    if item.renews is not None:
+        return new_secret(holding.secrets.get(item.renews, ""))
+    samples = {"consent": "yes", "amount-and-payee": "50,000 → 箱根 太郎", NEW_ADDRESSES: f"new-{holding.mail.removeprefix('new-')}"}
     return samples.get(item.name, "ok")
 
 
-def wrong_entry(item: Item, right: Proof | None) -> Proof | None:
+def new_secret(present: str) -> str:
+    """Another secret that looks like the present one: as many digits, or some words."""
+    return new_code(len(present)) if present.isdigit() else f"quiet gate {chance.randbelow(900) + 100}"
+
+
+def wrong_entry(item: Item, right: Proof | None, holding: Holding) -> Proof | None:
     """Something close to the right entry that is not it. None: nothing entered here can be wrong."""
     if item.kind in JUDGED:
         return NOT_RECOGNISED
+    if item.renews is not None:
+        # What is new must differ from what it replaces (M-RESET-1).
+        return holding.secrets.get(item.renews)
     if item.kind == "data":
         return None if item.pattern is None else "no"
     if item.kind == "identifier":

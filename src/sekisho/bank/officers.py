@@ -12,8 +12,8 @@ from sekisho.bank.visits import Asked, Visit
 from sekisho.policy import Table
 from sekisho.web import Form
 
-ACCEPTED = 202
-"""A second person is needed."""
+ACCEPTED, FORBIDDEN, CONFLICT = 202, 403, 409
+"""A second person is needed; this operator may not; nobody can, now."""
 
 RELEASER_ROLES = ("back-office", "second-line", "first-line")
 CLERK_ROLES = ("back-office", "admin")
@@ -47,13 +47,13 @@ class Officers:
         """Lift a lock by one of its paths, or put it before a second person."""
         operator, holding = self._service.operators.get(form.get("operator", "")), self._of(form.get("subject", ""))
         path = form.get("path", "")
-        if operator is None or holding is None or not form.get("reason", "").strip():
+        if operator is None or holding is None or not path or not form.get("reason", "").strip():
             visit.staff_trouble = Trouble("incomplete")
             return
         body = {"lock": form.get("lock", ""), "path": path, "reason": form["reason"].strip()}
         status, told = await self._service.staff(operator, "POST", subject_path(form["subject"], "releases"), body)
         if isinstance(told, Trouble):
-            visit.staff_trouble = told
+            visit.staff_trouble = self._why_not(status, path, told)
         elif status == ACCEPTED:
             row = form.get("row", "")
             visit.asked.append(Asked(told["approval"], form["subject"], row, path, operator.name, holding.customer.account))
@@ -71,12 +71,23 @@ class Officers:
             return
         status, told = await self._service.staff(operator, "POST", f"/v1/staff/approvals/{asked.approval}")
         if isinstance(told, Trouble):
-            visit.staff_trouble = told
+            visit.staff_trouble = Trouble("same-person") if operator.name == asked.by else self._why_not(status, asked.path, told)
             # 409: it can never be carried out any more. 403: another operator still can.
-            visit.asked = [one for one in visit.asked if one is not asked or status != _CONFLICT]
+            visit.asked = [one for one in visit.asked if one is not asked or status != CONFLICT]
             return
         visit.asked.remove(asked)
         await self._lifted(visit, holding, asked.path)
+
+    def _why_not(self, status: int, path: str, told: Trouble) -> Trouble:
+        """The service's refusal in words that both languages have, where the status and the path tell which it is."""
+        known = self._table.paths.get(path)
+        if told.kind != "denied" or known is None:
+            return told
+        if status == FORBIDDEN:
+            return Trouble("needs-role")
+        if known.kind == "none":
+            return Trouble("nobody-may")
+        return told if known.roles else Trouble("customer-himself")
 
     async def _lifted(self, visit: Visit, holding: Holding, path: str) -> None:
         letters = await self._post.form_carried_out(holding, self._table.paths[path])
@@ -98,6 +109,3 @@ class Officers:
 
     def _of(self, subject: str) -> Holding | None:
         return next((one for one in self._holdings if subject in one.subjects), None)
-
-
-_CONFLICT = 409

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import secrets as chance
 
-from sekisho.bank.holdings import NEW_ADDRESSES, NEW_LOGIN_PASSWORD, NEW_PASSCODE, Holding, Received
+from sekisho.bank.holdings import NEW_ADDRESSES, Holding, Received, new_secret
 from sekisho.bank.service import Operator, Service, Trouble, subject_path
 from sekisho.bank.visits import Run
 from sekisho.policy import Table
 from sekisho.policy.table import ReleasePath
 
-LOGIN_PASSWORD, PASSCODE = "login-password", "app-passcode"
+LOGIN_PASSWORD, TOKEN = "login-password", "token-otp"
 
-LETTERS = {LOGIN_PASSWORD: "letter", "telephone-pin": "digits", "telephone-user-number": "digits"}
-"""Items of which the bank sends a new one by letter, and what it looks like."""
+LETTERS = (LOGIN_PASSWORD, "telephone-pin", "telephone-user-number")
+"""Items of which the bank sends a new one by letter."""
 
 
 class Post:
@@ -36,16 +36,17 @@ class Post:
 
     async def procedure_done(self, holding: Holding, run: Run) -> None:
         """Take over what the customer chose in a procedure that is complete."""
-        chosen = run.entered
-        if NEW_ADDRESSES in chosen:
-            holding.mail = str(chosen[NEW_ADDRESSES])
-        if NEW_LOGIN_PASSWORD in chosen:
+        chosen = {item: str(proof) for item, proof in run.entered.items()}
+        # sekisho has put the customer's new secrets in force by itself; the bank keeps none but shows them on this page.
+        renewed = {kept: chosen[item] for item in chosen if (kept := self._table.items[item].renews)}
+        holding.secrets.update(renewed)
+        holding.mail = chosen.get(NEW_ADDRESSES, holding.mail)
+        if LOGIN_PASSWORD in renewed and not holding.contract:
+            # There was no customer yet on whom the password could be kept.
             await self._give_contract(holding)
-            await self.set_item(self._clerk, holding, LOGIN_PASSWORD, str(chosen[NEW_LOGIN_PASSWORD]), first_time=False)
-        if NEW_PASSCODE in chosen:
-            for item in self._given(run.operation) & holding.customer.secrets.keys() | {PASSCODE}:
-                value = str(chosen[NEW_PASSCODE]) if item == PASSCODE else holding.customer.secrets[item]
-                await self.set_item(self._clerk, holding, item, value)
+            await self.set_item(self._clerk, holding, LOGIN_PASSWORD, renewed[LOGIN_PASSWORD], first_time=False)
+        for item in (self._given(run.operation) & holding.customer.secrets.keys()) - renewed.keys() - {LOGIN_PASSWORD, TOKEN}:
+            await self.set_item(self._clerk, holding, item, holding.customer.secrets[item])
 
     def _given(self, operation: str) -> set[str]:
         """What the way back that this operation walks gives."""
@@ -59,7 +60,7 @@ class Post:
             await self._give_contract(holding)
         sent = [item for item in LETTERS if item in given]
         for item in sent:
-            value = _first_password() if LETTERS[item] == "letter" else f"{chance.randbelow(10**8):08d}"
+            value = f"letter {chance.token_hex(4)}" if item == LOGIN_PASSWORD else new_secret(holding.customer.secrets.get(item, "0" * 8))
             await self.set_item(self._clerk, holding, item, value, first_time=True if item == LOGIN_PASSWORD else None)
             holding.received.appendleft(Received("letter", item, value, ""))
         return sent
@@ -83,7 +84,3 @@ class Post:
             return told
         holding.secrets[item] = secret
         return None
-
-
-def _first_password() -> str:
-    return f"letter {chance.token_hex(4)}"

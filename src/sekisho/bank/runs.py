@@ -75,7 +75,7 @@ class Runs:
 
     def wrong(self, visit: Visit, item: str) -> Proof | None:
         """Something that would be wrong now."""
-        return wrong_entry(self._table.items[item], self.right(visit, item))
+        return wrong_entry(self._table.items[item], self.right(visit, item), self.holder(visit, item))
 
     async def session_lives(self, visit: Visit) -> bool:
         """Whether the customer is logged in. A session that is gone is forgotten."""
@@ -208,7 +208,10 @@ class Runs:
     # -- again and again -----------------------------------------------------------------------------------------------
 
     async def repeat_wrong(self, visit: Visit, name: str, times: int, language: str) -> int:
-        """Enter something wrong several times; where a procedure ends, begin again and walk back. How often it was entered."""
+        """Enter something wrong several times, up to a penalty that stays; where a procedure ends, begin again and walk back.
+
+        How often it was tried.
+        """
         run = visit.run
         if run is None:
             return 0
@@ -218,8 +221,8 @@ class Runs:
                 return done
             proof = self.wrong(visit, name)
             told = None if proof is None else await self.enter(visit, name, proof, "wrong", language)
-            if told is None or told.outcome == "refused":
-                return done
+            if told is None or not told.just_wrong:
+                return done + 1
         return min(times, REPEAT_MAX)
 
     async def _walk_to(self, visit: Visit, wanted: Wanted, name: str, language: str) -> bool:

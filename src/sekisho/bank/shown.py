@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -87,7 +88,8 @@ class EventSight(NamedTuple):
     at: str
     text: str
     about: str
-    subject: str
+    times: int = 1
+    """How many of the same stand one after the other; `at` is the newest."""
 
 
 class RowSight(NamedTuple):
@@ -278,7 +280,9 @@ class Shown:
         """The newest facts about all these subjects, in one list."""
         found = {(e["at"], e["kind"], e["subject"], e.get("item"), e.get("lock")): e for view in views for e in view["events"]}
         newest = sorted(found.values(), key=lambda event: str(event["at"]), reverse=True)
-        return [self._event(one) for one in newest if one["kind"] != "guess-reserved"][:EVENTS_MAX]
+        shown = [self._event(one) for one in newest if one["kind"] != "guess-reserved"]
+        runs = [list(same) for _, same in itertools.groupby(shown, key=lambda event: (event.text, event.about))]
+        return [same[0]._replace(times=len(same)) for same in runs][:EVENTS_MAX]
 
     def _event(self, event: Mapping[str, Any]) -> EventSight:
         kind = f"event.{event['kind']}"
@@ -292,5 +296,5 @@ class Shown:
         ]
         return EventSight(
             self.time(event["at"]), self.say(kind) if kind in texts(self.language) else event["kind"],
-            " · ".join(part for part in parts if part), str(event["subject"]),
+            " · ".join(part for part in parts if part),
         )

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from sekisho.bank.holdings import Proof
 from sekisho.bank.seeds import CUSTOMERS
 from sekisho.bank.service import Trouble
+from sekisho.catalogue import name_of
 
 COOKIE = "sekisho-try"
 VISITS_MAX = 500
@@ -29,6 +30,16 @@ class Told(NamedTuple):
     outcome: str
     message: str
     language: str
+
+    @property
+    def just_wrong(self) -> bool:
+        """Wrong, and nothing worse came of it than having to begin again."""
+        return name_of(self.message, self.language) in {"answer.wrong", "answer.wrong-start-over"}
+
+    @property
+    def closed(self) -> bool:
+        """The customer is told that something is closed to him."""
+        return self.outcome != "right" and not self.just_wrong
 
 
 @dataclass
