@@ -83,9 +83,9 @@ class Lock(msgspec.Struct, omit_defaults=True, gc=False):
 
     def refuses(self, operation: str, item: str) -> bool:
         """Whether it closes this entry."""
-        if item in self.items or operation in self.operations:
-            return True
-        return "*" in self.operations and operation not in self.spares
+        if operation in self.spares:
+            return False
+        return item in self.items or operation in self.operations or "*" in self.operations
 
 
 class Guard(msgspec.Struct, omit_defaults=True, gc=False):

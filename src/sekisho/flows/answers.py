@@ -58,7 +58,7 @@ _REGISTERED = frozenset({PenaltyKind.ERASE, PenaltyKind.REMOVE})
 def asked(scene: Scene) -> list[tuple[str, str]]:
     """What the run asks for now, with kinds."""
     items = scene.table.items
-    return [(item, items[item].kind.value) for item in procedure.awaited(scene)]
+    return [(item, items[item].kind) for item in procedure.awaited(scene)]
 
 
 def refused(scene: Scene, refusal: Refusal) -> Refused:

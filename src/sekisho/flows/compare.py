@@ -27,6 +27,8 @@ ELSEWHERE = frozenset({
 NAMING = frozenset({ItemKind.IDENTIFIER, ItemKind.PAIR})
 """Entries that name the subject of the run."""
 
+_FORM_ONLY = frozenset({ItemKind.DATA, ItemKind.IDENTIFIER})
+
 Proof = str | Mapping[str, str]
 PROOF_MAX = 1024
 """Longest proof that is looked at, in characters."""
@@ -71,7 +73,7 @@ def named(item: Item, proof: Proof) -> dict[Reach, str]:
 def comparer(secrets: Secrets, item: Item, proof: Proof) -> Compare:
     """The way this proof is compared inside a batch."""
     kind = item.kind
-    if kind in {ItemKind.DATA, ItemKind.IDENTIFIER}:
+    if kind in _FORM_ONLY:
         formed = matches_pattern(item, proof)
         return lambda _tx, _scene, _paid: Verdict.RIGHT if formed else Verdict.WRONG
     if kind is ItemKind.PAIR:
@@ -79,7 +81,7 @@ def comparer(secrets: Secrets, item: Item, proof: Proof) -> Compare:
     folded = fold(kind, text_of(proof))
     if kind is ItemKind.TOTP:
         return lambda tx, scene, paid: _token(secrets, tx, scene, paid, folded)
-    return lambda tx, scene, paid: _verdict(secrets.matches(secret_for(tx, scene, paid.item), kind.value, folded))
+    return lambda tx, scene, paid: _verdict(secrets.matches(secret_for(tx, scene, paid.item), kind, folded))
 
 
 def _verdict(same: bool) -> Verdict:  # noqa: FBT001

@@ -11,7 +11,7 @@ from sekisho.core.fold import fold
 from sekisho.core.state import Procedure, Reservation, Secret, decode
 from sekisho.errors import CallerError, LedgerUnavailable, UnknownFate
 from sekisho.flows.answers import Answer, Message, Refused
-from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for
+from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for, secret_key
 from sekisho.flows.compare import ELSEWHERE, NAMING, SLOW, Proof, comparer, named, text_of, well_formed
 from sekisho.flows.names import checked_subject, item_named
 from sekisho.flows.replay import InFlight, Replay
@@ -19,7 +19,7 @@ from sekisho.flows.runs import NOBODY, Runs
 from sekisho.flows.slots import Slots
 from sekisho.flows.subjects import Facts, Subjects
 from sekisho.flows.waiting import WAIT_S, Waiting
-from sekisho.policy.table import Item, Table
+from sekisho.policy.table import ABOUT, Item, Table
 from sekisho.ports import Ledger, Secrets, Store, Tx
 from sekisho.terms import Outcome, State, Verdict
 
@@ -70,7 +70,7 @@ class Entries:
             raise CallerError(detail)
         well_formed(item, proof)
         for _ in range(3):
-            at = await self._named_facts(table, facts, item, proof)
+            at = await self._named_facts(table, facts, item, proof) if item.kind in NAMING else facts
             answer = await self._enter_once(table, at, item, proof, owner, replay)
             if not isinstance(answer, Stale):
                 return answer
@@ -79,10 +79,8 @@ class Entries:
         raise LedgerUnavailable
 
     async def _named_facts(self, table: Table, facts: Facts, item: Item, proof: Proof) -> Facts:
-        """For an entry that names the subject: the subjects it names. For any other: those of the run."""
+        """The facts of an entry that names its subjects: those it names instead of those of the run."""
         names = named(item, proof)
-        if not names:
-            return facts
         for name in names.values():
             checked_subject(name)
         operation = table.operations[facts.operation]
@@ -113,16 +111,20 @@ class Entries:
 
     def _secret_keys(self, facts: Facts, item: Item) -> list[str]:
         """Where the secret may be: on the subject's own row, whoever's it is."""
-        reach = item.reach.value
-        return [
-            f"secret:{subject}/{item.name}" for place, subject in facts.subjects.items() if place.removeprefix("about:") == reach
-        ]
+        found = facts.secrets.get(item.name)
+        if found is None:
+            found = facts.secrets[item.name] = [
+                secret_key(subject, item.name) for where, subject in facts.subjects.items() if where.removeprefix(ABOUT) == item.reach
+            ]
+        return found
 
     async def patiently(self, work: FastAttempt | Reserve) -> Reserved | Told:
         """Run a work; where only guesses in flight stand in its way, wait for them a little."""
+        answer = await self._ledger.run(work)
+        if not isinstance(answer, Refused) or answer.why is not Why.BUSY:
+            return answer
         loop = asyncio.get_running_loop()
         until = loop.time() + WAIT_S
-        answer = await self._ledger.run(work)
         while isinstance(answer, Refused) and answer.why is Why.BUSY and loop.time() < until and self.waiting.admit(answer.waits_for):
             await self.waiting.for_any(answer.waits_for)
             answer = await self._ledger.run(work)

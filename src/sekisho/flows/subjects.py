@@ -31,7 +31,7 @@ _REMEMBERED = 50_000
 class Facts:
     """What never changes about a procedure once it has begun, and the keys that follow from it."""
 
-    __slots__ = ("key", "keys", "operation", "owner", "parties", "session", "subjects")
+    __slots__ = ("key", "keys", "operation", "owner", "parties", "secrets", "session", "subjects")
 
     def __init__(self, key: str, operation: str, subjects: dict[str, str], session: str | None, owner: str) -> None:
         self.key = key
@@ -43,6 +43,8 @@ class Facts:
         """Every row that an attempt may touch; found once, by `Subjects`."""
         self.parties: list[tuple[str, str, str]] = []
         """(place, key of the subject's row, key of the bucket it is counted in while it is not enrolled)."""
+        self.secrets: dict[str, list[str]] = {}
+        """By item: where its secret may be kept."""
 
 
 class Subjects:

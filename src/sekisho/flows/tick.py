@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from sekisho.core import release
@@ -13,11 +14,8 @@ from sekisho.flows.subjects import Subjects
 from sekisho.ports import Ledger, Store, Tx
 from sekisho.terms import State, Verdict
 
-AT_ONCE = 500
+AT_ONCE = 2000
 """Rows looked after in one pass, so that a flood of them delays nobody."""
-
-GONE = ("procedure:", "session:", "replay:", "approval:")
-"""Rows that are deleted when they fall due."""
 
 
 class _Fold:
@@ -75,30 +73,28 @@ class _AgeBucket:
 
 
 async def pass_time(ledger: Ledger, store: Store, subjects: Subjects, entries: Entries) -> None:
-    """One pass over everything that falls due."""
+    """One pass over everything that falls due; what is due together shares batches."""
     now = await store.clock()
     await _settle_overdue(ledger, store, subjects, now, entries)
-    for prefix in GONE:
-        for key in await store.due(prefix, now, AT_ONCE):
-            await ledger.run(_Forget(key))
-    for key in await store.due("~", now, AT_ONCE):
-        await ledger.run(_AgeBucket(key))
+    due = await store.due("", now, AT_ONCE)
+    works = [_AgeBucket(key) if key.startswith("~") else _Forget(key) for key in due if not key.startswith("reservation:")]
+    await asyncio.gather(*(ledger.run(work) for work in works))
     await _fold_refusals(ledger, entries)
 
 
 async def _settle_overdue(ledger: Ledger, store: Store, subjects: Subjects, now: int, entries: Entries) -> None:
     keys = await store.due("reservation:", now, AT_ONCE)
-    for key, body in (await store.peek(keys)).items():
-        taken = decode(body, Reservation)
-        if taken.settled is not None:
-            await ledger.run(_Forget(key))
-            continue
-        await ledger.run(Settle(subjects, key.partition(":")[2], taken, Verdict.WRONG, taken.owner, "", overdue=True))
-        entries.waiting.settled(f"{note.key}/{note.counter}" for note in taken.notes)
+    found = [(key, decode(body, Reservation)) for key, body in (await store.peek(keys)).items()]
+    open_ones = [(key, taken) for key, taken in found if taken.settled is None]
+    settled = [_Forget(key) for key, taken in found if taken.settled is not None]
+    overdue = [
+        Settle(subjects, key.partition(":")[2], taken, Verdict.WRONG, taken.owner, "", overdue=True) for key, taken in open_ones
+    ]
+    await asyncio.gather(*(ledger.run(work) for work in settled), *(ledger.run(work) for work in overdue))
+    entries.waiting.settled(f"{note.key}/{note.counter}" for _, taken in open_ones for note in taken.notes)
 
 
 async def _fold_refusals(ledger: Ledger, entries: Entries) -> None:
     folded = entries.refusals
     entries.refusals = {}
-    for (key, lock), (number,) in folded.items():
-        await ledger.run(_Fold(key, lock, number))
+    await asyncio.gather(*(ledger.run(_Fold(key, lock, number)) for (key, lock), (number,) in folded.items()))

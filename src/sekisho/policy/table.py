@@ -78,8 +78,8 @@ ABOUT = "about:"
 def place(reach: Reach, *, about: bool) -> str:
     """The name under which an attempt keeps the subject of this reach: `customer`, `about:account`, `procedure`, …"""
     if about and reach is not Reach.PROCEDURE and reach is not Reach.SESSION:
-        return ABOUT + reach.value
-    return reach.value
+        return ABOUT + reach
+    return reach
 
 
 class Gauge(msgspec.Struct, frozen=True):
