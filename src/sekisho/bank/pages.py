@@ -20,7 +20,7 @@ from sekisho.bank.post import Post
 from sekisho.bank.runs import REPEAT_MAX, Runs
 from sekisho.bank.service import Service
 from sekisho.bank.shown import Choice, Shown
-from sekisho.bank.visits import Visit, Visits, Wanted, remember
+from sekisho.bank.visits import Asked, Visit, Visits, Wanted, remember
 from sekisho.catalogue import translated
 from sekisho.policy import compile_policy, load, reference
 from sekisho.web import HEADERS, Form, Unreadable, assets, language_of_request, page, read_form
@@ -149,8 +149,9 @@ class Pages:
             for name in step.items:
                 right = self._runs.right(visit, name)
                 kind = self._table.items[name].kind
-                if kind not in BANK_COMPARES and kind != "data":
-                    held.append((shown.item(name), shown.say("try.token-wait") if right is None else _in_words(right)))
+                if kind in BANK_COMPARES or kind == "data" or (right is None and kind != "totp"):
+                    continue
+                held.append((shown.item(name), shown.say("try.token-wait") if right is None else _in_words(right)))
         return held
 
     def _journal(self, visit: Visit, shown: Shown) -> list[dict[str, Any]]:
@@ -167,12 +168,22 @@ class Pages:
         return {
             "subjects": subjects, "locks": [lock for one in subjects for lock in one.locks], "events": shown.events(views),
             "rows": shown.rows(visit.run.operation) if visit.run else [], "operation": visit.run and shown.operation(visit.run.operation),
-            "asked": [one._asdict() | {"text": shown.path(one.path)} for one in visit.asked if one.account in {h.customer.account for h in holdings}],
+            "asked": [self._asked(one, shown) for one in visit.asked if one.account in {holding.customer.account for holding in holdings}],
             "operators": [Choice(one.name, shown.operator(one)) for one in self._officers.releasers],
             "clerks": [Choice(one.name, shown.operator(one)) for one in self._officers.clerks],
             "secrets": [Choice(name, shown.item(name)) for name in self._runs.holding(visit).secrets],
             "notice": visit.notice and shown.say(visit.notice[0], **_named(shown, visit.notice[1])),
             "trouble": visit.staff_trouble and (f"problem.{visit.staff_trouble.kind}", visit.staff_trouble.detail),
+        }
+
+    def _asked(self, asked: Asked, shown: Shown) -> dict[str, Any]:
+        """A release that waits. Another of the same desk is offered first: whoever asked cannot approve."""
+        releasers = self._officers.releasers
+        desk = next((one.role for one in releasers if one.name == asked.by), None)
+        other = next((one.name for one in releasers if one.role == desk and one.name != asked.by), None)
+        return {
+            "approval": asked.approval, "row": asked.row, "text": shown.path(asked.path), "by": asked.by.capitalize(),
+            "operators": [Choice(one.name, shown.operator(one), one.name == other) for one in releasers],
         }
 
     def _concerned(self, visit: Visit) -> list[Holding]:

@@ -291,7 +291,7 @@ class Shown:
             self.item(event["item"]) if event.get("item") else "",
             event.get("row") or "",
             self.path(event["path"]) if event.get("path") else "",
-            self.say("staff.by", operator=event["operator"]) if event.get("operator") else "",
+            self.say("staff.by", operator=str(event["operator"]).title()) if event.get("operator") else "",
             self.say("staff.quoted", text=event["reason"]) if event.get("reason") and event.get("operator") else "",
         ]
         return EventSight(
