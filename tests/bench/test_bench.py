@@ -18,7 +18,7 @@ MUST = {
     "others, attack over none": 2,
     "serve: start to ready": 1.5,
     "serve: idle memory": 120,
-    "strangers: growth from 50 % to 100 %": 2,
+    "strangers: growth of the rest from 10 %": 5,
 }
 
 
