@@ -34,7 +34,13 @@ MIGRATION = re.compile(r"(\d{4})_(before|after)_[a-z_]+\.sql")
 FOLD_AT = 16_384
 """Changed rows kept in the journal before they are folded into their table."""
 
-REMEMBER = 65_536
+TURN_S = 2.0
+"""How long a batch waits for another process that holds the file."""
+
+BUSY_MS = 100
+"""How long a statement waits for a program that knows nothing of our turns. It stands still meanwhile, so: not long."""
+
+REMEMBER = 32_768
 """Rows a process remembers at the most, changed or read."""
 
 _READ = "SELECT body FROM row WHERE key = ?"
@@ -45,6 +51,8 @@ _WRITE_DUE = "INSERT INTO row (key, body, due) VALUES (?, ?, ?) ON CONFLICT (key
 _DROP = "DELETE FROM row WHERE key = ?"
 _FOLDED = "SELECT number, at FROM folded"
 _LINK = "INSERT INTO link (writer, first, number, at, body, mac) VALUES (?, ?, ?, ?, ?, ?)"
+_LINKS = "SELECT writer, first, number, at, CAST(body AS BLOB), CAST(mac AS BLOB) FROM link"
+"""As blobs, whatever stands there: whoever changed a link may have made text of it."""
 _FEED = "INSERT INTO feed (at, body) VALUES (?, ?)"
 _DUE = "SELECT key, due FROM row WHERE due <= ? AND key >= ? AND key < ? ORDER BY due LIMIT ?"
 
@@ -145,11 +153,14 @@ class SqliteStore:
         self._clock = clock
         self._last = 0
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._asked: asyncio.Future[None] | None = None
+        """A turn that was asked for and has not come."""
         self._turn = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             with self._our_turn():
                 self._db = _connect(self.path, synchronous, vfs)
                 migrate(self._db)
+                self._db.set_busy_timeout(BUSY_MS)
         except apsw.Error as no:
             os.close(self._turn)
             raise LedgerUnavailable(f"{self.path}: {no}") from no
@@ -192,10 +203,31 @@ class SqliteStore:
         return self._last, rows
 
     async def _take_turn(self) -> None:
-        try:
-            fcntl.flock(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            await asyncio.get_running_loop().run_in_executor(self._committer, fcntl.flock, self._turn, fcntl.LOCK_EX)
+        """Wait for the other processes, but not for ever: one that hangs must not hang us.
+
+        Raises:
+            LedgerUnavailable: another process has held the file all the time.
+
+        """
+        if self._asked is None:
+            try:
+                fcntl.flock(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._asked = asyncio.get_running_loop().run_in_executor(self._committer, fcntl.flock, self._turn, fcntl.LOCK_EX)
+            else:
+                return
+        done, _ = await asyncio.wait({self._asked}, timeout=TURN_S)
+        if not done:
+            # The thread goes on waiting; the next batch takes up its turn, and until there is one it must not keep it.
+            self._asked.add_done_callback(self._pass_on)
+            raise LedgerUnavailable(f"another process has held {self.path} for {TURN_S:.0f} s")
+        self._asked = None
+
+    def _pass_on(self, asked: asyncio.Future[None]) -> None:
+        """A turn came that nobody waits for any more."""
+        if self._asked is asked:
+            self._asked = None
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     async def commit(self, change: Change) -> None:
         """Write rows, events and feed; make them durable on the commit thread."""
@@ -291,13 +323,13 @@ class SqliteStore:
 
     async def link(self, writer: int, sequence: int) -> Link | None:
         """The link that holds this event."""
-        statement = "SELECT writer, first, number, at, body, mac FROM link WHERE writer = ? AND first <= ? ORDER BY first DESC LIMIT 1"
+        statement = f"{_LINKS} WHERE writer = ? AND first <= ? ORDER BY first DESC LIMIT 1"
         found = [Link(*row) for row in self._ask(statement, (writer, sequence))]
         return found[0] if found and sequence < found[0].first + found[0].number else None
 
     async def chain(self, writer: int, after: int, limit: int) -> list[Link]:
         """A writer's links in order."""
-        statement = "SELECT writer, first, number, at, body, mac FROM link WHERE writer = ? AND first > ? ORDER BY first LIMIT ?"
+        statement = f"{_LINKS} WHERE writer = ? AND first > ? ORDER BY first LIMIT ?"
         return [Link(*row) for row in self._ask(statement, (writer, after, limit))]
 
     async def feed(self, after: int, limit: int) -> list[tuple[int, bytes]]:
