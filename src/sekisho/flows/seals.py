@@ -6,6 +6,7 @@ links leaves a seal outside that names them.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -49,54 +50,67 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 class Sealer:
-    """Seals, and keeps each seal in the store and in a file outside it."""
+    """Seals, and keeps each seal in the store and in a file outside it. A seal names the heads that moved since the last."""
 
     def __init__(self, store: Store, keys: AuditKeys, outside: Path) -> None:
         self._store = store
         self._keys = keys
         self._outside = outside
+        self._read_to = 0
+        self._last: Seal | None = None
+        self._heads: dict[int, Head] = {}
 
     async def seal(self) -> Seal | None:
-        """Seal the present heads; None when nothing has happened since the last seal."""
-        last = self.last()
-        heads = tuple([head async for head in self._heads(last)])
-        if last is not None and heads == last.heads:
-            return None
-        number = 1 if last is None else last.number + 1
-        in_force = (await self._store.peek([IN_FORCE])).get(IN_FORCE, b"")
-        made = chain.seal(
-            self._keys.secret("audit"), number, await self._store.clock(), heads, in_force.hex(), GENESIS if last is None else last.mac,
-        )
-        await self._store.keep_document("seal", f"{number:012d}", msgspec.msgpack.encode(made))
-        self._append(made)
-        return made
+        """Seal the heads as they are; None when nothing has happened since the last seal, or another node is sealing."""
+        opened = os.open(self._outside, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with os.fdopen(opened, "ab") as out:
+            try:
+                fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            self._catch_up()
+            made = await self._made()
+            if made is not None:
+                await self._store.keep_document("seal", f"{made.number:012d}", msgspec.msgpack.encode(made))
+                out.write(msgspec.msgpack.encode(made).hex().encode() + b"\n")
+                out.flush()
+                os.fsync(out.fileno())
+            return made
 
-    async def _heads(self, last: Seal | None) -> AsyncIterator[Head]:
-        known = {head.writer: head for head in last.heads} if last else {}
+    async def _made(self) -> Seal | None:
+        moved = tuple([head async for head in self._moved()])
+        if not moved:
+            return None
+        last = self._last
+        in_force = (await self._store.peek([IN_FORCE])).get(IN_FORCE, b"")
+        return chain.seal(
+            self._keys.secret("audit"), 1 if last is None else last.number + 1, await self._store.clock(), moved, in_force.hex(),
+            GENESIS if last is None else last.mac,
+        )
+
+    async def _moved(self) -> AsyncIterator[Head]:
         for writer in await self._store.writers():
-            head = known.get(writer)
-            async for link in links_of(self._store, writer, head.sequence if head else 0):
+            known = self._heads.get(writer)
+            head = known
+            async for link in links_of(self._store, writer, known.sequence if known else 0):
                 head = Head(writer, link.first, link.mac)
-            if head is not None:
+            if head is not None and head is not known:
                 yield head
 
-    def _append(self, made: Seal) -> None:
-        opened = os.open(self._outside, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(opened, "ab") as out:
-            out.write(msgspec.msgpack.encode(made).hex().encode() + b"\n")
-            out.flush()
-            os.fsync(out.fileno())
+    def _catch_up(self) -> None:
+        """Take in the seals that were added outside since this was last asked: every node seals into the same file."""
+        for found in self.outside(self._read_to):
+            self._last = found
+            self._heads.update((head.writer, head) for head in found.heads)
+        self._read_to = self._outside.stat().st_size
 
-    def last(self) -> Seal | None:
-        """The newest seal outside the database."""
-        found = list(self.outside())
-        return found[-1] if found else None
-
-    def outside(self) -> list[Seal]:
-        """All seals outside the database, oldest first."""
+    def outside(self, start: int = 0) -> list[Seal]:
+        """The seals outside the database, oldest first, from a place in the file on."""
         if not self._outside.exists():
             return []
-        return [msgspec.msgpack.decode(bytes.fromhex(line), type=Seal) for line in self._outside.read_text().split() if line]
+        with self._outside.open("rb") as seals:
+            seals.seek(start)
+            return [msgspec.msgpack.decode(bytes.fromhex(line.decode()), type=Seal) for line in seals.read().split()]
 
     async def verify(self, progress: Callable[[int], None] = lambda _links: None) -> Verified:
         """Follow every chain from its beginning and hold it against every seal."""
@@ -136,10 +150,9 @@ class Sealer:
             if not any(chain.holds(key, found, previous) for key in self._versions()):
                 broken.append(Broken(0, found.number, "a seal outside the database was changed"))
             previous = found.mac
-        if seals:
             broken.extend(
-                Broken(head.writer, head.sequence, f"the tail was cut: seal {seals[-1].number} names events that are not there")
-                for head in seals[-1].heads if macs.get((head.writer, head.sequence)) != head.mac
+                Broken(head.writer, head.sequence, f"the tail was cut: seal {found.number} names events that are not there")
+                for head in found.heads if macs.get((head.writer, head.sequence)) != head.mac
             )
         return broken
 
