@@ -88,6 +88,7 @@ class EventSight(NamedTuple):
     at: str
     text: str
     about: str
+    row: str
     times: int = 1
     """How many of the same stand one after the other; `at` is the newest."""
 
@@ -281,7 +282,7 @@ class Shown:
         found = {(e["at"], e["kind"], e["subject"], e.get("item"), e.get("lock")): e for view in views for e in view["events"]}
         newest = sorted(found.values(), key=lambda event: str(event["at"]), reverse=True)
         shown = [self._event(one) for one in newest if one["kind"] != "guess-reserved"]
-        runs = [list(same) for _, same in itertools.groupby(shown, key=lambda event: (event.text, event.about))]
+        runs = [list(same) for _, same in itertools.groupby(shown, key=lambda event: (event.text, event.about, event.row))]
         return [same[0]._replace(times=len(same)) for same in runs][:EVENTS_MAX]
 
     def _event(self, event: Mapping[str, Any]) -> EventSight:
@@ -289,12 +290,11 @@ class Shown:
         parts = [
             self.operation(event["operation"]) if event.get("operation") else "",
             self.item(event["item"]) if event.get("item") else "",
-            event.get("row") or "",
             self.path(event["path"]) if event.get("path") else "",
             self.say("staff.by", operator=str(event["operator"]).title()) if event.get("operator") else "",
-            self.say("staff.quoted", text=event["reason"]) if event.get("reason") and event.get("operator") else "",
+            self.say("staff.quoted", text=event["reason"]) if event.get("reason") and event.get("path") else "",
         ]
         return EventSight(
             self.time(event["at"]), self.say(kind) if kind in texts(self.language) else event["kind"],
-            " · ".join(part for part in parts if part),
+            " · ".join(part for part in parts if part), event.get("row") or "",
         )
