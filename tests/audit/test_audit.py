@@ -124,3 +124,19 @@ def test_the_command_says_it_and_exits_with_it(place, touch, code, says):
     words = ["audit", "verify", "--store", f"sqlite:///{place}/a.db", "--keys", str(place / "keys.json")]
     done = subprocess.run([sys.executable, "-m", "sekisho.cli", *words], capture_output=True, text=True, check=False)
     assert (done.returncode, says in done.stdout) == (code, True), done.stdout + done.stderr
+
+
+def test_half_a_seal_left_by_a_power_cut_stops_neither_sealing_nor_verifying(place):
+    file = next(place.glob("*.seals"))
+    with file.open("a") as out:
+        out.write("93ab")
+
+    async def seal():
+        store = SqliteStore(place / "a.db")
+        keyring = Keyring.open(place / "keys.json")
+        made = await Sealer(store, keyring, file).seal()
+        await store.close()
+        return made
+
+    assert asyncio.run(seal()).number == 3
+    assert verify(place).broken == ()

@@ -72,7 +72,8 @@ class Sealer:
             made = await self._made()
             if made is not None:
                 await self._store.keep_document("seal", f"{made.number:012d}", msgspec.msgpack.encode(made))
-                out.write(msgspec.msgpack.encode(made).hex().encode() + b"\n")
+                # A power cut may have left half a line: begin a new one, and leave that to be found.
+                out.write(b"\n" + msgspec.msgpack.encode(made).hex().encode() + b"\n")
                 out.flush()
                 os.fsync(out.fileno())
             return made
@@ -110,7 +111,7 @@ class Sealer:
             return []
         with self._outside.open("rb") as seals:
             seals.seek(start)
-            return [msgspec.msgpack.decode(bytes.fromhex(line.decode()), type=Seal) for line in seals.read().split()]
+            return [seal for seal in map(_seal_of, seals.read().split()) if seal is not None]
 
     async def verify(self, progress: Callable[[int], None] = lambda _links: None) -> Verified:
         """Follow every chain from its beginning and hold it against every seal."""
@@ -155,6 +156,13 @@ class Sealer:
                 for head in found.heads if macs.get((head.writer, head.sequence)) != head.mac
             )
         return broken
+
+
+def _seal_of(line: bytes) -> Seal | None:
+    try:
+        return msgspec.msgpack.decode(bytes.fromhex(line.decode()), type=Seal)
+    except (ValueError, msgspec.MsgspecError):
+        return None
 
 
 async def links_of(store: Store, writer: int, after: int) -> AsyncIterator[Link]:
