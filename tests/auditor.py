@@ -61,6 +61,9 @@ class World(NamedTuple):
     """The stages that fell with the last fact."""
 
 
+NOTHING = World()
+
+
 class Held(NamedTuple):
     """A lock as anybody can see it."""
 
@@ -207,13 +210,15 @@ class Auditor:
         return list(dict.fromkeys(later for world in worlds for later in passed(world, counter, now))), flight
 
     def _replayed(self, place):
-        worlds, flight, admitted = [World()], 0, {}
+        worlds, flight, admitted = [NOTHING], 0, {}
         for fact in self.facts.get(place, ()):
             if fact.what == "admitted":
                 admitted[fact.attempt] = fact.number
                 flight += 1
             elif fact.attempt in admitted and fact.what in {"wrong", "right", "void", "unread"}:
                 flight -= 1
+            if fact.what in {"admitted", "void", "unread"}:
+                continue
             if fact.what != "seen":
                 worlds = [later for world in worlds for later in passed(world, fact.counter, fact.at)]
             after = [_after(world, fact, admitted.get(fact.attempt, -1)) for world in worlds]
@@ -315,8 +320,8 @@ class Auditor:
 
 def passed(world, counter, now):
     """What a count may be when time has gone on: a timed lock has ended, a window has moved."""
-    if world.zero_at is not None and world.zero_at <= now:
-        return [World()]
+    if world == NOTHING or (world.zero_at is not None and world.zero_at <= now):
+        return [NOTHING]
     if counter.counting is not Counting.WITHIN:
         return [world._replace(due=())]
     window = counter.window_s * SECOND
@@ -330,7 +335,7 @@ def _after(world, fact, admitted):
     if fact.what == "seen":
         return world if (len(world.standing), world.fired, world.due) == fact.seen else None
     if fact.what == "released":
-        return World()
+        return NOTHING
     if fact.what == "wrong":
         return _fire(world._replace(standing=(*world.standing, fact)), fact)
     if fact.what == "looked":
@@ -358,7 +363,7 @@ def _forgotten(world, gone):
 
 
 def _ended(world):
-    return world if world.standing else World()
+    return world if world.standing else NOTHING
 
 
 def _standing(locks, now):

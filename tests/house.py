@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import itertools
+from types import SimpleNamespace
 
 from play import START
 
 from sekisho.adapters.batching import BatchedLedger
 from sekisho.core.state import IN_FORCE, SECOND, Guard, InForce, Procedure, Reservation, Session, decode, encode
+from sekisho.flows import tick
 from sekisho.flows.attempt import FastAttempt, Reserve, Reserved, Settle
 from sekisho.flows.replay import Replay
 from sekisho.flows.subjects import Facts, Subjects
+from sekisho.flows.waiting import Waiting
 from sekisho.ports import Change
 from sekisho.terms import Verdict
 
@@ -36,16 +39,17 @@ class Clock:
 class Write:
     """Put rows as they are."""
 
-    def __init__(self, rows):
+    def __init__(self, rows, due=None):
         self.rows = rows
         self.keys = tuple(rows)
+        self.due = due
 
     def decide(self, tx):
         for key, row in self.rows.items():
             if row is None:
                 tx.drop(key)
             else:
-                tx.put(key, row)
+                tx.put(key, row, self.due)
 
 
 class Read:
@@ -82,9 +86,6 @@ class House:
 
     async def __aexit__(self, *_):
         await self.ledger.stop()
-
-    async def put(self, **rows):
-        await self.ledger.run(Write(rows))
 
     async def enrol(self, *subjects):
         await self.ledger.run(Write({subject: Guard(known=True) for subject in subjects}))
@@ -133,6 +134,10 @@ class House:
             return told
         await (compare() if compare else asyncio.sleep(0))
         return await self.settle(name, verdict)
+
+    async def pass_time(self, store=None):
+        """What is done now and then: guesses without a verdict, rows that nobody needs any more."""
+        await tick.pass_time(self.ledger, store or self.store, self.subjects, SimpleNamespace(waiting=Waiting(), refusals={}))
 
     async def count(self, key, counter="c", kind=Guard):
         """(wrong, in flight) of a counter."""

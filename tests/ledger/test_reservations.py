@@ -4,14 +4,13 @@ import asyncio
 import random
 
 import pytest
-from house import OWNER, House, Read, outcome
+from house import OWNER, House, Read, Write, outcome
 from tables import MINUTE, block, counter, row, stage, table
 from trail import audit
 
-from sekisho.core.state import Reservation
+from sekisho.core.state import Procedure, Reservation
 from sekisho.flows.attempt import Settle
 from sekisho.flows.replay import KEPT_S
-from sekisho.flows.tick import _Forget
 from sekisho.terms import Verdict
 
 LIFE_S = MINUTE
@@ -81,8 +80,8 @@ def test_a_node_that_died_with_all_guesses_gives_them_up_as_wrong(told):
         names = [(await house.reserve(run))[0] for _ in range(3)]
         assert (await house.reserve(run))[1] == "busy"
         clock.wait(LIFE_S + 1)
-        for name in names:
-            await house.settle(name, "wrong", overdue=True)
+        await house.pass_time()
+        assert [await house.settle(name, "right") for name in names] == ["twice"] * 3
         assert (await house.reserve(run))[1] == "locked" and await house.locks("customer:1") == ["R"]
     told(story)
 
@@ -103,24 +102,17 @@ def test_a_reservation_whose_run_is_gone_still_counts_on_its_subject(told):
     async def story(house, run, clock):
         name, _ = await house.reserve(run)
         other, _ = await house.reserve(run)
-        await house.ledger.run(_Drop("procedure:1"))
+        await house.ledger.run(Write({"procedure:1": None}))
         assert await house.settle(name, "wrong") == "refused"
         assert await house.settle(other, "right") == "refused"
         assert await house.count("customer:1") == (1, 0)
     told(story)
 
 
-class _Drop:
-    def __init__(self, key):
-        self.keys = (key,)
-
-    def decide(self, tx):
-        tx.drop(self.keys[0])
-
-
 def test_the_clean_up_leaves_a_run_that_is_open(told):
     async def story(house, run, clock):
-        await house.ledger.run(_Forget("procedure:1"))
+        await house.ledger.run(Write({"procedure:1": await house.ledger.run(Read("procedure:1", Procedure))}, due=1))
+        await house.pass_time()
         assert await house.enter(run, "right") == "right"
     told(story)
 

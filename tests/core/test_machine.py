@@ -1,0 +1,9 @@
+"""Every history of entries over small random policies is counted twice: by the engine and by the auditor."""
+
+from histories import Histories, HistoriesWithin
+from hypothesis import settings
+from scale import times
+
+Histories.TestCase.settings = HistoriesWithin.TestCase.settings = settings(max_examples=times(120, full=5_000), stateful_step_count=40)
+test_engine_and_auditor_count_every_history_alike = Histories.TestCase
+test_engine_and_auditor_forget_alike = HistoriesWithin.TestCase
