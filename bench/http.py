@@ -1,7 +1,7 @@
 """The service over HTTP: a cheap entry beside the empty handler of the same server."""
 
-from bench import load
-from bench.apart import processor_s
+from bench import client, load
+from bench.apart import apart, processor_s
 from bench.node import OPERATIONS, POLICY
 from bench.service import serving
 
@@ -16,7 +16,7 @@ def measure(home, size, steps):
         samples = {name: [] for name in asked}
         for number in steps.over("over HTTP", range(-size.warming, size.rounds)):
             for name, requests in asked.items():
-                found = _loaded(service, requests, size)
+                found = {**_rate(service, requests, size), "latency": _latency(service, requests, size)}
                 if number >= 0:
                     samples[name].append(found)
         for name in OPERATIONS:
@@ -24,7 +24,16 @@ def measure(home, size, steps):
         return samples
 
 
-def _loaded(service, requests, size):
+def _rate(service, requests, size):
     spent = processor_s(service.pid)
     found = load.full_rate(service.port, requests, size.at_once, size.load_s)
     return {**found, "processor_us": (processor_s(service.pid) - spent) / found["requests"] * 1e6}
+
+
+def _latency(service, requests, size):
+    """From a client that has all its connections before it begins.
+
+    wrk asks on the first while the last are not yet accepted. The loop accepts one connection a turn, so those wait for
+    half a second and more, and wrk's correction for requests it did not make counts that many times over.
+    """
+    return apart(client.full_rate, service.port, requests, size.at_once, size.load_s)
