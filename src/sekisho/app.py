@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,7 @@ from sekisho.flows import tick
 from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
-from sekisho.flows.policies import first_policy, load_tables
+from sekisho.flows.policies import Note, first_policy, load_tables
 from sekisho.flows.runs import Runs
 from sekisho.flows.seals import Sealer
 from sekisho.flows.sessions import Sessions
@@ -56,6 +56,7 @@ class App:
         self.keyring = keyring
         self.tables = tables
         self.in_force = in_force
+        self.clock: Callable[[], int] = wall_clock
         self.subjects = Subjects(keyring.secret("subjects"))
         name = f"node/{keyring.newest('audit')}"
         self.ledger = BatchedLedger(store, keyring.secret("audit"), tables, batch_max=settings.batch_max, name=name)
@@ -70,7 +71,7 @@ class App:
     @property
     def table(self) -> Table:
         """The policy in force by this node's clock; what decides is read again in every batch."""
-        version = self.in_force.at(wall_clock())
+        version = self.in_force.at(self.clock())
         table = self.tables.get(version or "")
         if table is None:
             detail = f"this node has not loaded policy {version}"
@@ -97,8 +98,14 @@ class App:
         while True:
             await asyncio.sleep(TICK_S)
             with contextlib.suppress(LedgerUnavailable):
-                self.in_force = await load_tables(self.store, self.tables)
+                await self.follow_policy()
                 await tick.pass_time(self.ledger, self.store, self.subjects, self.entries)
+
+    async def follow_policy(self) -> None:
+        """Load what is or will be in force, and put on record what is new."""
+        self.in_force = await load_tables(self.store, self.tables)
+        if any(version not in self.in_force.told for _, version in self.in_force.versions):
+            await self.ledger.run(Note())
 
     async def _sealing(self) -> None:
         while True:

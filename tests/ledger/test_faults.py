@@ -140,3 +140,22 @@ def test_a_file_that_is_no_database_is_said(tmp_path):
     file.write_bytes(b"not a database at all" * 100)
     with pytest.raises(LedgerUnavailable):
         SqliteStore(file)
+
+
+def test_what_else_this_process_writes_never_stands_in_the_way_of_a_batch(tmp_path):
+    """Sealing and accepting a policy use the same connection as the batches; each waits for the other."""
+    async def play():
+        store, ledger = await opened(tmp_path / "a.db")
+
+        async def documents():
+            for number in range(40):
+                await store.keep_document("seal", str(number), b"x")
+
+        async def counts():
+            return [await ledger.run(Count()) for _ in range(40)]
+
+        told, *_ = await asyncio.gather(counts(), documents(), documents())
+        assert told == list(range(1, 41))
+        await ledger.stop()
+
+    asyncio.run(play())

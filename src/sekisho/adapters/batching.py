@@ -139,6 +139,11 @@ class BatchedLedger:
         self._closing = False
 
     @property
+    def writer(self) -> int:
+        """Whose chain this node writes."""
+        return self._writer
+
+    @property
     def queued(self) -> int:
         """Works waiting for a batch."""
         return len(self._queue)

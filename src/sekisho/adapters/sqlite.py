@@ -153,6 +153,8 @@ class SqliteStore:
         self._clock = clock
         self._last = 0
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._one = asyncio.Lock()
+        """One transaction at a time on this connection, whoever in this process begins it."""
         self._asked: asyncio.Future[None] | None = None
         """A turn that was asked for and has not come."""
         self._turn = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -182,9 +184,11 @@ class SqliteStore:
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
             return Opened(*self._read(keys))
-        except apsw.Error as no:
+        except Exception as no:
             await self.rollback()
-            raise LedgerUnavailable(str(no)) from no
+            if isinstance(no, apsw.Error):
+                raise LedgerUnavailable(str(no)) from no
+            raise
 
     def _read(self, keys: Sequence[str]) -> tuple[int, dict[str, bytes]]:
         self._journal.catch_up(self._cursor)
@@ -203,12 +207,21 @@ class SqliteStore:
         return self._last, rows
 
     async def _take_turn(self) -> None:
-        """Wait for the other processes, but not for ever: one that hangs must not hang us.
+        """Wait for whoever is before us in this process, then for the other processes.
 
         Raises:
             LedgerUnavailable: another process has held the file all the time.
 
         """
+        await self._one.acquire()
+        try:
+            await self._take_files_turn()
+        except BaseException:
+            self._one.release()
+            raise
+
+    async def _take_files_turn(self) -> None:
+        """Wait for the other processes, but not for ever: one that hangs must not hang us."""
         if self._asked is None:
             try:
                 fcntl.flock(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -223,6 +236,10 @@ class SqliteStore:
             raise LedgerUnavailable(f"another process has held {self.path} for {TURN_S:.0f} s")
         self._asked = None
 
+    def _leave_turn(self) -> None:
+        fcntl.flock(self._turn, fcntl.LOCK_UN)
+        self._one.release()
+
     def _pass_on(self, asked: asyncio.Future[None]) -> None:
         """A turn came that nobody waits for any more."""
         if self._asked is asked:
@@ -233,10 +250,12 @@ class SqliteStore:
         """Write rows, events and feed; make them durable on the commit thread."""
         try:
             number = self._write(change)
-        except apsw.Error as no:
+        except Exception as no:
             self._journal.forget()
             await self.rollback()
-            raise LedgerUnavailable(str(no)) from no
+            if isinstance(no, apsw.Error):
+                raise LedgerUnavailable(str(no)) from no
+            raise
         await self._make_durable()
         if number is not None:
             self._journal.take(number, change.at, change.rows)
@@ -266,7 +285,7 @@ class SqliteStore:
             if certain:
                 raise LedgerUnavailable(str(no)) from no
             raise UnknownFate(str(no)) from no
-        fcntl.flock(self._turn, fcntl.LOCK_UN)
+        self._leave_turn()
 
     def _commit_now(self) -> None:
         self._db.cursor().execute("COMMIT")
@@ -276,7 +295,7 @@ class SqliteStore:
         with contextlib.suppress(apsw.Error):
             if self._db.in_transaction:
                 self._cursor.execute("ROLLBACK")
-        fcntl.flock(self._turn, fcntl.LOCK_UN)
+        self._leave_turn()
 
     async def peek(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Read committed rows without a turn."""

@@ -93,6 +93,8 @@ class EntryAnswer(msgspec.Struct, omit_defaults=True):
     state: str
     next: list[Next]
     message: str
+    code: str
+    """The name of the message, for a bank that says it in its own words."""
     again: bool = False
     session: str | None = None
 
@@ -108,8 +110,10 @@ class RefusedAnswer(msgspec.Struct, omit_defaults=True):
     """No guess was taken."""
 
     outcome: Outcome
+    state: str
     next: list[Next]
     message: str
+    code: str
     again: bool = False
 
 
@@ -119,6 +123,7 @@ class StandingAnswer(msgspec.Struct):
     state: str
     next: list[Next]
     message: str
+    code: str
 
 
 class Proved(msgspec.Struct):
@@ -181,17 +186,15 @@ class Customer:
 
     def _entry(self, call: Call[Any], answer: Any) -> EntryAnswer:
         told = _answer(answer)
-        return EntryAnswer(
-            told.outcome, told.state, _next(told.next), say(language_of(call.language), f"answer.{told.message}"), again=told.again,
-            session=told.session,
-        )
+        words = say(language_of(call.language), f"answer.{told.message}")
+        return EntryAnswer(told.outcome, told.state, _next(told.next), words, told.message, again=told.again, session=told.session)
 
     async def look(self, call: Call[None]) -> tuple[int, Any]:
         """How a procedure stands."""
         found = await self._app.runs.look(call.key.id, call.path["id"])
         if isinstance(found, Missing):
             raise NOT_FOUND
-        return 200, StandingAnswer(found.state, _next(found.next), say(language_of(call.language), f"answer.{found.message}"))
+        return 200, StandingAnswer(found.state, _next(found.next), say(language_of(call.language), f"answer.{found.message}"), found.message)
 
     async def reserve(self, call: Call[ReserveBody]) -> tuple[int, Any]:
         """Count mode: take one guess. The bank compares, then gives its verdict."""
@@ -204,7 +207,8 @@ class Customer:
         if isinstance(held, Held):
             return 201, HeldAnswer("granted", held.reservation)
         told = _answer(held)
-        return 200, RefusedAnswer(told.outcome, _next(told.next), say(language_of(call.language), f"answer.{told.message}"), again=told.again)
+        words = say(language_of(call.language), f"answer.{told.message}")
+        return 200, RefusedAnswer(told.outcome, told.state, _next(told.next), words, told.message, again=told.again)
 
     async def verdict(self, call: Call[VerdictBody]) -> tuple[int, Any]:
         """Count mode: the bank's verdict on a guess it holds. One for each reservation."""

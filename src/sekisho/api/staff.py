@@ -111,4 +111,4 @@ def _released(done: Denied | Lifted | Awaits | Repeated | OtherBody | InFlight) 
 
 
 def _denied(denied: Denied) -> Problem:
-    return Problem(409 if denied.conflict else 403, "denied", "This may not be done.", denied.reason)
+    return Problem(409 if denied.conflict else 403, denied.code, "This may not be done.", denied.reason)

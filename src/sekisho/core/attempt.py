@@ -89,7 +89,7 @@ def _refuse_short(scene: Scene, row: Row, short: list[tuple[str, Count, Counter]
     for_good = False
     for key, count, counter in short:
         # A lowered threshold, or an imported count: what is owed falls before the entry is looked at.
-        fired = penalty.fire_overdue(scene, key, count, counter)
+        fired = penalty.fire_overdue(scene, key, count, counter, row.id)
         for_good |= fired or budget.unfired(count, counter) is None
     if for_good:
         return Refusal(Why.SPENT, row.id)
@@ -127,7 +127,7 @@ def settle(scene: Scene, taken: Granted, verdict: Verdict) -> Outcome | None:
     # A right answer that is void gives back its own guess and nothing else.
     counted = _UNREAD if void and verdict is _RIGHT else verdict
     for note in taken.notes:
-        _settle_one(scene, item, note, counted)
+        _settle_one(scene, taken, note, counted)
     _record(scene, taken, verdict, void=void)
     if verdict is _UNREAD:
         return None
@@ -148,7 +148,7 @@ def _end_if_closed(scene: Scene, taken: Granted) -> None:
         penalty.end_run(scene, taken.row, ends_session=False)
 
 
-def _settle_one(scene: Scene, item: str, note: Note, verdict: Verdict) -> None:
+def _settle_one(scene: Scene, taken: Granted, note: Note, verdict: Verdict) -> None:
     counter = scene.table.counters.get(note.counter)
     holder = scene.rows.get(note.key)
     count = None if holder is None else holder.counts.get(note.counter)
@@ -156,10 +156,10 @@ def _settle_one(scene: Scene, item: str, note: Note, verdict: Verdict) -> None:
         # The policy has dropped this counter since: what is in flight there binds nobody any more.
         return
     budget.refresh(count, counter, scene.now)
-    budget.settle(count, counter, item, note, verdict, scene.now)
+    budget.settle(count, counter, taken.item, note, verdict, scene.now)
     scene.touched.add(note.key)
     if verdict is _WRONG:
-        penalty.fire_overdue(scene, note.key, count, counter)
+        penalty.fire_overdue(scene, note.key, count, counter, taken.row)
 
 
 def _record(scene: Scene, taken: Granted, verdict: Verdict, *, void: bool) -> None:

@@ -12,35 +12,38 @@ RUN_ENDS = frozenset({PenaltyKind.VOID, PenaltyKind.END_SESSION, PenaltyKind.STA
 """Wherever a code is entered the run ends with it (A4)."""
 
 
-def fire_overdue(scene: Scene, key: str, count: Count, counter: Counter) -> bool:
-    """Fire every stage the count has reached and not fired in this run, lowest first. Says whether any fired."""
+def fire_overdue(scene: Scene, key: str, count: Count, counter: Counter, row: str) -> bool:
+    """Fire every stage the count has reached and not fired in this run, lowest first. Says whether any fired.
+
+    `row` is the one through which it was reached: where several rows share the count, the penalty names that one.
+    """
     any_fired = False
     for stage in counter.stages:
         if stage.wrong > count.wrong:
             break
         if stage.wrong > count.fired:
             any_fired = True
-            _fire(scene, key, count, counter, stage)
+            _fire(scene, key, count, counter, stage, row if row in stage.also else stage.row)
     return any_fired
 
 
-def _fire(scene: Scene, key: str, count: Count, counter: Counter, stage: Stage) -> None:
+def _fire(scene: Scene, key: str, count: Count, counter: Counter, stage: Stage, row: str) -> None:
     count.fired = stage.wrong
     scene.touch(key)
     for penalty in stage.penalties:
         if penalty.kind in RUN_ENDS:
-            end_run(scene, stage.row, ends_session=penalty.kind is PenaltyKind.END_SESSION)
+            end_run(scene, row, ends_session=penalty.kind is PenaltyKind.END_SESSION)
             continue
-        _lock(scene, key, counter, stage, penalty)
+        _lock(scene, key, counter, stage, penalty, row)
         if penalty.for_s is not None and stage.after_lock == "zero":
             count.zero_at = scene.now + penalty.for_s * SECOND
 
 
-def _lock(scene: Scene, key: str, counter: Counter, stage: Stage, penalty: Penalty) -> None:
+def _lock(scene: Scene, key: str, counter: Counter, stage: Stage, penalty: Penalty, row: str) -> None:
     target = _target(scene, key, penalty)
     guard = scene.guards[target]
     set_lock(scene, target, guard, Lock(
-        id=lock_id(scene.now, guard), row=stage.row, kind=penalty.kind, since=scene.now, undo=list(stage.undo), wrong=stage.wrong,
+        id=lock_id(scene.now, guard), row=row, kind=penalty.kind, since=scene.now, undo=list(stage.undo), wrong=stage.wrong,
         until=None if penalty.for_s is None else scene.now + penalty.for_s * SECOND,
         operations=list(penalty.operations), spares=list(penalty.spares), items=list(penalty.items), source=key, counter=counter.name,
     ), notice=stage.notice)

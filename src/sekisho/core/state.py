@@ -193,6 +193,10 @@ class InForce(msgspec.Struct, omit_defaults=True, gc=False):
 
     v: int = 1
     versions: list[tuple[int, str]] = []
+    by: dict[str, str] = {}
+    """Who put a version in force."""
+    told: list[str] = []
+    """Versions that stand in the chain of events."""
 
     def at(self, now: int) -> str | None:
         """The version in force at a time."""

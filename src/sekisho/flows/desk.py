@@ -38,6 +38,7 @@ HISTORY = 20
 class Denied(msgspec.Struct, frozen=True):
     """Staff may not do this; the reason is for staff."""
 
+    code: str
     reason: str
     conflict: bool = False
 
@@ -141,10 +142,10 @@ class _SetItem:
         key, secret = self.keys
         guard = tx.get(key, Guard)
         if guard is None or not guard.known:
-            return Denied("enrol the subject first", conflict=True)
+            return Denied("not-enrolled", "enrol the subject first", conflict=True)
         faults = _import_faults(tx.table, self._setting)
         if faults:
-            return Denied("; ".join(faults), conflict=True)
+            return Denied("not-in-policy", "; ".join(faults), conflict=True)
         if self._record is not None:
             tx.put(secret, self._record)
             _set_flag(guard, f"set:{self._item}", on=True)
@@ -248,13 +249,13 @@ class _Release:
         guard = tx.get(self._subject, Guard)
         lock = next((lock for lock in guard.locks if lock.id == self._lock and lock.stands(tx.now)), None) if guard else None
         if guard is None or lock is None:
-            return Denied("there is no such lock any more", conflict=True)
+            return Denied("no-such-lock", "there is no such lock any more", conflict=True)
         if self._path not in lock.undo:
-            return Denied(f"that path does not lift a lock of row {lock.row}; what does: {', '.join(lock.undo)}", conflict=True)
+            return Denied("path-does-not-lift", f"that path does not lift a lock of row {lock.row}; what does: {', '.join(lock.undo)}", conflict=True)
         path = tx.table.paths.get(self._path)
         refusal = _may_not(path, self._operator, tx.now)
         if refusal is not None or path is None:
-            return refusal or Denied("the policy does not name this path", conflict=True)
+            return refusal or Denied("no-such-path", "the policy does not name this path", conflict=True)
         if path.second_person:
             return self._ask(tx)
         return _carry_out(tx, self._subject, guard, lock, path, self._operator.name, self._reason)
@@ -294,19 +295,19 @@ class _Approve:
         key = self.keys[0]
         found = tx.get(key, Approval)
         if found is None or tx.now >= found.expires:
-            return Denied("there is no such approval, or it has lapsed", conflict=True)
+            return Denied("no-such-approval", "there is no such approval, or it has lapsed", conflict=True)
         if found.done_by is not None:
-            return Denied("it has been carried out already", conflict=True)
+            return Denied("carried-out-already", "it has been carried out already", conflict=True)
         if found.asked_by == self._operator.name:
-            return Denied("whoever asked for a release cannot approve it")
+            return Denied("same-operator", "whoever asked for a release cannot approve it")
         path = tx.table.paths.get(found.path)
         refusal = _may_not(path, self._operator, tx.now)
         guard = tx.get(found.subject, Guard)
         lock = next((lock for lock in guard.locks if lock.id == found.lock), None) if guard else None
         if refusal is not None or path is None:
-            return refusal or Denied("the policy no longer names this path", conflict=True)
+            return refusal or Denied("no-such-path", "the policy no longer names this path", conflict=True)
         if guard is None or lock is None:
-            return Denied("there is no such lock any more", conflict=True)
+            return Denied("no-such-lock", "there is no such lock any more", conflict=True)
         found.done_by = self._operator.name
         tx.put(key, found)
         return _carry_out(tx, found.subject, guard, lock, path, f"{found.asked_by}, {self._operator.name}", found.reason)
@@ -314,15 +315,15 @@ class _Approve:
 
 def _may_not(path: ReleasePath | None, operator: Operator, now: int) -> Denied | None:
     if path is None:
-        return Denied("the policy does not name this path", conflict=True)
+        return Denied("no-such-path", "the policy does not name this path", conflict=True)
     if path.kind in {PathKind.PROCEDURE, PathKind.WAIT, PathKind.START_OVER, PathKind.DEVICE}:
-        return Denied(f"{path.text.en}: the customer does this himself", conflict=True)
+        return Denied("customer-himself", f"{path.text.en}: the customer does this himself", conflict=True)
     if path.kind is PathKind.NONE or not path.roles:
-        return Denied(f"{path.text.en}: nobody can lift this lock", conflict=True)
+        return Denied("nobody-can", f"{path.text.en}: nobody can lift this lock", conflict=True)
     if operator.role not in path.roles:
-        return Denied(f"this needs the role {' or '.join(path.roles)}")
+        return Denied("wrong-role", f"this needs the role {' or '.join(path.roles)}")
     if path.opens_s is not None and not path.opens_s[0] <= _second_of_day(now, path.zone) < path.opens_s[1]:
-        return Denied("outside the hours in which this may be done", conflict=True)
+        return Denied("outside-hours", "outside the hours in which this may be done", conflict=True)
     return None
 
 
@@ -338,12 +339,18 @@ def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath
         other = tx.get(source, Guard)
         if other is not None:
             sources[source] = other
-    release.lift(subject, guard, lock, sources, tx.tell, path=path.name, operator=operators, reason=reason)
+    # What one stage set at once is lifted at once.
+    for one in [other for other in guard.locks if other is lock or _at_once(other, lock, path.name)]:
+        release.lift(subject, guard, one, sources, tx.tell, path=path.name, operator=operators, reason=reason)
     guard.flags = sorted((set(guard.flags) | set(path.sets)) - set(path.clears))
     for key, row in sources.items():
         tx.put(key, row)
     tx.tell(Event(EventKind.RELEASE_DONE, subject, lock=lock.id, path=path.name, operator=operators, reason=reason))
     return Lifted(lock.id, path.name)
+
+
+def _at_once(one: Lock, lock: Lock, path: str) -> bool:
+    return lock.counter is not None and (one.counter, one.since) == (lock.counter, lock.since) and path in one.undo
 
 
 class _View:
@@ -425,7 +432,7 @@ class Desk:
         """Carry out what another operator asked for."""
         body = (await self._store.peek([f"approval:{approval}"])).get(f"approval:{approval}")
         if body is None:
-            return Denied("there is no such approval", conflict=True)
+            return Denied("no-such-approval", "there is no such approval", conflict=True)
         found = decode(body, Approval)
         _, guard = await self._guard(found.subject)
         source = next((lock.source for lock in guard.locks if lock.id == found.lock), None)

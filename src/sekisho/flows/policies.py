@@ -15,24 +15,21 @@ AHEAD_S = 10
 """A policy comes into force at least this much later, so that every node has it by then. Seconds."""
 
 
-class Accept:
-    """Put a version in force at a time."""
+class Note:
+    """Put on record, in the chain of the node that sees it first, that a policy was put in force: which, from when, by whom."""
 
     keys: Sequence[str] = (IN_FORCE,)
 
-    def __init__(self, version: str, at: int | None, operator: str) -> None:
-        self._version = version
-        self._at = at
-        self._operator = operator
-
-    def decide(self, tx: Tx) -> int:
-        """When it comes into force, microseconds."""
-        row = tx.get(IN_FORCE, InForce) or InForce()
-        at = max(self._at or 0, tx.now + AHEAD_S * SECOND)
-        row.versions = sorted([one for one in row.versions if one[1] != self._version or one[0] <= tx.now] + [(at, self._version)])
-        tx.put(IN_FORCE, row)
-        tx.tell(Event(EventKind.POLICY_PROPOSED, IN_FORCE, operator=self._operator, reason=self._version, until=at))
-        return at
+    def decide(self, tx: Tx) -> None:
+        """Tell what was not told yet."""
+        row = tx.get(IN_FORCE, InForce)
+        if row is None:
+            return
+        for since, version in row.versions:
+            if version not in row.told:
+                row.told.append(version)
+                tx.put(IN_FORCE, row)
+                tx.tell(Event(EventKind.POLICY_PROPOSED, IN_FORCE, operator=row.by.get(version), reason=version, until=since))
 
 
 async def first_policy(store: Store, source: bytes, name: str) -> Table:
@@ -80,7 +77,6 @@ async def propose(store: Store, source: bytes, version: str, at: int | None, ope
         CallerError: the store has no policy to follow on.
 
     """
-    del operator
     await store.keep_document("policy", version, source)
     opened = await store.begin([IN_FORCE])
     body = opened.rows.get(IN_FORCE)
@@ -91,5 +87,6 @@ async def propose(store: Store, source: bytes, version: str, at: int | None, ope
     row = decode(body, InForce)
     when = max(at or 0, opened.now + AHEAD_S * SECOND)
     row.versions = sorted([*(one for one in row.versions if one[1] != version or one[0] <= opened.now), (when, version)])
-    await store.commit(Change([(IN_FORCE, encode(row), None)], None, []))
+    row.by[version] = operator
+    await store.commit(Change([(IN_FORCE, encode(row), None)], None, [], opened.now))
     return when

@@ -135,7 +135,8 @@ def _reaches(table: Table, operation: Operation) -> set[tuple[Reach, bool]]:
     found: set[tuple[Reach, bool]] = {(operation.subject, False), (Reach.CUSTOMER, False)}
     for variants in operation.rows.values():
         for row in variants:
-            found.add((table.items[row.item].reach, row.about))
+            item = table.items[row.item]
+            found.add((table.items[item.renews or item.name].reach, row.about))
             found.update((gauge.counter.reach, gauge.about) for gauge in row.gauges)
             found.update(
                 (penalty.on, penalty.on_about)

@@ -125,8 +125,11 @@ class _Compiler:
     def put(self, stage: StageAt) -> str:
         self.placed.setdefault(stage.counter, stage)
         on_counter = self.stages.setdefault(stage.counter, {})
-        if stage.cell.wrong not in on_counter:
+        found = on_counter.get(stage.cell.wrong)
+        if found is None:
             on_counter[stage.cell.wrong] = self.stage(stage.cell, stage.row)
+        elif stage.row not in {found.row, *found.also}:
+            on_counter[stage.cell.wrong] = msgspec.structs.replace(found, also=(*found.also, stage.row))
         return stage.counter
 
     def stage(self, cell: m.StageCell, row: str) -> t.Stage:

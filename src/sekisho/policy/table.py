@@ -57,6 +57,8 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     ours: bool = False
     """No source gives this figure; the manual says so."""
     why: str | None = None
+    also: tuple[str, ...] = ()
+    """Further rows that share the count and state this stage; a lock names the row through which it fell."""
 
 
 class Counter(msgspec.Struct, frozen=True, omit_defaults=True):
