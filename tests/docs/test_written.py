@@ -2,14 +2,17 @@
 
 import ast
 import re
+import shlex
 import subprocess
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import click
 import pytest
 
 from sekisho import __version__
+from sekisho.cli import group
 from sekisho.terms import Counting, Outcome, PathKind, PenaltyKind, Reach, Role, Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +76,22 @@ def test_decisions_that_the_code_points_to_are_written():
 def test_every_module_says_in_its_first_line_what_it_is(floor):
     modules = [path for path in MODULES if path.relative_to(ROOT / "src" / "sekisho").parts[0] == floor]
     assert [str(path) for path in modules if not (ast.get_docstring(ast.parse(text_of(path))) or "").split("\n")[0].strip()] == []
+
+
+def commands_shown():
+    """What pages tell the reader to type, but for run.py's own words."""
+    lines = {line.strip("` ") for page in PAGES for line in re.findall(r"^    (python3 run\.py [^#\n]+)", text_of(page), re.MULTILINE)}
+    return sorted(line for line in lines if line.split()[2] not in {"test", "bench"} and not line.split()[2].isupper())
+
+
+@pytest.mark.parametrize("line", commands_shown())
+def test_a_command_that_is_shown_is_one(line, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    words, command = shlex.split(line)[2:], group
+    while isinstance(command, click.Group):
+        command = command.get_command(click.Context(command), words.pop(0))
+    given = ["pyproject.toml" if word == "FILE" else word for word in words]
+    assert command.make_context("", given).params
 
 
 def test_the_map_names_every_floor():
