@@ -37,7 +37,7 @@ def test_every_call_of_the_tour_is_answered_as_the_page_says(demonstration):
     told = _pasted(folder, port, [example.script for example in shown])
     page, real = Mask(), Mask()
     for example, answer in zip(shown, told, strict=True):
-        assert page(example.kind, example.answer) == real(example.kind, answer), example.script
+        assert page(example.kind, example.answer) == real(example.kind, answer), f"{example.script}\nis answered now:\n{answer}"
 
 
 def _pasted(folder, port, scripts):
