@@ -305,7 +305,8 @@ class Settle(Entry):
     def decide(self, tx: Tx) -> Told:
         """Settle; after its deadline a reservation is wrong, whatever the verdict."""
         told = remembered(tx, self.replay)
-        if told is not None:
+        # The request that took this guess finds itself in flight: it is here to settle it.
+        if told is not None and told != InFlight(self._reservation.partition(":")[2]):
             return told
         taken = tx.get(self._reservation, Reservation)
         if taken is None or (taken.owner != self.owner and not self._overdue):
