@@ -1,8 +1,11 @@
 """Every history of entries over small random policies is counted twice: by the engine and by the auditor."""
 
+import pytest
 from histories import Histories, HistoriesWithin
 from hypothesis import settings
 from scale import times
+
+pytestmark = pytest.mark.timeout(times(300, full=3_600))
 
 Histories.TestCase.settings = HistoriesWithin.TestCase.settings = settings(max_examples=times(120, full=5_000), stateful_step_count=40)
 test_engine_and_auditor_count_every_history_alike = Histories.TestCase

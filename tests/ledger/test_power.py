@@ -22,6 +22,8 @@ from sekisho.adapters.sqlite import SqliteStore
 from sekisho.core.state import Guard, decode
 from sekisho.errors import LedgerUnavailable
 
+pytestmark = pytest.mark.timeout(times(300, full=3_600))
+
 HERE = Path(__file__).parent
 FALLS_AT = 10
 CUSTOMERS = [f"customer:{n}" for n in range(4)]

@@ -18,6 +18,8 @@ from trail import audit
 
 from sekisho.adapters.sqlite import SqliteStore
 
+pytestmark = pytest.mark.timeout(times(300, full=3_600))
+
 HERE = Path(__file__).parent
 ROUNDS = times(25, full=1_000)
 """Of sixty-four guesses each."""
