@@ -119,15 +119,20 @@ def seals_path(store: str, keyring: Keyring) -> Path:
     return keyring.path.with_name(f"{Path(store).stem or 'store'}.seals")
 
 
-def open_store(url: str) -> Store:
-    """The store of a URL: `sqlite:///PATH`, or `memory:` for tests.
+def open_store(url: str, *, make: bool = False) -> Store:
+    """The store of a URL: `sqlite:///PATH`, or `memory:` for tests. `make`: begin an empty one where there is none.
 
     Raises:
-        CallerError: not a URL of a store that this release knows.
+        CallerError: not a URL of a store that this release knows, or nothing is there.
 
     """
     if url.startswith("sqlite:///"):
-        return SqliteStore(Path(url.removeprefix("sqlite:///")))
+        path = Path(url.removeprefix("sqlite:///"))
+        if not make and not path.exists():
+            raise CallerError(f"{path} is not there")
+        if not path.parent.is_dir():
+            raise CallerError(f"the folder {path.parent} is not there; make it first")
+        return SqliteStore(path)
     if url == "memory:":
         return MemoryStore(wall_clock)
     detail = f"{url}: a store is named sqlite:///PATH"
@@ -146,7 +151,7 @@ async def build(settings: Settings) -> App:
     if keyring.has_demo_keys and not settings.demo:
         detail = f"{settings.keys} holds keys of the demonstration; make real ones with: sekisho keys new"
         raise CallerError(detail)
-    store = open_store(settings.store)
+    store = open_store(settings.store, make=True)
     tables: dict[str, Table] = {}
     if settings.policy is not None:
         table = await first_policy(store, settings.policy.read_bytes(), settings.policy.name)

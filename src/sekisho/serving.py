@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -55,29 +56,31 @@ async def _serve(
 ) -> None:
     app = await build(settings)
     _calm_collector()
-    server = uvicorn.Server(_config(application(app, hosts=hosts, pages=pages)))
-    serving = [asyncio.create_task(server.serve([sock]))]
+    servers = [(uvicorn.Server(_config(application(app, hosts=hosts, pages=pages))), sock)]
     if metrics is not None:
-        beside = uvicorn.Server(_config(metrics_application(app)))
-        beside.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # one stop for both
-        serving.append(asyncio.create_task(_follow(server, beside, metrics)))
+        servers.append((uvicorn.Server(_config(metrics_application(app))), metrics))
+    _stop_on_signal([server for server, _ in servers])
+    # `serve` would raise the signal again once it has stopped, and a stop that lost nothing would look like a crash.
+    serving = [asyncio.create_task(server._serve([own])) for server, own in servers]  # noqa: SLF001
     if started is not None:
-        await _until_started(server, serving[0])
-        if server.started:
+        await _until_started(servers[0][0], serving[0])
+        if servers[0][0].started:
             await started(app)
     await asyncio.gather(*serving)
 
 
-async def _follow(server: uvicorn.Server, beside: uvicorn.Server, sock: socket.socket) -> None:
-    task = asyncio.create_task(beside._serve([sock]))  # noqa: SLF001
-    while not server.should_exit:  # noqa: ASYNC110  uvicorn tells of its stop by this flag alone
-        await asyncio.sleep(0.2)
-    beside.should_exit = True
-    await task
+def _stop_on_signal(servers: Sequence[uvicorn.Server]) -> None:
+    """One stop for all: requests under way are answered, what is queued is decided."""
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(wanted, stop)
 
 
 async def _until_started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
-    while not server.started and not task.done():  # noqa: ASYNC110  as above
+    while not server.started and not task.done():  # noqa: ASYNC110  uvicorn tells of its start by this flag alone
         await asyncio.sleep(0.01)
 
 

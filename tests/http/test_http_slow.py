@@ -13,7 +13,7 @@ def test_a_password_sent_again_under_its_key_counts_once(service, verify, at_onc
     run = verify.run("login", hana)
     answers = []
     for _ in range(2):
-        answers += service.together(*[enter(service, run, "wrong", "the same") for _ in range(at_once)])
+        answers += service.together(*[enter(service, run, "wrong", "the-same") for _ in range(at_once)])
     assert len({answer.content for answer in answers}) == 1
     assert service.count(hana.subject, "login-password-in-a-row") == 1
 
@@ -21,5 +21,5 @@ def test_a_password_sent_again_under_its_key_counts_once(service, verify, at_onc
 def test_a_right_password_sent_again_opens_one_session(service, verify):
     hana = service.customer()
     run = verify.run("login", hana)
-    answers = service.together(*[enter(service, run, hana.password, "the same") for _ in range(3)])
+    answers = service.together(*[enter(service, run, hana.password, "the-same") for _ in range(3)])
     assert len({answer.json()["session"] for answer in answers}) == 1

@@ -158,6 +158,8 @@ class SqliteStore:
         self._asked: asyncio.Future[None] | None = None
         """A turn that was asked for and has not come."""
         self._turn = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Made by us, so that nobody else may read it; its log and its shared memory take after it.
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
             with self._our_turn():
                 self._db = _connect(self.path, synchronous, vfs)

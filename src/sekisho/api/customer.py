@@ -19,7 +19,8 @@ from sekisho.flows.attempt import Missing, Twice
 from sekisho.flows.count_mode import Held
 from sekisho.flows.desk import rfc3339
 from sekisho.flows.replay import OtherBody, Repeated
-from sekisho.flows.runs import NOBODY, Begun, NoSession, TooMany
+from sekisho.flows.runs import Begun, NoSession, TooMany
+from sekisho.flows.subjects import NOBODY
 from sekisho.terms import Outcome, Verdict
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -161,10 +162,9 @@ class Customer:
     async def begin(self, call: Call[BeginBody]) -> tuple[int, Any]:
         """Begin a procedure: one run of an operation, step by step."""
         body = call.body
-        language = body.language or language_of(call.language)
         begun = await self._app.runs.begin(
             self._app.table, call.key.id, body.operation, body.subject, about=body.about, session=body.session,
-            actor=_actor(body.context), caller=body.context.caller if body.context else None, language=language,
+            actor=_actor(body.context), caller=body.context.caller if body.context else None, language=body.language,
             replay=call.replay(self._replay_key),
         )
         if isinstance(begun, NoSession):
@@ -182,19 +182,20 @@ class Customer:
         answer = await self._app.entries.enter(
             self._app.table, call.key.id, call.path["id"], call.body.item, call.body.proof, replay=call.replay(self._replay_key),
         )
-        return 200, self._entry(call, answer)
+        return 200, _entry(answer, await self._language(call, call.path["id"]))
 
-    def _entry(self, call: Call[Any], answer: Any) -> EntryAnswer:
-        told = _answer(answer)
-        words = say(language_of(call.language), f"answer.{told.message}")
-        return EntryAnswer(told.outcome, told.state, _next(told.next), words, told.message, again=told.again, session=told.session)
+    async def _language(self, call: Call[Any], procedure: str) -> str:
+        """The language given when the run began, else the one this request asks for."""
+        facts = await self._app.runs.facts(procedure)
+        return (facts.language if facts is not None else None) or language_of(call.language)
 
     async def look(self, call: Call[None]) -> tuple[int, Any]:
         """How a procedure stands."""
         found = await self._app.runs.look(call.key.id, call.path["id"])
         if isinstance(found, Missing):
             raise NOT_FOUND
-        return 200, StandingAnswer(found.state, _next(found.next), say(language_of(call.language), f"answer.{found.message}"), found.message)
+        words = say(await self._language(call, call.path["id"]), f"answer.{found.message}")
+        return 200, StandingAnswer(found.state, _next(found.next), words, found.message)
 
     async def reserve(self, call: Call[ReserveBody]) -> tuple[int, Any]:
         """Count mode: take one guess. The bank compares, then gives its verdict."""
@@ -215,7 +216,7 @@ class Customer:
         answer = await self._app.count_mode.verdict(call.key.id, call.path["id"], call.body.verdict, replay=call.replay(self._replay_key))
         if isinstance(answer, Twice):
             raise Problem(409, "verdict-given", "This reservation has had its verdict, or its time ran out and it counted as wrong.")
-        return 200, self._entry(call, answer)
+        return 200, _entry(answer, language_of(call.language))
 
     async def session(self, call: Call[None]) -> tuple[int, Any]:
         """Whether a session is live, and what was proved in it."""
@@ -243,6 +244,12 @@ class Customer:
 
 KEY_REUSED = Problem(409, "key-reused", "This Idempotency-Key was used for another request.")
 NOT_FOUND = Problem(404, "not-found", "There is no such thing for this key.")
+
+
+def _entry(answer: Any, language: str) -> EntryAnswer:
+    told = _answer(answer)
+    words = say(language, f"answer.{told.message}")
+    return EntryAnswer(told.outcome, told.state, _next(told.next), words, told.message, again=told.again, session=told.session)
 
 
 def _shown(item: FeedItem) -> dict[str, Any]:

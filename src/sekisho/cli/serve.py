@@ -36,7 +36,7 @@ def serve(
     sock = serving.bind(listen)
     beside = serving.bind(metrics) if metrics else None
     if workers == 1:
-        serving.run(settings, sock, names, beside)
+        serving.run(settings, sock, names, beside, started=lambda _: _say(listen))
         return
     # One process alone puts the first policy in force; the others find it done.
     asyncio.run(_prepare(settings))
@@ -45,6 +45,10 @@ def serve(
         fork.Process(target=serving.run, args=(settings, sock, names, beside if n == 0 else None), daemon=False) for n in range(workers)
     ]
     _supervise(children)
+
+
+async def _say(listen: str) -> None:
+    click.echo(f"ready: http://{listen}", err=True)
 
 
 async def _prepare(settings: Settings) -> None:

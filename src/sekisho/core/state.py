@@ -129,7 +129,8 @@ class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
     proved: list[tuple[str, int]] = []
     started: int = 0
     expires: int = 0
-    language: str = "ja"
+    language: str | None = None
+    """In which the customer is spoken to, where the channel said so at the start."""
     opened: str | None = None
     """The session that its end opened."""
     renewed: dict[str, Secret] = {}

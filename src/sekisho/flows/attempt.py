@@ -13,7 +13,7 @@ import msgspec
 
 from sekisho.core import attempt as core
 from sekisho.core.scene import Scene
-from sekisho.core.state import SECOND, Guard, Procedure, Reservation, Secret, Session
+from sekisho.core.state import SECOND, Guard, Procedure, Reservation, Secret, Session, decode, encode
 from sekisho.events import Event, EventKind
 from sekisho.flows import answers
 from sekisho.flows.answers import Answer, Refused
@@ -26,8 +26,8 @@ from sekisho.terms import Outcome, PenaltyKind, State, Verdict
 KEEP_SETTLED_S = 24 * 3600
 """How long a settled reservation is kept, so that a second verdict is known for one. Seconds."""
 
-STRANGER_S = 24 * 3600
-"""A bucket that nobody has touched for this long is forgotten. Seconds."""
+STRANGER_S = 30 * 24 * 3600
+"""A bucket that nobody has touched for this long is forgotten, where the policy's `retention` does not say. Seconds."""
 
 Compare = Callable[[Tx, Scene, core.Granted], Verdict]
 """Compares a proof; it is handed the guess that pays for it."""
@@ -86,7 +86,7 @@ def record(tx: Tx, scene: Scene) -> None:
 
 def touch_bucket(tx: Tx, key: str, bucket: Guard) -> None:
     """A stranger's row is forgotten some time after it was last touched; it falls due first when it is new."""
-    due = None if bucket.at else tx.now + STRANGER_S * SECOND
+    due = None if bucket.at else tx.now + tx.table.retention_s.get("strangers", STRANGER_S) * SECOND
     bucket.at = tx.now
     tx.put(key, bucket, due)
 
@@ -260,13 +260,17 @@ class Reserve(Entry):
         """In count mode the bank leads: its run and its session are known from the first entry on."""
         begin, session = self.begin
         operation = tx.table.operations.get(self.facts.operation)
+        total_s = tx.table.timing.session_total_s
+        # New values each time: the batch may run this work again, and must find it as it was.
         if begin is not None and operation is not None and _over(tx.get(self.facts.key, Procedure), operation):
-            begin.digest, begin.started = operation.digest, tx.now
-            begin.expires = tx.now + max(operation.life_s, tx.table.timing.session_total_s) * SECOND
-            tx.put(self.facts.key, begin, due=begin.expires)
+            expires = tx.now + max(operation.life_s, total_s) * SECOND
+            run = decode(encode(begin), Procedure)
+            run.digest, run.started, run.expires = operation.digest, tx.now, expires
+            tx.put(self.facts.key, run, due=expires)
         if session is not None and self.facts.session is not None and tx.get(self.facts.session, Session) is None:
-            session.started = session.seen = tx.now
-            tx.put(self.facts.session, session, due=tx.now + tx.table.timing.session_total_s * SECOND)
+            opened = decode(encode(session), Session)
+            opened.started = opened.seen = tx.now
+            tx.put(self.facts.session, opened, due=tx.now + total_s * SECOND)
 
     def _keep(self, tx: Tx, scene: Scene, granted: core.Granted) -> None:
         deadline = tx.now + tx.table.timing.reservation_s * SECOND

@@ -14,8 +14,8 @@ from sekisho.flows.compare import NAMING
 from sekisho.flows.entries import Entries
 from sekisho.flows.names import checked_subject, item_named, operation_named
 from sekisho.flows.replay import InFlight, Replay
-from sekisho.flows.runs import NOBODY, Runs
-from sekisho.flows.subjects import Facts
+from sekisho.flows.runs import Runs
+from sekisho.flows.subjects import NOBODY, Facts
 from sekisho.policy.table import Operation, Table
 from sekisho.ports import Store
 from sekisho.terms import Verdict

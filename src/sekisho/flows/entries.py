@@ -15,9 +15,9 @@ from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settl
 from sekisho.flows.compare import ELSEWHERE, NAMING, SLOW, Proof, comparer, named, text_of, well_formed
 from sekisho.flows.names import checked_subject, item_named
 from sekisho.flows.replay import InFlight, Replay
-from sekisho.flows.runs import NOBODY, Runs
+from sekisho.flows.runs import Runs
 from sekisho.flows.slots import Slots
-from sekisho.flows.subjects import Facts, Subjects
+from sekisho.flows.subjects import NOBODY, Facts, Subjects
 from sekisho.flows.waiting import WAIT_S, Waiting
 from sekisho.policy.table import ABOUT, Item, Table
 from sekisho.ports import Ledger, Secrets, Store, Tx
@@ -89,7 +89,7 @@ class Entries:
             table, operation, main, None, facts.subjects.get("actor", NOBODY), facts.subjects.get("caller"),
         )
         subjects.update({reach.value: name for reach, name in names.items()})
-        return Facts(facts.key, facts.operation, subjects, facts.session, facts.owner)
+        return Facts(facts.key, facts.operation, subjects, facts.session, facts.owner, facts.language)
 
     async def _enter_once(self, table: Table, facts: Facts, item: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         kept = table.items[item.renews] if item.renews else item

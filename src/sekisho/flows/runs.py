@@ -10,14 +10,14 @@ import msgspec
 from sekisho.core import budget
 from sekisho.core import procedure as run_of
 from sekisho.core.scene import Scene, count_of
-from sekisho.core.state import SECOND, Guard, Procedure, Session, decode
+from sekisho.core.state import SECOND, Guard, Procedure, Session, decode, encode
 from sekisho.events import Event, EventKind
 from sekisho.flows import answers
 from sekisho.flows.answers import Message
 from sekisho.flows.attempt import Missing, record, touch_bucket
 from sekisho.flows.names import checked_subject, operation_named, steps_met_by_name
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
-from sekisho.flows.subjects import Facts, Subjects, concerned
+from sekisho.flows.subjects import NOBODY, Facts, Subjects, concerned
 from sekisho.policy.table import ABOUT, Counter, Operation, Table
 from sekisho.ports import Ledger, Store, Tx
 from sekisho.terms import Counting, Reach, State
@@ -50,9 +50,6 @@ class TooMany(msgspec.Struct):
     """Whoever types has begun too many runs without a session; nothing was begun."""
 
 
-NOBODY = "actor:none"
-"""Who types, where the channel does not say."""
-
 STRANGER_RUNS = 1000
 """Runs without a session that one actor may begin in the life of one, so that nobody fills the store with them."""
 
@@ -80,7 +77,8 @@ class _Begin:
         operation = tx.table.operations.get(self._facts.operation)
         if operation is None:
             return NoSession()
-        run = self._run
+        # A new value each time: the batch may run this work again, and must find it as it was.
+        run = decode(encode(self._run), Procedure)
         run.started, run.digest = tx.now, operation.digest
         life = operation.life_s if self._facts.session else tx.table.timing.stranger_procedure_s
         run.expires = tx.now + life * SECOND
@@ -157,7 +155,7 @@ class Runs:
 
     async def begin(
         self, table: Table, owner: str, operation: str, subject: str | None, *, about: str | None = None, session: str | None = None,
-        actor: str = NOBODY, caller: str | None = None, language: str = "ja", replay: Replay | None = None,
+        actor: str = NOBODY, caller: str | None = None, language: str | None = None, replay: Replay | None = None,
     ) -> Begun | NoSession | TooMany | Repeated | OtherBody | InFlight:
         """Begin a run of an operation.
 
@@ -174,7 +172,7 @@ class Runs:
             return NoSession()
         subject = checked_subject(subject or f"{found.subject}:?{identifier}")
         subjects = await self.resolve(table, found, subject, about, actor, caller)
-        facts = Facts(f"procedure:{identifier}", operation, subjects, session_key, owner)
+        facts = Facts(f"procedure:{identifier}", operation, subjects, session_key, owner, language)
         run = Procedure(operation=operation, subjects=subjects, owner=owner, session=session_key, language=language)
         run.step = steps_met_by_name(table, found, subject)
         begun = await self._ledger.run(_Begin(self.subjects, facts, run, actor, replay))
@@ -216,7 +214,7 @@ class Runs:
         if body is None:
             return None
         run = decode(body, Procedure)
-        facts = Facts(key, run.operation, run.subjects, run.session, run.owner)
+        facts = Facts(key, run.operation, run.subjects, run.session, run.owner, run.language)
         self._remember(facts)
         return facts
 

@@ -31,10 +31,11 @@ _REMEMBERED = 50_000
 class Facts:
     """What never changes about a procedure once it has begun, and the keys that follow from it."""
 
-    __slots__ = ("key", "keys", "operation", "owner", "parties", "secrets", "session", "subjects")
+    __slots__ = ("key", "keys", "language", "operation", "owner", "parties", "secrets", "session", "subjects")
 
-    def __init__(self, key: str, operation: str, subjects: dict[str, str], session: str | None, owner: str) -> None:
+    def __init__(self, key: str, operation: str, subjects: dict[str, str], session: str | None, owner: str, language: str | None = None) -> None:
         self.key = key
+        self.language = language
         self.operation = operation
         self.subjects = subjects
         self.session = session
@@ -110,9 +111,9 @@ def concerned(
     found: dict[str, str] = {}
     for reach, is_about in sorted(_reaches(table, operation)):
         if reach == Reach.ACTOR:
-            found[reach] = actor
+            found[reach] = _somebody(actor, subject)
         elif reach == Reach.CALLER:
-            found[reach] = caller or actor
+            found[reach] = caller or _somebody(actor, subject)
         elif reach == Reach.BANK:
             found[reach] = THE_BANK
         elif is_about and about is not None:
@@ -122,6 +123,15 @@ def concerned(
             is_his = about is not None and about.startswith(f"{reach}:") and subject in about_links.values()
             found[reach] = about if is_his and about is not None else _one(reach, subject, links)
     return found
+
+
+NOBODY = "actor:none"
+"""Who types, where the channel does not say."""
+
+
+def _somebody(actor: str, subject: str) -> str:
+    """Where nobody says who types, each subject has an actor of its own: else all of them together would lock one another out."""
+    return f"actor:?{subject}" if actor == NOBODY else actor
 
 
 def _one(reach: str, named: str, links: Mapping[str, str]) -> str:
@@ -150,4 +160,4 @@ def _side(flag: str) -> Reach:
     return Reach.ACCOUNT if flag == "contract" else Reach.CUSTOMER
 
 
-__all__ = ["BUCKETS", "THE_BANK", "Facts", "Subjects", "concerned"]
+__all__ = ["BUCKETS", "NOBODY", "THE_BANK", "Facts", "Subjects", "concerned"]

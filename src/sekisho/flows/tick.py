@@ -66,10 +66,11 @@ class _AgeBucket:
         if guard is None:
             return
         release.expire(key, guard, tx.now, tx.tell)
-        if guard.at + STRANGER_S * SECOND <= tx.now:
+        kept = tx.table.retention_s.get("strangers", STRANGER_S) * SECOND
+        if guard.at + kept <= tx.now:
             tx.drop(key)
         else:
-            tx.put(key, guard, due=guard.at + STRANGER_S * SECOND)
+            tx.put(key, guard, due=guard.at + kept)
 
 
 async def pass_time(ledger: Ledger, store: Store, subjects: Subjects, entries: Entries) -> None:
