@@ -15,6 +15,7 @@ from sekisho.serving import _calm_collector
 from sekisho.terms import Outcome
 
 SEED = 1
+TURNS = 1_000_000
 
 
 def measure(home, size):
@@ -48,13 +49,21 @@ def _keep(samples, found):
 
 async def _round(batched, single, size, seed):
     chance = random.Random(seed)
-    found = {}
+    found = {"yardstick": _yardstick()}
     for operation in OPERATIONS:
         found[f"{operation} batched"] = await batched.rate(batched.spread(operation, size.batched, chance), size.at_once)
         found[f"{operation} single"] = await single.rate(single.spread(operation, size.single, chance), size.at_once)
     found[f"{TWO_COUNTS} hot"] = await batched.rate(batched.hot(TWO_COUNTS, size.batched), size.at_once)
     found[f"{ONE_COUNT} flow"] = await batched.flow_rate(batched.spread(ONE_COUNT, size.batched, chance), size.at_once)
     return found
+
+
+def _yardstick():
+    """How quick this machine is at Python just now: other work on it slows every processor second down."""
+    spent = time.process_time()
+    for _ in range(TURNS):
+        pass
+    return {"turn_ns": (time.process_time() - spent) / TURNS * 1e9}
 
 
 class _Engine:

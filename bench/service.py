@@ -59,7 +59,7 @@ class Service:
 
 
 @contextlib.contextmanager
-def serving(home, policy):
+def serving(home, policy, environment=None):
     """A service that is ready, and how long it took until then, in seconds."""
     port = _free_port()
     command = [
@@ -67,7 +67,7 @@ def serving(home, policy):
         "--listen", f"{HOST}:{port}", "--no-hold",
     ]
     began = time.perf_counter()
-    service = Service(subprocess.Popen(command), port, home.channel)
+    service = Service(subprocess.Popen(command, env=environment), port, home.channel)
     try:
         _wait_until_ready(service)
         yield service, time.perf_counter() - began

@@ -32,6 +32,6 @@ class Size:
 DEFAULT = Size("default")
 LONG = replace(DEFAULT, name="long", rounds=11, strangers=100_000)
 TINY = Size(
-    "tiny", subjects=200, at_once=16, rounds=1, warming=0, batched=400, single=100, load_s=1, attackers=4, others=4, starts=1, settle_s=0.1,
+    "tiny", subjects=200, at_once=16, rounds=1, warming=0, batched=400, single=100, load_s=1, lead_s=0, attackers=4, others=4, starts=1, settle_s=0.1,
     strangers=100,
 )
