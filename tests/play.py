@@ -1,12 +1,12 @@
 """Plays engine and auditor side by side: rows in a dictionary, one decision at a time, every step counted twice."""
 
-from auditor import SECOND, Auditor, Held, Place
+from auditor import SECOND, Auditor, Held, Place, Sight
 
 from sekisho.core import attempt as engine
 from sekisho.core import release
 from sekisho.core.state import Guard, Procedure, Session, decode, encode
 from sekisho.flows.subjects import Facts, Subjects
-from sekisho.terms import Verdict
+from sekisho.terms import State, Verdict
 
 START = 1_700_000_000 * SECOND
 KINDS = {"procedure": Procedure, "session": Session}
@@ -79,7 +79,7 @@ class Play:
             self.flying[self._attempts] = (self._facts(run), said)
         self._record(scene)
         word = "granted" if granted else str(said.why)
-        self.auditor.looked(self._attempts, run, item, self.now, word, self._seen(scene), self.locks())
+        self.auditor.looked(self._attempts, run, item, self.now, word, self._seen(scene), self.sight())
         return self._attempts, word
 
     def verdict(self, attempt, verdict):
@@ -89,7 +89,7 @@ class Play:
         told = self.settle(scene, granted, Verdict(verdict))
         self._record(scene)
         word = None if told is None else str(told)
-        self.auditor.settled(attempt, verdict, self.now, word, self._seen(scene), self.locks())
+        self.auditor.settled(attempt, verdict, self.now, word, self._seen(scene), self.sight())
         return word
 
     def enter(self, run, item, verdict):
@@ -105,10 +105,10 @@ class Play:
         sources = {name: decode(body, KINDS.get(name.partition(":")[0], Guard)) for name, body in self.rows.items()}
         sources[key] = guards[key]
         held = _held(key, lock)
-        release.lift(key, guards[key], lock, sources, lambda event: None, path="desk")
+        release.lift(key, guards[key], lock, sources, self.table, lambda event: None, path="desk")
         self.rows[key] = encode(guards[key])
         self.rows[lock.source] = encode(sources[lock.source])
-        self.auditor.released(held, Place(lock.source, lock.counter), self.now, self.locks())
+        self.auditor.released(held, Place(lock.source, lock.counter), self.now, self.sight())
 
     def locks(self):
         """Every lock on record that stands."""
@@ -117,6 +117,11 @@ class Play:
             if key.partition(":")[0] not in KINDS:
                 found += [_held(key, lock) for lock in decode(body, Guard).locks if lock.stands(self.now)]
         return found
+
+    def sight(self):
+        """What can be seen from outside."""
+        rows = [(key, decode(body, KINDS[kind])) for key, body in self.rows.items() if (kind := key.partition(":")[0]) in KINDS]
+        return Sight(self.locks(), {key for key, row in rows if (row.live is False if isinstance(row, Session) else row.state is State.ENDED)})
 
     def lock_ids(self):
         return [(key, lock.id) for key, body in self.rows.items() if key.partition(":")[0] not in KINDS

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -56,6 +58,8 @@ class App:
         self.keyring = keyring
         self.tables = tables
         self.in_force = in_force
+        self.faults = 0
+        """Turns of housekeeping that failed."""
         self.clock: Callable[[], int] = wall_clock
         self.subjects = Subjects(keyring.secret("subjects"))
         name = f"node/{keyring.newest('audit')}"
@@ -89,17 +93,24 @@ class App:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            with contextlib.suppress(LedgerUnavailable):
-                await self.sealer.seal()
+            await self._survive(self.sealer.seal())
             self.entries.close()
             await self.ledger.stop()
 
     async def _ticking(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            with contextlib.suppress(LedgerUnavailable):
-                await self.follow_policy()
-                await tick.pass_time(self.ledger, self.store, self.subjects, self.entries)
+            await self._survive(self.follow_policy())
+            await self._survive(tick.pass_time(self.ledger, self.store, self.subjects, self.entries))
+
+    async def _survive(self, turn: Coroutine[Any, Any, object]) -> None:
+        """Whatever goes wrong in one turn, there is a next one; what went wrong is said and counted."""
+        try:
+            await turn
+        except Exception as no:  # noqa: BLE001  a task that ends leaves reservations in flight for good
+            self.faults += 1
+            # Its kind only: the text may hold what was sent.
+            logging.getLogger("sekisho").error("housekeeping failed: %s", type(no).__name__)  # noqa: TRY400
 
     async def follow_policy(self) -> None:
         """Load what is or will be in force, and put on record what is new."""
@@ -110,8 +121,7 @@ class App:
     async def _sealing(self) -> None:
         while True:
             await asyncio.sleep(SEAL_S)
-            with contextlib.suppress(LedgerUnavailable):
-                await self.sealer.seal()
+            await self._survive(self.sealer.seal())
 
 
 def seals_path(store: str, keyring: Keyring) -> Path:

@@ -73,8 +73,5 @@ class FeedItem(msgspec.Struct, omit_defaults=True):
     subject: str
     session: str | None = None
     lock: str | None = None
-
-
-def public(event: Event) -> FeedItem:
-    """What of an event channels are told."""
-    return FeedItem(event.kind, event.at, event.subject, event.session, event.lock)
+    owner: str | None = None
+    """The API key a session belongs to: no other is told its name."""

@@ -129,8 +129,8 @@ class Tx(Protocol):
     def drop(self, key: str) -> None:
         """Delete the row with this batch."""
 
-    def tell(self, event: Event) -> None:
-        """Record a fact with this batch."""
+    def tell(self, event: Event, named: str | None = None) -> None:
+        """Record a fact with this batch. `named`: the subject's name, where the row it is about is a stranger's."""
 
 
 class Work(Protocol[R_co]):

@@ -16,7 +16,7 @@ import msgspec
 from sekisho.core import chain
 from sekisho.core.state import IN_FORCE, Guard, InForce, Procedure, decode, encode
 from sekisho.errors import LedgerUnavailable, SekishoError, UnknownFate
-from sekisho.events import FOR_CHANNELS, Event, public
+from sekisho.events import FOR_CHANNELS, Event, FeedItem
 from sekisho.policy.table import Table
 from sekisho.ports import Change, Link, Opened, Store, Work
 
@@ -30,13 +30,14 @@ _feed_bytes = msgspec.json.Encoder().encode
 class BatchTx:
     """One batch's rows, decoded once, and what it will write."""
 
-    __slots__ = ("_changed", "_due", "_gone", "_raw", "_rows", "_sequence", "events", "now", "table", "writer")
+    __slots__ = ("_changed", "_due", "_gone", "_raw", "_rows", "_sequence", "events", "feed", "now", "table", "writer")
 
     def __init__(self, opened: Opened, table: Table, writer: int, sequence: int) -> None:
         self.now = opened.now
         self.table = table
         self.writer = writer
         self.events: list[Event] = []
+        self.feed: list[FeedItem] = []
         self._raw = opened.rows
         self._rows: dict[str, Any] = {}
         self._changed: set[str] = set()
@@ -68,7 +69,7 @@ class BatchTx:
         self._changed.discard(key)
         self._gone.add(key)
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Event, named: str | None = None) -> None:
         """Record a fact, chained to the one before it about the same subject."""
         self._sequence += 1
         event.at = self.now
@@ -78,14 +79,23 @@ class BatchTx:
             about.event = (self.writer, self._sequence)
             self._changed.add(event.subject)
         self.events.append(event)
+        if event.kind in FOR_CHANNELS:
+            self._feed(event, named)
+
+    def _feed(self, event: Event, named: str | None) -> None:
+        """Tell the channels: of a stranger like of anybody, and of a session by its name only to whoever it belongs to."""
+        subject = named or event.subject
+        if subject.startswith("~"):
+            return
+        session = self._rows.get(event.session) if event.session else None
+        self.feed.append(FeedItem(event.kind, event.at, subject, event.session, event.lock, getattr(session, "owner", None)))
 
     def change(self, key: bytes, mac: bytes) -> Change:
         """All that is to be written."""
         rows, due = self._rows, self._due
         written: list[tuple[str, bytes | None, int | None]] = [(name, encode(rows[name]), due.get(name)) for name in self._changed]
         written.extend((name, None, None) for name in self._gone)
-        feed = [(event.at, _feed_bytes(public(event))) for event in self.events if event.kind in FOR_CHANNELS]
-        return Change(written, self._link(key, mac), feed, self.now)
+        return Change(written, self._link(key, mac), [(item.at, _feed_bytes(item)) for item in self.feed], self.now)
 
     def _link(self, key: bytes, mac: bytes) -> Link | None:
         if not self.events:
@@ -136,6 +146,7 @@ class BatchedLedger:
         self._sequence = 0
         self._mac = chain.GENESIS
         self._in_force: tuple[bytes, InForce] | None = None
+        self._chain_lost = False
         self._closing = False
 
     @property
@@ -150,7 +161,7 @@ class BatchedLedger:
 
     async def start(self) -> None:
         """Register this node's chain and begin to serve."""
-        self._writer = await self.store.new_writer(self._name)
+        await self._begin_chain()
         self._task = asyncio.create_task(self._serve(), name="ledger")
 
     async def stop(self) -> None:
@@ -202,6 +213,8 @@ class BatchedLedger:
         keys = {IN_FORCE}
         for one in waiting:
             keys.update(one.work.keys)
+        if self._chain_lost:
+            await self._begin_chain()
         opened = await self.store.begin(sorted(keys))
         committed = False
         try:
@@ -223,17 +236,18 @@ class BatchedLedger:
         try:
             await self.store.commit(change)
         except UnknownFate:
-            await self._find_head()
+            self._chain_lost = True
             raise
         if change.link is not None:
             self._mac = change.link.mac
             self._sequence = change.link.first + change.link.number - 1
 
-    async def _find_head(self) -> None:
-        """Nobody knows whether the last commit stands: a new chain cannot contradict either answer."""
+    async def _begin_chain(self) -> None:
+        """Begin a chain of our own; anew after a commit of which nobody knows whether it stands."""
         self._writer = await self.store.new_writer(self._name)
         self._sequence = 0
         self._mac = chain.GENESIS
+        self._chain_lost = False
 
     def _decide(self, opened: Opened, waiting: list[_Waiting]) -> tuple[BatchTx, list[tuple[_Waiting, Any]]]:
         table = self._table(opened)
@@ -246,7 +260,7 @@ class BatchedLedger:
                     answers.append((one, one.work.decide(tx)))
                 except Exception as fault:  # noqa: BLE001  any fault takes out this work alone
                     waiting.remove(one)
-                    one.future.set_exception(fault if isinstance(fault, SekishoError) else LedgerUnavailable(type(fault).__name__))
+                    _refuse([one], fault if isinstance(fault, SekishoError) else LedgerUnavailable(type(fault).__name__))
                     break
             else:
                 return tx, answers

@@ -231,6 +231,7 @@ class SqliteStore:
                 self._asked = asyncio.get_running_loop().run_in_executor(self._committer, fcntl.flock, self._turn, fcntl.LOCK_EX)
             else:
                 return
+        self._asked.remove_done_callback(self._pass_on)
         done, _ = await asyncio.wait({self._asked}, timeout=TURN_S)
         if not done:
             # The thread goes on waiting; the next batch takes up its turn, and until there is one it must not keep it.
@@ -335,7 +336,7 @@ class SqliteStore:
     async def due(self, prefix: str, now: int, limit: int) -> list[str]:
         """Keys whose time has come, soonest first."""
         held = self._look()
-        stored: list[tuple[str, int]] = self._ask(_DUE, (now, prefix, prefix + "\U0010ffff", limit)).fetchall()  # type: ignore[assignment]  # by the schema
+        stored: list[tuple[str, int]] = self._ask(_DUE, (now, prefix, prefix + "\U0010ffff", limit + len(held.changed))).fetchall()  # type: ignore[assignment]  # by the schema
         found = {key: due for key, due in stored if key not in held.changed or (held.bodies[key] is not None and key not in held.due)}
         found.update({
             key: due for key, due in held.due.items() if due <= now and key.startswith(prefix) and held.bodies.get(key) is not None

@@ -238,7 +238,7 @@ class Customer:
             raise Problem(422, "wrong-shape", "after is the `next` of an earlier answer: a whole number.")
         after = int(sent)
         found = await self._app.store.feed(after, 500)
-        events = [_shown(msgspec.json.decode(body, type=FeedItem)) for _, body in found]
+        events = [_shown(msgspec.json.decode(body, type=FeedItem), call.key.id) for _, body in found]
         return 200, EventsAnswer(events, found[-1][0] if found else after)
 
 
@@ -252,8 +252,8 @@ def _entry(answer: Any, language: str) -> EntryAnswer:
     return EntryAnswer(told.outcome, told.state, _next(told.next), words, told.message, again=told.again, session=told.session)
 
 
-def _shown(item: FeedItem) -> dict[str, Any]:
-    session = (item.session or "").partition(":")[2] or None
+def _shown(item: FeedItem, key: str) -> dict[str, Any]:
+    session = (item.session or "").partition(":")[2] or None if item.owner == key else None
     return {"kind": item.kind, "at": rfc3339(item.at), "subject": item.subject, "session": session, "lock": item.lock}
 
 

@@ -152,8 +152,12 @@ def _settle_one(scene: Scene, taken: Granted, note: Note, verdict: Verdict) -> N
     counter = scene.table.counters.get(note.counter)
     holder = scene.rows.get(note.key)
     count = None if holder is None else holder.counts.get(note.counter)
-    if counter is None or count is None:
-        # The policy has dropped this counter since: what is in flight there binds nobody any more.
+    if count is None:
+        return
+    if counter is None:
+        # The policy has dropped this counter since; should it come back, nothing of this guess is left in flight.
+        count.flight = max(0, count.flight - 1)
+        scene.touched.add(note.key)
         return
     budget.refresh(count, counter, scene.now)
     budget.settle(count, counter, taken.item, note, verdict, scene.now)

@@ -56,8 +56,10 @@ def lock_id(now: int, guard: Guard) -> str:
 
 def _target(scene: Scene, key: str, penalty: Penalty) -> str:
     """The subject a lock falls on: the one named, else the one whose count it is, else the one the run is for."""
-    if penalty.on is not None:
-        return scene.keys[place(penalty.on, about=penalty.on_about)]
+    named = None if penalty.on is None else scene.keys.get(place(penalty.on, about=penalty.on_about))
+    # A policy may name a subject that an entry reserved before it came into force did not concern.
+    if named in scene.guards:
+        return named
     if key in scene.guards:
         return key
     return scene.keys[scene.operation.subject.value]

@@ -41,7 +41,10 @@ def advance(scene: Scene, item: str) -> None:
     if not run.led:
         run.step += 1
         skip_met_steps(scene)
-    if scene.session is not None and scene.session_key is not None:
+    row = scene.row_of(item)
+    about_another = row is not None and row.about
+    if scene.session is not None and scene.session_key is not None and not about_another:
+        # What was proved of another subject's is no proof of who sits here.
         scene.session.proved = [seen for seen in scene.session.proved if seen[0] != item] + [(item, scene.now)]
         scene.touch(scene.session_key)
     if not run.led and run.step >= len(scene.operation.steps):
@@ -66,7 +69,7 @@ def finish(scene: Scene) -> None:
 
 def _walk(scene: Scene, key: str, guard: Guard, path: str) -> None:
     for lock in release.by_path(guard.locks, path):
-        release.lift(key, guard, lock, scene.guards, scene.tell, path=path)
+        release.lift(key, guard, lock, scene.guards, scene.table, scene.tell, path=path)
         scene.touch(key)
         if lock.source in scene.guards:
             scene.touch(lock.source)

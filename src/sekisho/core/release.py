@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from sekisho.core import budget
 from sekisho.core.state import Guard, Lock
 from sekisho.events import Event, EventKind
+from sekisho.policy.table import Table
+from sekisho.terms import PenaltyKind
 
 Tell = Callable[[Event], None]
 
@@ -25,11 +27,25 @@ def by_path(locks: Iterable[Lock], path: str) -> list[Lock]:
     return [lock for lock in locks if path in lock.undo]
 
 
+def erased(key: str, lock: Lock, table: Table) -> list[str]:
+    """The items that a penalty took from a subject: they are gone, and stay asked for until they are registered again."""
+    if lock.kind is PenaltyKind.ERASE:
+        return lock.items
+    if lock.kind is PenaltyKind.REMOVE:
+        return [name for name, item in table.items.items() if key.startswith(f"{item.reach}:")]
+    return []
+
+
 def lift(
-    key: str, guard: Guard, lock: Lock, sources: dict[str, Guard], tell: Tell, *, path: str, operator: str | None = None, reason: str | None = None,
+    key: str, guard: Guard, lock: Lock, sources: dict[str, Guard], table: Table, tell: Tell, *,
+    path: str, operator: str | None = None, reason: str | None = None,
 ) -> None:
     """Lift one lock and zero the count it came from (the count may stand on another subject: `sources` holds their rows)."""
     guard.locks.remove(lock)
+    gone = erased(key, lock, table)
+    if gone:
+        # Whoever registers again decides anew what is set.
+        guard.flags = [flag for flag in guard.flags if flag.partition(":")[2] not in gone]
     source = sources.get(lock.source) if lock.source else None
     if source is not None and lock.counter in source.counts:
         budget.zero(source.counts[lock.counter])

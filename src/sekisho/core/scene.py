@@ -26,7 +26,10 @@ class Scene:
 
     """
 
-    __slots__ = ("events", "guards", "keys", "now", "operation", "procedure", "procedure_key", "rows", "session", "session_key", "table", "touched")
+    __slots__ = (
+        "events", "guards", "keys", "names", "now", "operation", "procedure", "procedure_key", "rows", "session", "session_key", "table",
+        "touched",
+    )
 
     def __init__(
         self, table: Table, operation: Operation, procedure: Procedure, procedure_key: str,
@@ -46,6 +49,8 @@ class Scene:
             keys["session"] = session_key
             self.rows[session_key] = session
         self.now = now
+        self.names: dict[str, str] = {}
+        """Key of a stranger's row to the name he was given: what is told of it outside names him like anybody."""
         self.events: list[Event] = []
         self.touched: set[str] = set()
 
@@ -98,8 +103,11 @@ class Scene:
         """Whether a session is still valid: not ended, not timed out, and not begun before its subject was blocked."""
         if not session.live or (not session.foreign and self._timed_out(session)):
             return False
-        guard = self.guards.get(session.subject)
-        return guard is None or session.started > guard.valid_after
+        own = {key for where, key in self.keys.items() if key in self.guards and not where.startswith(ABOUT)}
+        if not session.foreign and session.subject not in own:
+            return False
+        # Whoever of the caller's own subjects was blocked: no session begun before that goes on.
+        return all(session.started > self.guards[key].valid_after for key in own)
 
     def _timed_out(self, session: Session) -> bool:
         timing = self.table.timing

@@ -177,6 +177,8 @@ class Reservation(msgspec.Struct, omit_defaults=True, gc=False):
     subjects: dict[str, str] = {}
     """Whose guess it is, by party, as the keys were chosen."""
     session: str | None = None
+    begun: int = 0
+    """When its run began: a later run under the same key is another one."""
     naming: bool = False
     """The entry itself names the subjects; a right one fixes them for the run."""
     made: int = 0

@@ -88,17 +88,18 @@ def _why_refused(scene: Scene, refusal: Refusal) -> Message:
     return Message.LOCKED if locks[0].until is None else Message.LOCKED_FOR_A_WHILE
 
 
-def settled(scene: Scene, outcome: Outcome, locks_before: set[str]) -> Answer:
-    """The answer to an entry that was compared."""
+def settled(scene: Scene, outcome: Outcome, locks_before: set[str], state_before: State) -> Answer:
+    """The answer to an entry that was compared.
+
+    One that met a lock or the end of its run is answered from what stood before it was counted: right and wrong alike.
+    """
+    if outcome is Outcome.REFUSED:
+        return Answer(outcome, state_before, [], Message.LOCKED if state_before is State.OPEN else Message.START_OVER)
     state = scene.procedure.state
     following = asked(scene)
     if outcome is Outcome.RIGHT:
-        message = Message.DONE if state is State.DONE else Message.NEXT
-    elif outcome is Outcome.REFUSED:
-        message = Message.LOCKED if scene.alive() else Message.START_OVER
-    else:
-        message = _after_wrong(scene, locks_before)
-    return Answer(outcome, state, following, message, session=scene.procedure.opened if outcome is Outcome.RIGHT else None)
+        return Answer(outcome, state, following, Message.DONE if state is State.DONE else Message.NEXT, session=scene.procedure.opened)
+    return Answer(outcome, state, following, _after_wrong(scene, locks_before))
 
 
 def _after_wrong(scene: Scene, locks_before: set[str]) -> Message:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from sekisho.core import attempt as core
+from sekisho.core import release
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Guard, Procedure, Reservation, Secret, Session, decode, encode
 from sekisho.events import Event, EventKind
@@ -21,13 +22,16 @@ from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember
 from sekisho.flows.subjects import Facts, Subjects
 from sekisho.policy.table import Operation, place
 from sekisho.ports import Tx
-from sekisho.terms import Outcome, PenaltyKind, State, Verdict
+from sekisho.terms import Outcome, State, Verdict
 
 KEEP_SETTLED_S = 24 * 3600
 """How long a settled reservation is kept, so that a second verdict is known for one. Seconds."""
 
 STRANGER_S = 30 * 24 * 3600
 """A bucket that nobody has touched for this long is forgotten, where the policy's `retention` does not say. Seconds."""
+
+FOREIGN = "session:~"
+"""What keys of the bank's own sessions begin with."""
 
 Compare = Callable[[Tx, Scene, core.Granted], Verdict]
 """Compares a proof; it is handed the guess that pays for it."""
@@ -81,7 +85,7 @@ def record(tx: Tx, scene: Scene) -> None:
         else:
             tx.put(key, row)
     for event in scene.events:
-        tx.tell(event)
+        tx.tell(event, scene.names.get(event.subject))
 
 
 def touch_bucket(tx: Tx, key: str, bucket: Guard) -> None:
@@ -135,13 +139,14 @@ class Entry:
     def conclude(self, tx: Tx, scene: Scene, taken: core.Granted, verdict: Verdict) -> Answer | None:
         """Settle, open a session where the end of the operation gives one, record, and say what the customer is told."""
         before = answers.lock_ids(scene)
+        state = scene.procedure.state
         outcome = core.settle(scene, taken, verdict)
         if outcome is Outcome.RIGHT:
             self._after_right(tx, scene)
         elif outcome is not None:
             _erase(tx, scene, before)
         record(tx, scene)
-        return None if outcome is None else answers.settled(scene, outcome, before)
+        return None if outcome is None else answers.settled(scene, outcome, before, state)
 
     def _after_right(self, tx: Tx, scene: Scene) -> None:
         run = scene.procedure
@@ -177,13 +182,7 @@ def _erase(tx: Tx, scene: Scene, before: set[str]) -> None:
         for lock in guard.locks:
             if lock.id in before:
                 continue
-            if lock.kind is PenaltyKind.ERASE:
-                gone = lock.items
-            elif lock.kind is PenaltyKind.REMOVE:
-                gone = [name for name, item in scene.table.items.items() if key.startswith(f"{item.reach.value}:")]
-            else:
-                continue
-            for item in gone:
+            for item in release.erased(key, lock, scene.table):
                 tx.drop(secret_key(key, item))
 
 
@@ -267,7 +266,9 @@ class Reserve(Entry):
             run = decode(encode(begin), Procedure)
             run.digest, run.started, run.expires = operation.digest, tx.now, expires
             tx.put(self.facts.key, run, due=expires)
-        if session is not None and self.facts.session is not None and tx.get(self.facts.session, Session) is None:
+        if session is not None and self.facts.session is not None and tx.get(self.facts.session, Session) is None and (
+            self.facts.session.startswith(FOREIGN)
+        ):
             opened = decode(encode(session), Session)
             opened.started = opened.seen = tx.now
             tx.put(self.facts.session, opened, due=tx.now + total_s * SECOND)
@@ -278,6 +279,7 @@ class Reserve(Entry):
         taken = Reservation(
             procedure=self.facts.key, operation=scene.operation.name, item=self.item, row=granted.row, notes=granted.notes,
             owner=self.owner, subjects=self.facts.subjects, session=self.facts.session, naming=self.naming, made=tx.now, deadline=deadline,
+            begun=scene.procedure.started,
         )
         tx.put(key, taken, due=deadline)
         if self.replay is not None:
@@ -310,7 +312,8 @@ class Settle(Entry):
         """Settle; after its deadline a reservation is wrong, whatever the verdict."""
         told = remembered(tx, self.replay)
         # The request that took this guess finds itself in flight: it is here to settle it.
-        if told is not None and told != InFlight(self._reservation.partition(":")[2]):
+        took_it = told == InFlight(self._reservation.partition(":")[2])
+        if told is not None and not took_it:
             return told
         taken = tx.get(self._reservation, Reservation)
         if taken is None or (taken.owner != self.owner and not self._overdue):
@@ -320,23 +323,24 @@ class Settle(Entry):
         late = tx.now >= taken.deadline
         if self._overdue and not late:
             return Twice()
-        answer = self._settle(tx, taken, Verdict.WRONG if late else self._verdict)
+        answer = self._settle(tx, taken, Verdict.WRONG if late else self._verdict, took_it=took_it)
         return Twice() if late else answer
 
-    def _settle(self, tx: Tx, taken: Reservation, verdict: Verdict) -> Answer | Refused | Missing | Stale:
+    def _settle(self, tx: Tx, taken: Reservation, verdict: Verdict, *, took_it: bool) -> Answer | Refused | Missing | Stale:
         scene = self._scene_at_settling(tx, taken)
         taken.settled = str(verdict)
         tx.put(self._reservation, taken, due=tx.now + KEEP_SETTLED_S * SECOND)
         if not isinstance(scene, Scene):
             return scene
         answer = self.conclude(tx, scene, core.Granted(taken.item, taken.row, taken.notes), verdict)
-        if answer is not None:
-            remember(tx, self.replay, answer)
-            return answer
-        if self.replay is not None:
-            # Nothing was compared: the same request may be made once more.
-            tx.drop(self.replay.key)
-        return Answer(Outcome.REFUSED, scene.procedure.state, answers.asked(scene), answers.Message.TRY_AGAIN, again=True)
+        if answer is None:
+            answer = Answer(Outcome.REFUSED, scene.procedure.state, answers.asked(scene), answers.Message.TRY_AGAIN, again=True)
+            if took_it and self.replay is not None:
+                # Nothing was compared: the same request may be made once more.
+                tx.drop(self.replay.key)
+                return answer
+        remember(tx, self.replay, answer)
+        return answer
 
     def _scene_at_settling(self, tx: Tx, taken: Reservation) -> Scene | Missing | Stale:
         """The scene with the owner who reserved: a tick settles for everybody."""
@@ -344,15 +348,16 @@ class Settle(Entry):
         self.naming = True
         scene = self.scene(tx)
         self.naming = taken.naming
-        if isinstance(scene, Missing):
+        if isinstance(scene, Missing) or (isinstance(scene, Scene) and scene.procedure.started != taken.begun):
             scene = self._orphan(tx, taken)
         return scene
 
     def _orphan(self, tx: Tx, taken: Reservation) -> Scene:
-        """The run or its operation is gone: the guess is still settled on the subjects it was taken from."""
+        """The run is gone, or another under its key: the guess is settled on the subjects it was taken from, and on nothing else."""
         operation = tx.table.operations.get(taken.operation) or next(iter(tx.table.operations.values()))
         ended = Procedure(operation=taken.operation, subjects=taken.subjects, owner=taken.owner, state=State.ENDED)
-        return self.subjects.scene(tx, self.facts, operation, ended)
+        gone = Facts("procedure:gone", taken.operation, taken.subjects, None, taken.owner)
+        return self.subjects.scene(tx, gone, operation, ended)
 
 
 __all__ = [

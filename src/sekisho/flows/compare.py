@@ -61,13 +61,13 @@ def well_formed(item: Item, proof: Proof) -> None:
 _UNTYPABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-def named(item: Item, proof: Proof) -> dict[Reach, str]:
+def named(item: Item, proof: Proof) -> list[str]:
     """The subjects an entry names, whether or not they exist."""
     if item.kind is ItemKind.PAIR and isinstance(proof, Mapping):
-        return {reach: f"{reach}:{fold(item.kind, proof[name])}" for name, reach in item.parts}
+        return [f"{reach}:{fold(item.kind, proof[name])}" for name, reach in item.parts]
     if item.kind is ItemKind.IDENTIFIER and item.names is not None and isinstance(proof, str):
-        return {item.names: f"{item.names}:{fold(item.kind, proof)}"}
-    return {}
+        return [f"{item.names}:{fold(item.kind, proof)}"]
+    return []
 
 
 def comparer(secrets: Secrets, item: Item, proof: Proof) -> Compare:

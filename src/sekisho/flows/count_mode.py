@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import msgspec
 
 from sekisho.core.state import Procedure, Session, decode
-from sekisho.flows.attempt import Missing, Reserve, Reserved, Told
+from sekisho.errors import CallerError, LedgerUnavailable
+from sekisho.flows.attempt import FOREIGN, Missing, Reserve, Reserved, Stale, Told
 from sekisho.flows.compare import NAMING
 from sekisho.flows.entries import Entries
 from sekisho.flows.names import checked_subject, item_named, operation_named
@@ -46,23 +47,44 @@ class CountMode:
 
         """
         found = operation_named(table, operation)
-        item_named(table, operation, item)
+        kind = item_named(table, operation, item).kind
         checked_subject(subject)
-        begin = bank_session = None
-        if procedure is not None:
-            facts = await self._runs.facts(procedure)
-            if facts is None or facts.owner != owner or facts.operation != operation:
-                return Missing()
-        else:
-            facts, begin, bank_session = await self._led(table, found, owner, subject, about, session, actor, caller)
-        work = Reserve(
-            self._runs.subjects, facts, item, owner, chance.token_urlsafe(18), replay=replay, begin=begin, session=bank_session,
-            naming=table.items[item].kind in NAMING,
-        )
-        taken = await self._entries.patiently(work)
-        if isinstance(taken, InFlight):
-            return Held(taken.reservation)
-        return Held(taken.reservation) if isinstance(taken, Reserved) else self._entries.told(taken)
+        for _ in range(3):
+            begin = bank_session = None
+            if procedure is None:
+                facts, begin, bank_session = await self._led(table, found, owner, subject, about, session, actor, caller)
+            else:
+                known = await self._runs.facts(procedure)
+                if known is None or known.owner != owner or known.operation != operation:
+                    return Missing()
+                facts = await self._in_run(table, known, subject, about, session, names=kind in NAMING)
+            work = Reserve(
+                self._runs.subjects, facts, item, owner, chance.token_urlsafe(18), replay=replay, begin=begin, session=bank_session,
+                naming=kind in NAMING,
+            )
+            taken = await self._entries.patiently(work)
+            if isinstance(taken, Stale):
+                self._runs.forget(facts)
+                continue
+            if isinstance(taken, Reserved | InFlight):
+                return Held(taken.reservation)
+            return self._entries.told(taken)
+        raise LedgerUnavailable
+
+    async def _in_run(self, table: Table, facts: Facts, subject: str, about: str | None, session: str | None, *, names: bool) -> Facts:
+        """The facts of a run that the bank names: they must be those of the entry it speaks of.
+
+        Raises:
+            CallerError: the run is another subject's, or belongs to another session.
+
+        """
+        named = [name for name in (subject, about) if name is not None]
+        if names:
+            return await self._runs.named_facts(table, facts, dict.fromkeys(named))
+        own = set(facts.subjects.values())
+        if any(name not in own for name in named) or (session is not None and facts.session != f"session:{session}"):
+            raise CallerError("the procedure is not one of this subject, of what the entry is about, or of this session")
+        return facts
 
     async def _led(
         self, table: Table, operation: Operation, owner: str, subject: str, about: str | None, session: str | None, actor: str, caller: str | None,
@@ -77,6 +99,10 @@ class CountMode:
             name = f"{owner}\x00{session}\x00{operation.name}\x00{subject}\x00{about}"
             key = "procedure:~" + hashlib.sha256(name.encode()).hexdigest()[:32]
         session_key = None if session is None else await self._session_key(owner, session, subjects)
+        on_record = (await self._store.peek([key])).get(key)
+        if on_record is not None:
+            # What a run concerns was fixed when it began, whatever has been linked since.
+            subjects = decode(on_record, Procedure).subjects
         facts = Facts(key, operation.name, subjects, session_key, owner)
         run = Procedure(operation=operation.name, subjects=subjects, owner=owner, session=session_key, led=True)
         foreign = None if session_key is None else Session(subject=subject, owner=owner, foreign=True)
@@ -86,9 +112,10 @@ class CountMode:
         """This key's and this customer's session, if we have one of that name; else the bank's own, kept apart by its API key."""
         ours = f"session:{session}"
         body = (await self._store.peek([ours])).get(ours)
-        if body is not None and (found := decode(body, Session)).owner == owner and found.subject in subjects.values():
+        found = None if body is None or ours.startswith(FOREIGN) else decode(body, Session)
+        if found is not None and found.owner == owner and found.subject in subjects.values():
             return ours
-        return "session:~" + hashlib.sha256(f"{owner}\x00{session}".encode()).hexdigest()[:32]
+        return FOREIGN + hashlib.sha256(f"{owner}\x00{session}".encode()).hexdigest()[:32]
 
     async def verdict(
         self, owner: str, reservation: str, verdict: Verdict, *, replay: Replay | None = None,

@@ -166,7 +166,7 @@ class _SetItem:
             if lock.kind is PenaltyKind.ERASE and self._item in lock.items:
                 lock.items.remove(self._item)
                 if not lock.items:
-                    release.lift(key, guard, lock, {key: guard}, tx.tell, path="register-again", operator=self._operator.name)
+                    release.lift(key, guard, lock, {key: guard}, tx.table, tx.tell, path="register-again", operator=self._operator.name)
                 elif lock.counter in guard.counts:
                     budget.zero(guard.counts[lock.counter])
 
@@ -199,6 +199,8 @@ def _import_lock(tx: Tx, key: str, guard: Guard, imported: ImportedLock, operato
         id=lock_id(tx.now, guard), row=imported.row, kind=penalty.kind, since=since, undo=list(undo),
         operations=list(penalty.operations), spares=list(penalty.spares), items=list(penalty.items),
     ))
+    if penalty.kind is PenaltyKind.BLOCK:
+        guard.valid_after = tx.now
     tx.tell(Event(EventKind.LOCK_SET, key, row=imported.row, lock=guard.locks[-1].id, operator=operator.name, reason="imported"))
 
 
@@ -322,26 +324,31 @@ def _may_not(path: ReleasePath | None, operator: Operator, now: int) -> Denied |
         return Denied("nobody-can", f"{path.text.en}: nobody can lift this lock", conflict=True)
     if operator.role not in path.roles:
         return Denied("wrong-role", f"this needs the role {' or '.join(path.roles)}")
-    if path.opens_s is not None and not path.opens_s[0] <= _second_of_day(now, path.zone) < path.opens_s[1]:
+    if path.opens_s is not None and not _open(path, path.opens_s, now):
         return Denied("outside-hours", "outside the hours in which this may be done", conflict=True)
     return None
 
 
-def _second_of_day(now: int, zone: str) -> int:
-    local = datetime.fromtimestamp(now / SECOND, ZoneInfo(zone))
-    return local.hour * 3600 + local.minute * 60 + local.second
+SATURDAY = 5
+
+
+def _open(path: ReleasePath, hours: tuple[int, int], now: int) -> bool:
+    """Whether a path with hours may be walked now."""
+    local = datetime.fromtimestamp(now / SECOND, ZoneInfo(path.zone))
+    second = local.hour * 3600 + local.minute * 60 + local.second
+    return hours[0] <= second < hours[1] and (path.every != "weekday" or local.weekday() < SATURDAY)
 
 
 def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath, operators: str, reason: str) -> Lifted:
     source = lock.source
     sources = {subject: guard}
-    if source is not None and source != subject:
+    if source is not None and source != subject and not source.startswith(("procedure:", "session:")):
         other = tx.get(source, Guard)
         if other is not None:
             sources[source] = other
     # What one stage set at once is lifted at once.
     for one in [other for other in guard.locks if other is lock or _at_once(other, lock, path.name)]:
-        release.lift(subject, guard, one, sources, tx.tell, path=path.name, operator=operators, reason=reason)
+        release.lift(subject, guard, one, sources, tx.table, tx.tell, path=path.name, operator=operators, reason=reason)
     guard.flags = sorted((set(guard.flags) | set(path.sets)) - set(path.clears))
     for key, row in sources.items():
         tx.put(key, row)

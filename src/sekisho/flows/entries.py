@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets as chance
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeGuard
 
 from sekisho.core.attempt import Why
 from sekisho.core.fold import fold
@@ -13,11 +14,11 @@ from sekisho.errors import CallerError, LedgerUnavailable, UnknownFate
 from sekisho.flows.answers import Answer, Message, Refused
 from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for, secret_key
 from sekisho.flows.compare import ELSEWHERE, NAMING, SLOW, Proof, comparer, named, text_of, well_formed
-from sekisho.flows.names import checked_subject, item_named
+from sekisho.flows.names import item_named
 from sekisho.flows.replay import InFlight, Replay
 from sekisho.flows.runs import Runs
 from sekisho.flows.slots import Slots
-from sekisho.flows.subjects import NOBODY, Facts, Subjects
+from sekisho.flows.subjects import Facts, Subjects
 from sekisho.flows.waiting import WAIT_S, Waiting
 from sekisho.policy.table import ABOUT, Item, Table
 from sekisho.ports import Ledger, Secrets, Store, Tx
@@ -70,7 +71,7 @@ class Entries:
             raise CallerError(detail)
         well_formed(item, proof)
         for _ in range(3):
-            at = await self._named_facts(table, facts, item, proof) if item.kind in NAMING else facts
+            at = await self._runs.named_facts(table, facts, named(item, proof)) if item.kind in NAMING else facts
             answer = await self._enter_once(table, at, item, proof, owner, replay)
             if not isinstance(answer, Stale):
                 return answer
@@ -78,23 +79,10 @@ class Entries:
             facts = await self._runs.facts(procedure) or facts
         raise LedgerUnavailable
 
-    async def _named_facts(self, table: Table, facts: Facts, item: Item, proof: Proof) -> Facts:
-        """The facts of an entry that names its subjects: those it names instead of those of the run."""
-        names = named(item, proof)
-        for name in names.values():
-            checked_subject(name)
-        operation = table.operations[facts.operation]
-        main = names.get(operation.subject) or next(iter(names.values()))
-        subjects = await self._runs.resolve(
-            table, operation, main, None, facts.subjects.get("actor", NOBODY), facts.subjects.get("caller"),
-        )
-        subjects.update({reach.value: name for reach, name in names.items()})
-        return Facts(facts.key, facts.operation, subjects, facts.session, facts.owner, facts.language)
-
     async def _enter_once(self, table: Table, facts: Facts, item: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         kept = table.items[item.renews] if item.renews else item
         if kept.kind in SLOW:
-            answer = await self._slowly(facts, item, kept, proof, owner, replay)
+            answer = await self._slowly(table, facts, item, kept, proof, owner, replay)
         else:
             session = chance.token_urlsafe(24) if table.operations[facts.operation].gives_session else ""
             work = FastAttempt(
@@ -121,37 +109,44 @@ class Entries:
     async def patiently(self, work: FastAttempt | Reserve) -> Reserved | Told:
         """Run a work; where only guesses in flight stand in its way, wait for them a little."""
         answer = await self._ledger.run(work)
-        if not isinstance(answer, Refused) or answer.why is not Why.BUSY:
+        if not _is_busy(answer):
             return answer
         loop = asyncio.get_running_loop()
         until = loop.time() + WAIT_S
-        while isinstance(answer, Refused) and answer.why is Why.BUSY and loop.time() < until and self.waiting.admit(answer.waits_for):
+        while _is_busy(answer) and loop.time() < until and self.waiting.admit(answer.waits_for):
             await self.waiting.for_any(answer.waits_for)
             answer = await self._ledger.run(work)
         return answer
 
-    async def _slowly(self, facts: Facts, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
+    async def _slowly(self, table: Table, facts: Facts, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         """Take a worker slot, then the guess; compare on the worker; settle."""
-        subject = next(iter(facts.subjects.values()))
-        if not self._slots.take(subject):
-            return Refused(Answer(Outcome.REFUSED, State.OPEN, message=Message.TRY_AGAIN, again=True), Why.BUSY)
-        try:
-            return await self._slowly_in_slot(facts, item, kept, proof, owner, replay)
-        finally:
-            self._slots.give_back(subject)
+        subject = facts.subjects[table.operations[facts.operation].subject]
+        loop = asyncio.get_running_loop()
+        until = loop.time() + WAIT_S
+        while True:
+            if not self._slots.take(subject):
+                return Refused(Answer(Outcome.REFUSED, State.OPEN, message=Message.TRY_AGAIN, again=True), Why.BUSY)
+            try:
+                answer = await self._slowly_in_slot(facts, item, kept, proof, owner, replay)
+            finally:
+                self._slots.give_back(subject)
+            # Whoever waits for others to be compared holds no slot meanwhile.
+            if not _is_busy(answer) or loop.time() >= until or not self.waiting.admit(answer.waits_for):
+                return answer
+            await self.waiting.for_any(answer.waits_for)
 
     async def _slowly_in_slot(self, facts: Facts, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         work = Reserve(
             self._runs.subjects, facts, item.name, owner, chance.token_urlsafe(18), secrets=self._secret_keys(facts, kept), replay=replay,
         )
-        taken = await self.patiently(work)
+        taken = await self._ledger.run(work)
         if isinstance(taken, Reserved):
             return await self._finish(taken, item, kept, proof, owner, replay)
         if not isinstance(taken, InFlight):
             return taken
         answer = await self._resume(taken.reservation, item, kept, proof, owner, replay)
         # Another request under the same key was first to settle: its answer is on record now.
-        return _no_reservation(await self.patiently(work)) if isinstance(answer, Twice) else answer
+        return _no_reservation(await self._ledger.run(work)) if isinstance(answer, Twice) else answer
 
     async def _finish(self, taken: Reserved, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         """Compare and settle, whoever still waits for it: a guess that was looked at gets its verdict."""
@@ -229,6 +224,10 @@ class _ReadSecret:
         operation = tx.table.operations[self._facts.operation]
         scene = self._subjects.scene(tx, self._facts, operation, tx.get(self._facts.key, Procedure) or Procedure())
         return secret_for(tx, scene, self._item)
+
+
+def _is_busy(answer: Reserved | Told) -> TypeGuard[Refused]:
+    return isinstance(answer, Refused) and answer.why is Why.BUSY
 
 
 def _no_reservation(answer: Reserved | Told) -> Told:

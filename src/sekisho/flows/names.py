@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from sekisho.errors import CallerError
 from sekisho.policy.table import Item, Operation, Table
 from sekisho.terms import Reach
@@ -17,7 +19,8 @@ def checked_subject(name: str) -> str:
 
     """
     kind, colon, identifier = name.partition(":")
-    if not colon or not identifier.strip() or len(name) > SUBJECT_MAX or not name.isprintable() or kind not in _KINDS:
+    odd = len(name) > SUBJECT_MAX or not name.isprintable() or unicodedata.normalize("NFKC", name) != name
+    if not colon or not identifier or identifier.strip() != identifier or odd or kind not in _KINDS:
         detail = "a subject is named kind:id, as customer:0012345678; the kinds are " + ", ".join(sorted(_KINDS))
         raise CallerError(detail)
     return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets as chance
 from collections import OrderedDict
+from collections.abc import Iterable
 
 import msgspec
 
@@ -14,11 +15,11 @@ from sekisho.core.state import SECOND, Guard, Procedure, Session, decode, encode
 from sekisho.events import Event, EventKind
 from sekisho.flows import answers
 from sekisho.flows.answers import Message
-from sekisho.flows.attempt import Missing, record, touch_bucket
+from sekisho.flows.attempt import FOREIGN, Missing, record, touch_bucket
 from sekisho.flows.names import checked_subject, operation_named, steps_met_by_name
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import NOBODY, Facts, Subjects, concerned
-from sekisho.policy.table import ABOUT, Counter, Operation, Table
+from sekisho.policy.table import Counter, Operation, Table
 from sekisho.ports import Ledger, Store, Tx
 from sekisho.terms import Counting, Reach, State
 
@@ -108,10 +109,10 @@ class _Begin:
 
     def _session_fits(self, scene: Scene) -> bool:
         session = scene.session
-        if session is None or not scene.session_lives(session) or session.owner != self._run.owner:
+        if session is None or session.foreign or session.owner != self._run.owner or not scene.session_lives(session):
             return False
-        # The caller's own side only: whom the entry is about has no say in whose session this is.
-        return any(key == session.subject for where, key in scene.keys.items() if not where.startswith(ABOUT))
+        # The caller's own side only: whom the entry is about, or who types, has no say in whose session this is.
+        return session.subject in {scene.keys.get(reach) for reach in (Reach.CUSTOMER, Reach.ACCOUNT, Reach.APP)}
 
 
 class _Look:
@@ -166,6 +167,8 @@ class Runs:
         found = operation_named(table, operation)
         identifier = chance.token_urlsafe(18)
         session_key = None if session is None else f"session:{session}"
+        if session_key is not None and session_key.startswith(FOREIGN):
+            return NoSession()
         if subject is None and session_key is not None:
             subject = await self._subject_of_session(session_key)
         if found.session and session_key is None:
@@ -224,3 +227,18 @@ class Runs:
         if facts is None or facts.owner != owner:
             return Missing()
         return await self._ledger.run(_Look(self.subjects, facts, owner))
+
+    async def named_facts(self, table: Table, facts: Facts, named: Iterable[str]) -> Facts:
+        """The facts of an entry that names its subjects: those it names instead of those of the run.
+
+        Raises:
+            CallerError: a name is none.
+
+        """
+        by_kind = {name.partition(":")[0]: checked_subject(name) for name in named}
+        operation = table.operations[facts.operation]
+        main = by_kind.get(operation.subject) or next(iter(by_kind.values()))
+        actor, caller = facts.subjects.get(Reach.ACTOR, NOBODY), facts.subjects.get(Reach.CALLER)
+        subjects = await self.resolve(table, operation, main, None, actor, caller)
+        subjects.update(by_kind)
+        return Facts(facts.key, facts.operation, subjects, facts.session, facts.owner, facts.language)

@@ -115,7 +115,9 @@ class Sealer:
 
     async def verify(self, progress: Callable[[int], None] = lambda _links: None) -> Verified:
         """Follow every chain from its beginning and hold it against every seal."""
-        broken: list[Broken] = []
+        # The seals first: one made while the chains are followed would name what was not there yet.
+        seals = self.outside()
+        broken = await self._missing_seals(seals)
         macs: dict[tuple[int, int], bytes] = {}
         links = events = 0
         for writer in await self._store.writers():
@@ -129,9 +131,17 @@ class Sealer:
                 previous, expected = link.mac, link.first + link.number
                 macs[writer, link.first] = link.mac
                 progress(links)
-        seals = self.outside()
         broken += self._seal_faults(seals, macs)
         return Verified(links, events, len(seals), tuple(broken))
+
+    async def _missing_seals(self, seals: list[Seal]) -> list[Broken]:
+        """The store keeps a copy of every seal: what it has and the file outside has not was taken away there."""
+        outside = {seal.number for seal in seals}
+        kept = [int(name) for name in await self._store.documents("seal")]
+        newest = max(outside, default=0)
+        return [Broken(0, number, "this seal is missing outside the database") for number in kept if number not in outside and (
+            number < newest or not outside
+        )]
 
     def _fault(self, link: Link, previous: bytes, expected: int) -> Broken | None:
         if link.first != expected:

@@ -38,8 +38,8 @@ class _ReadSession:
             return None
         guard = tx.get(self.keys[1], Guard)
         operation = next(iter(tx.table.operations.values()))
-        guards = {} if guard is None else {self.keys[1]: guard}
-        scene = Scene(tx.table, operation, Procedure(), "", session, self.keys[0], guards, {}, tx.now)
+        guards = {self.keys[1]: guard or Guard()}
+        scene = Scene(tx.table, operation, Procedure(), "", session, self.keys[0], guards, {"owner": self.keys[1]}, tx.now)
         return scene.session_lives(session), session.proved
 
 

@@ -86,6 +86,7 @@ class Subjects:
         self.keys(facts)
         guards: dict[str, Guard] = {}
         keys: dict[str, str] = {}
+        names: dict[str, str] = {}
         for where, subject, bucket in facts.parties:
             known = tx.get(subject, Guard)
             stranger = tx.get(bucket, Guard)
@@ -94,10 +95,13 @@ class Subjects:
                 guards[subject] = known
             else:
                 keys[where] = bucket
+                names[bucket] = subject
                 if bucket not in guards:
                     guards[bucket] = stranger or Guard(known=subject == THE_BANK)
         session = None if facts.session is None else tx.get(facts.session, Session)
-        return Scene(tx.table, operation, procedure, facts.key, session, facts.session, guards, keys, tx.now)
+        scene = Scene(tx.table, operation, procedure, facts.key, session, facts.session, guards, keys, tx.now)
+        scene.names = names
+        return scene
 
 
 def concerned(

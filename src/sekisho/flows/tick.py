@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from sekisho.core import release
-from sekisho.core.state import SECOND, Guard, Procedure, Reservation, decode
+from sekisho.core import budget, release
+from sekisho.core.state import SECOND, Guard, Procedure, Reservation, Session, decode
 from sekisho.events import Event, EventKind
 from sekisho.flows.attempt import STRANGER_S, Settle
 from sekisho.flows.entries import Entries
 from sekisho.flows.subjects import Subjects
-from sekisho.ports import Ledger, Store, Tx
-from sekisho.terms import State, Verdict
+from sekisho.ports import Ledger, Store, Tx, Work
+from sekisho.terms import Counting, State, Verdict
+
+DAY_S = 24 * 3600
 
 AT_ONCE = 2000
 """Rows looked after in one pass, so that a flood of them delays nobody."""
@@ -47,15 +49,23 @@ class _Forget:
 
     def decide(self, tx: Tx) -> None:
         key = self.keys[0]
-        if key.startswith("procedure:"):
-            run = tx.get(key, Procedure)
-            if run is not None and run.state is State.OPEN and tx.now < run.expires:
-                return
-        tx.drop(key)
+        if not _needed(tx, key):
+            tx.drop(key)
+
+
+def _needed(tx: Tx, key: str) -> bool:
+    """Whether the row was begun anew since it was found to be due."""
+    if key.startswith("procedure:"):
+        run = tx.get(key, Procedure)
+        return run is not None and run.state is State.OPEN and tx.now < run.expires
+    if key.startswith("session:"):
+        session = tx.get(key, Session)
+        return session is not None and tx.now < session.started + tx.table.timing.session_total_s * SECOND
+    return False
 
 
 class _AgeBucket:
-    """Forget a bucket that nobody has touched for a day."""
+    """Forget a bucket that nobody has touched for long, unless something in it must outlast that."""
 
     def __init__(self, key: str) -> None:
         self.keys = [key]
@@ -66,11 +76,29 @@ class _AgeBucket:
         if guard is None:
             return
         release.expire(key, guard, tx.now, tx.tell)
-        kept = tx.table.retention_s.get("strangers", STRANGER_S) * SECOND
-        if guard.at + kept <= tx.now:
+        due = guard.at + tx.table.retention_s.get("strangers", STRANGER_S) * SECOND
+        if due <= tx.now and not _outlasts(tx, key, guard):
             tx.drop(key)
         else:
-            tx.put(key, guard, due=guard.at + kept)
+            tx.put(key, guard, due=max(due, tx.now + DAY_S * SECOND))
+
+
+def _outlasts(tx: Tx, key: str, guard: Guard) -> bool:
+    """Whether a count over a window or in total, a timed lock or a guess in flight is still in it.
+
+    Whoever types can never be enrolled, so his row is all there is: every lock and every count on it stays.
+    """
+    typist = key.startswith(("~actor:", "~caller:"))
+    if any(typist or lock.until is not None for lock in guard.locks):
+        return True
+    for name, count in guard.counts.items():
+        counter = tx.table.counters.get(name)
+        if counter is None:
+            continue
+        budget.refresh(count, counter, tx.now)
+        if count.flight or (count.wrong and (typist or counter.counting is not Counting.IN_A_ROW)):
+            return True
+    return False
 
 
 async def pass_time(ledger: Ledger, store: Store, subjects: Subjects, entries: Entries) -> None:
@@ -78,8 +106,7 @@ async def pass_time(ledger: Ledger, store: Store, subjects: Subjects, entries: E
     now = await store.clock()
     await _settle_overdue(ledger, store, subjects, now, entries)
     due = await store.due("", now, AT_ONCE)
-    works = [_AgeBucket(key) if key.startswith("~") else _Forget(key) for key in due if not key.startswith("reservation:")]
-    await asyncio.gather(*(ledger.run(work) for work in works))
+    await _run_all(ledger, [_AgeBucket(key) if key.startswith("~") else _Forget(key) for key in due if not key.startswith("reservation:")])
     await _fold_refusals(ledger, entries)
 
 
@@ -91,11 +118,19 @@ async def _settle_overdue(ledger: Ledger, store: Store, subjects: Subjects, now:
     overdue = [
         Settle(subjects, key.partition(":")[2], taken, Verdict.WRONG, taken.owner, "", overdue=True) for key, taken in open_ones
     ]
-    await asyncio.gather(*(ledger.run(work) for work in settled), *(ledger.run(work) for work in overdue))
+    await _run_all(ledger, [*settled, *overdue])
     entries.waiting.settled(f"{note.key}/{note.counter}" for _, taken in open_ones for note in taken.notes)
 
 
 async def _fold_refusals(ledger: Ledger, entries: Entries) -> None:
     folded = entries.refusals
     entries.refusals = {}
-    await asyncio.gather(*(ledger.run(_Fold(key, lock, number)) for (key, lock), (number,) in folded.items()))
+    await _run_all(ledger, [_Fold(key, lock, number) for (key, lock), (number,) in folded.items()])
+
+
+async def _run_all(ledger: Ledger, works: Sequence[Work[object]]) -> None:
+    """All of them, in shared batches. One that fails keeps none of the others from being done."""
+    answers = await asyncio.gather(*(ledger.run(work) for work in works), return_exceptions=True)
+    failed = [answer for answer in answers if isinstance(answer, BaseException)]
+    if failed:
+        raise failed[0]
