@@ -1,0 +1,122 @@
+"""The service against its own OpenAPI description: no fault, and every answer is one that it describes."""
+
+import json
+import os
+
+import pytest
+import requests
+import schemathesis
+from bankside import HOST
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
+
+LONG = os.environ.get("SEKISHO_LONG") == "1"
+EXAMPLES = 500 if LONG else 20
+
+EXCLUDED = [
+    ignored_auth,  # asks a server of its own; the table of bad input has the keys
+    positive_data_acceptance,  # which operations, items and rows there are is the policy's to say, not the description's
+]
+
+CALLS = (
+    ("POST", "/v1/procedures"),
+    ("GET", "/v1/procedures/{id}"),
+    ("POST", "/v1/procedures/{id}/attempts"),
+    ("POST", "/v1/reservations"),
+    ("POST", "/v1/reservations/{id}/verdict"),
+    ("GET", "/v1/sessions/{id}"),
+    ("DELETE", "/v1/sessions/{id}"),
+    ("GET", "/v1/events"),
+    ("GET", "/v1/staff/subjects/{subject}"),
+    ("PUT", "/v1/staff/subjects/{subject}"),
+    ("PUT", "/v1/staff/subjects/{subject}/items/{item}"),
+    ("POST", "/v1/staff/subjects/{subject}/releases"),
+    ("POST", "/v1/staff/approvals/{id}"),
+)
+
+
+@pytest.fixture(scope="module")
+def described(service):
+    return schemathesis.openapi.from_dict(service.get("/openapi.json", None).json())
+
+
+@pytest.fixture
+def hana(service):
+    """Somebody for whom something may come out right."""
+    return service.customer("token-otp", "card-pin", "basic-data")
+
+
+def send(service, case, by):
+    """The case as a request, asked in this process."""
+    asked = requests.Request(**{
+        name: value for name, value in case.as_transport_kwargs(base_url=HOST).items()
+        if name in {"method", "url", "headers", "files", "data", "params", "cookies", "json"}
+    }).prepare()
+    headers = [(name, value if isinstance(value, bytes) else value.encode("latin-1", "replace")) for name, value in asked.headers.items()]
+    kept = [(name, value) for name, value in headers if name.lower() not in {"host", "authorization", "content-length"}]
+    if asked.headers.get("authorization", "").startswith("Bearer "):
+        kept.append(("authorization", f"Bearer {service.keys[by]}".encode()))
+    body = asked.body.encode() if isinstance(asked.body, str) else asked.body
+    return service.do(service.client.request(asked.method, asked.url, content=body, headers=kept))
+
+
+def known(service, hana, path):
+    """What an address or a body may hold, besides what nobody has heard of."""
+    run = service.post("/v1/procedures", {"operation": "login", "subject": hana.subject}).json()["procedure"]
+    session = service.session(hana)
+    held = service.post("/v1/reservations", {"operation": "login", "item": "login-password", "subject": hana.subject}).json()
+    return {
+        "id": [{"procedures": run, "reservations": held["reservation"], "sessions": session}.get(path.split("/")[2], "none")],
+        "subject": [hana.subject, hana.account_subject],
+        "item": ["login-password", "token-otp"],
+        "operation": ["login", "transfer", "number-inquiry", "register-account"],
+        "about": [hana.account_subject],
+        "session": [session],
+        "procedure": [run],
+        "proof": [hana.password, "not this one"],
+        "counts": [{"login-password-in-a-row": 3}, {}],
+        "locks": [[{"row": "Y-ABOLISHED-1"}], []],
+        "secret": ["another 12"],
+        "links": [{"account": hana.account_subject}],
+    }
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_every_answer_is_a_described_one(service, described, hana, method, path, mode):
+    """Whatever is sent, fitting or not: no 5xx, and status, headers and body are as described."""
+    operation = described[path][method]
+    names = known(service, hana, path) if mode is GenerationMode.POSITIVE else {}
+
+    @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
+    def holds(case, data):
+        for sent in (case.path_parameters, case.body):
+            for name in sorted(set(names) & set(sent)) if isinstance(sent, dict) else ():
+                if data.draw(st.integers(0, 4)):
+                    sent[name] = data.draw(st.sampled_from(names[name]))
+        by = "endo" if "/staff/" in path else "bank"
+        case.validate_response(send(service, case, by), excluded_checks=EXCLUDED)
+
+    holds()
+
+
+def test_the_description_lists_every_call(service):
+    """And no other."""
+    paths = service.get("/openapi.json", None).json()["paths"]
+    assert {(method.upper(), path) for path, calls in paths.items() for method in calls} == set(CALLS)
+
+
+def test_the_description_gives_no_row_no_counter_and_no_threshold(service):
+    """It is for everybody."""
+    told = json.dumps(service.get("/openapi.json", None).json())
+    names = {*service.app.table.counters, *(stage.row for counter in service.app.table.counters.values() for stage in counter.stages)}
+    assert not [name for name in names if name in told]
+
+
+def test_the_page_of_the_description_is_there(service):
+    """For people."""
+    page = service.get("/docs", None)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
