@@ -212,6 +212,16 @@ def test_a_malformed_authorization_is_no_key(service, header):
     assert (answer.status_code, answer.json()["type"]) == (401, "/problems/no-key")
 
 
+ALLOWED = (("PATCH", "/v1/procedures", "POST"), ("POST", "/v1/staff/subjects/customer:1", "GET, HEAD, PUT"), ("PUT", "/v1/sessions/1", "DELETE, GET, HEAD"))
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), ALLOWED)
+def test_another_method_is_told_which_there_are(service, method, path, allowed):
+    """405 with Allow, without a key too."""
+    answer = service.call(method, path, {CANARY: CANARY}, by=None)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
 def test_a_body_that_lies_about_its_length_is_cut_off(service, given):
     """64 KiB is the end, whatever Content-Length says."""
     async def chunks():

@@ -318,7 +318,7 @@ def test_Y_TRANSFER_4_a_removed_account_must_be_added_again(service, mode):
 # -- a count shared over operations
 
 
-def test_Y_ACCOUNT_2_Y_APPLY_2_four_wrong_in_any_mix_close_them_all(service, mode):
+def test_A13_Y_ACCOUNT_2_Y_APPLY_2_four_wrong_in_any_mix_close_them_all(service, mode):
     """Card PIN and last balance, in registration and in both applications: one count (A13)."""
     hana, yuki = service.customer(), service.account()
     said = [

@@ -263,6 +263,17 @@ def test_one_customers_session_is_no_place_for_anothers_entries(service):
     assert service.live(session) is True
 
 
+def test_two_customers_under_one_session_name_do_not_end_each_other(service, count):
+    """The bank names its sessions; Hana's block ends hers and leaves Taro's."""
+    hana, taro = service.customer("token-otp"), service.customer("token-otp")
+    his = count.run("transfer", taro, "the-same-name")
+    hers = count.run("transfer", hana, "the-same-name")
+    assert his.right("token-otp")["outcome"] == hers.right("token-otp")["outcome"] == "right"
+    count.run("login", hana).wrong("login-password", times=10)
+    assert hers.right("token-otp")["outcome"] == "refused"
+    assert his.right("token-otp")["outcome"] == "right"
+
+
 # -- at the same moment
 
 

@@ -71,6 +71,16 @@ def test_D1_known_and_unknown_subjects_hear_the_same(service, by, operation, ite
     assert by(service, known, operation, item, 12) == by(service, nobody(), operation, item, 12)
 
 
+def test_D1_the_feed_tells_of_known_and_unknown_subjects_alike(service):
+    """Each by the name it was entered under."""
+    told = []
+    for one in (service.customer(), nobody()):
+        after = service.now_in_feed()
+        hold(service, one, "login", "login-password", 10)
+        told.append([(kind, subject.replace(one.number, "-")) for kind, subject in service.told_since(after)])
+    assert told[0] == told[1] == [("lock-set", "customer:-"), ("session-ended", "customer:-"), ("notice-due", "customer:-")]
+
+
 @pytest.mark.parametrize(("operation", "item"), ATTACKS)
 def test_D1_with_a_contract_or_without_one_an_application_hears_the_same(service, operation, item):
     """An account that has no contract is answered like one that has."""

@@ -11,7 +11,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sekisho.api.http import Problem, answer_problem
@@ -104,8 +104,11 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
     return _problem(404, "no-such-call", "There is no such address here.")
 
 
-async def _not_allowed(_request: Request, _error: Exception) -> Response:
-    return _problem(405, "no-such-method", "This address does not take that method.")
+async def _not_allowed(request: Request, _error: Exception) -> Response:
+    answer = _problem(405, "no-such-method", "This address does not take that method.")
+    here = [route for route in request.app.routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE]
+    answer.headers["allow"] = ", ".join(sorted({method for route in here for method in route.methods or ()}))  # RFC 9110 section 15.5.6
+    return answer
 
 
 async def _fault(_request: Request, error: Exception) -> Response:
