@@ -67,7 +67,7 @@ def serving(home, policy, environment=None):
         "--listen", f"{HOST}:{port}", "--no-hold",
     ]
     began = time.perf_counter()
-    service = Service(subprocess.Popen(command, env=environment), port, home.channel)
+    service = Service(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL), port, home.channel)
     try:
         _wait_until_ready(service)
         yield service, time.perf_counter() - began
