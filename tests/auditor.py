@@ -84,6 +84,13 @@ class Held(NamedTuple):
         return item in self.items or operation in self.operations or ("*" in self.operations and operation not in self.spares)
 
 
+class Sight(NamedTuple):
+    """What anybody can see from outside: the locks that stand, the runs and sessions that penalties have ended."""
+
+    locks: list
+    ended: set
+
+
 class Run(NamedTuple):
     """One run of an operation."""
 
@@ -128,46 +135,46 @@ class Auditor:
     def open_session(self, key, subject, now):
         self.sessions[key] = (subject, now)
 
-    def looked(self, attempt, run_key, item, now, said, seen, locks):
+    def looked(self, attempt, run_key, item, now, said, seen, sight):
         """An entry was offered; the engine said `granted` or why not."""
         run = self.runs[run_key]
         places = self._places(run, item)
         reasons = self.closed(run, item, now)
         if not reasons:
-            fell = self._write(run, places, now, "looked", attempt, item, seen, locks)
+            fell = self._write(run, places, now, "looked", attempt, item, seen, sight)
             reasons = self.closed(run, item, now) | self.short(places, now)
             if fell and said == "spent":
                 # What a lowered threshold owed has fallen on this entry; it may be offered again.
-                return self._locks_agree(locks, now)
+                return self._sight_agrees(sight, now)
         if said != "granted":
             if said not in reasons:
                 self._complain(now, f"refused as {said}, but the reasons are {sorted(reasons)}")
-            return self._locks_agree(locks, now)
+            return self._sight_agrees(sight, now)
         if reasons:
             self._complain(now, f"granted in spite of {sorted(reasons)}")
         self.taken[attempt] = Taken(run, item, places)
         for place, counter in places:
             self._add(place, now, "admitted", counter, attempt, item)
         self._flights_agree(places, seen, now)
-        return self._locks_agree(locks, now)
+        return self._sight_agrees(sight, now)
 
-    def settled(self, attempt, verdict, now, said, seen, locks):
+    def settled(self, attempt, verdict, now, said, seen, sight):
         """An entry that was granted had its verdict; the engine told `said`."""
         run, item, places = self.taken.pop(attempt)
         void = bool(self.closed(run, item, now))
         what = "void" if void and verdict == "right" else verdict
-        self._write(run, places, now, what, attempt, item, seen, locks)
+        self._write(run, places, now, what, attempt, item, seen, sight)
         self._flights_agree(places, seen, now)
         expected = None if verdict == "unread" else "refused" if void else verdict
         if said not in (expected, NOT_HEARD):
             self._complain(now, f"{verdict} was told as {said}, not as {expected}")
-        self._locks_agree(locks, now)
+        self._sight_agrees(sight, now)
 
-    def released(self, held, place, now, locks):
+    def released(self, held, place, now, sight):
         """A lock was lifted; the count it came from is zero."""
         self.locks.remove(held)
         self._add(place, now, "released", self.table.counters[place.counter])
-        self._locks_agree(locks, now)
+        self._sight_agrees(sight, now)
 
     # What must hold.
 
@@ -182,13 +189,16 @@ class Auditor:
         return {"locked"} if held else set()
 
     def lives(self, run, now):
-        """Whether a run may go on: not ended, its operation unchanged, its session begun after its subject was last blocked."""
+        """Whether a run may go on: not ended, its operation unchanged, its session begun after its subjects were last blocked."""
         if run.key in self.ended or now >= run.expires or run.digest != self.table.operations[run.operation].digest:
             return False
         if run.session is None:
             return True
+        own = {subject for where, subject in run.subjects.items() if not where.startswith("about:")}
         subject, since = self.sessions[run.session]
-        return run.session not in self.ended and all(since > at for at in self.blocked.get(subject, ()))
+        if subject not in own or run.session in self.ended:
+            return False
+        return all(since > at for one in own for at in self.blocked.get(one, ()))
 
     def short(self, places, now):
         """Which budgets are short, in the likeliest history: `spent` for good, or `busy` only until others are compared."""
@@ -217,8 +227,6 @@ class Auditor:
                 flight += 1
             elif fact.attempt in admitted and fact.what in {"wrong", "right", "void", "unread"}:
                 flight -= 1
-            if fact.what in {"admitted", "void", "unread"}:
-                continue
             if fact.what != "seen":
                 worlds = [later for world in worlds for later in passed(world, fact.counter, fact.at)]
             after = [_after(world, fact, admitted.get(fact.attempt, -1)) for world in worlds]
@@ -247,7 +255,7 @@ class Auditor:
             return run.session
         return run.subjects[f"about:{reach}" if about else str(reach)]
 
-    def _write(self, run, places, now, what, attempt, item, seen, locks):
+    def _write(self, run, places, now, what, attempt, item, seen, sight):
         """Add the fact to every count, let fall what falls, and forget the histories that what is seen refutes."""
         options = []
         for place, _ in places:
@@ -259,7 +267,7 @@ class Auditor:
                 told = sorted({(len(world.standing), world.fired) for world in worlds})
                 self._complain(now, f"{place} after {what}: wrong and fired are {seen[place][:2]}, not {told}")
             options.append(list(dict.fromkeys((place, len(world.standing), world.fired, world.due) for world in fits or worlds)))
-        fell = self._fall(run, now, options, locks)
+        fell = self._fall(run, now, options, sight)
         for place, *seen_now in fell:
             self._add(place, now, "seen", self.table.counters[place.counter], seen=tuple(seen_now))
         return any(due for *_, due in fell)
@@ -270,25 +278,23 @@ class Auditor:
             if place in seen and flight != seen[place][2]:
                 self._complain(now, f"{place}: {seen[place][2]} in flight, not {flight}")
 
-    def _fall(self, run, now, options, locks):
-        """Of all that may have fallen, take what agrees with the locks that stand."""
+    def _fall(self, run, now, options, sight):
+        """Of all that may have fallen, take what agrees with what can be seen."""
         chosen = None
         for option in itertools.product(*options):
             new = [held for place, _, _, due in option for one in due for held in self._locks_of(run, place, one, now)]
-            agrees = locks is None or _same([*self.locks, *new], locks, now)
+            ended = {key for *_, due in option for one in due for key in _ends(run, one)}
+            agrees = sight is None or (_same([*self.locks, *new], sight.locks, now) and self.ended | ended == sight.ended)
             if chosen is None or agrees:
-                chosen = option, new
+                chosen = option, new, ended
             if agrees:
                 break
-        option, new = chosen
+        option, new, ended = chosen
         self.locks += new
+        self.ended |= ended
         for held in new:
             if held.kind == PenaltyKind.BLOCK:
                 self.blocked.setdefault(held.key, []).append(now)
-        for penalty in (penalty for *_, due in option for one in due for penalty in one.penalties if penalty.kind in ENDS):
-            self.ended.add(run.key)
-            if penalty.kind is PenaltyKind.END_SESSION and run.session is not None:
-                self.ended.add(run.session)
         return option
 
     def _locks_of(self, run, place, one: Stage, now):
@@ -310,12 +316,25 @@ class Auditor:
     def _add(self, place, now, what, counter, attempt=-1, item="", seen=()):
         self.facts.setdefault(place, []).append(Fact(next(self._number), now, what, counter, attempt, item, seen))
 
-    def _locks_agree(self, locks, now):
-        if locks is not None and not _same(self.locks, locks, now):
-            self._complain(now, f"locks {_standing(locks, now)}, not {_standing(self.locks, now)}")
+    def _sight_agrees(self, sight, now):
+        if sight is None:
+            return
+        if not _same(self.locks, sight.locks, now):
+            self._complain(now, f"locks {_standing(sight.locks, now)}, not {_standing(self.locks, now)}")
+        if self.ended != sight.ended:
+            self._complain(now, f"ended are {sorted(sight.ended)}, not {sorted(self.ended)}")
 
     def _complain(self, now, text):
         self.complaints.append(f"{now}: {text}")
+
+
+def _ends(run, one: Stage):
+    """The run that a stage ends, and its session."""
+    kinds = {penalty.kind for penalty in one.penalties}
+    if kinds.intersection(ENDS):
+        yield run.key
+    if PenaltyKind.END_SESSION in kinds and run.session is not None:
+        yield run.session
 
 
 def passed(world, counter, now):

@@ -171,7 +171,7 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def the_auditor_has_no_complaint(self):
         if hasattr(self, "play"):
-            assert self.play.complaints == []
+            assert not self.play.complaints, self.play.complaints
 
 
 class HistoriesWithin(Histories):

@@ -2,11 +2,11 @@
 
 import pytest
 from histories import Histories, HistoriesWithin
-from hypothesis import settings
+from hypothesis import Phase, settings
 from scale import times
 
 pytestmark = pytest.mark.timeout(times(300, full=3_600))
 
-Histories.TestCase.settings = HistoriesWithin.TestCase.settings = settings(max_examples=times(120, full=5_000), stateful_step_count=40)
+Histories.TestCase.settings = HistoriesWithin.TestCase.settings = settings(max_examples=times(80, full=5_000), stateful_step_count=40, phases=[Phase.explicit, Phase.generate])
 test_engine_and_auditor_count_every_history_alike = Histories.TestCase
 test_engine_and_auditor_forget_alike = HistoriesWithin.TestCase

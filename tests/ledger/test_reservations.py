@@ -172,9 +172,19 @@ def test_a_repeat_while_the_guess_is_in_flight_goes_on_with_it(told):
         answer = await house.ledger.run(work)
         assert outcome(answer) == "inflight" and answer.reservation == name
         assert await house.count("customer:1") == (0, 1)
+        assert await house.settle(name, "wrong", replay=house.replay("once")) == "wrong"
+        assert outcome(await house.ledger.run(work)) == "repeated"
+        assert await house.settle(name, "right", replay=house.replay("once")) == "repeated"
+        assert await house.count("customer:1") == (1, 0)
+    told(story)
+
+
+def test_a_verdict_sent_twice_is_one_verdict(told):
+    async def story(house, run, clock):
+        name, _ = await house.reserve(run)
         assert await house.settle(name, "wrong", replay=house.replay("verdict")) == "wrong"
         assert await house.settle(name, "wrong", replay=house.replay("verdict")) == "repeated"
-        assert await house.count("customer:1") == (1, 0)
+        assert await house.settle(name, "wrong") == "twice"
     told(story)
 
 

@@ -205,6 +205,27 @@ def test_rows_stand_through_every_fold_of_the_journal(durable, monkeypatch):
     run(story())
 
 
+def test_documents_are_kept_while_batches_run(place):
+    """Seals and policies are written beside the attempts; neither stops the other."""
+    async def story():
+        store = place.open()
+
+        async def batches():
+            for n in range(60):
+                await commit(store, rows(("a", b"%d" % n, None)))
+                await asyncio.sleep(0)
+
+        async def documents():
+            for n in range(60):
+                await store.keep_document("seal", f"{n:03}", b"seal")
+                await asyncio.sleep(0)
+
+        await asyncio.gather(batches(), documents())
+        assert len(await store.documents("seal")) == 60 and await store.peek(["a"]) == {"a": b"59"}
+        await store.close()
+    run(story())
+
+
 def test_a_number_of_a_writer_is_never_used_again(durable):
     async def story():
         numbers = []

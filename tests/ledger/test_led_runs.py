@@ -1,0 +1,104 @@
+"""Count mode: the bank leads a run and names it, so the next run of that name may begin while a guess of the last is in flight."""
+
+import asyncio
+
+import pytest
+from house import OWNER, House, Write
+from tables import END, counter, lock, row, stage, table
+
+from sekisho.core.state import IN_FORCE, InForce, Procedure
+from sekisho.errors import LedgerUnavailable, UnknownFate
+from sekisho.flows.subjects import Facts
+
+FACTS = Facts("procedure:1", "login", {"customer": "customer:1"}, None, OWNER)
+POLICY = table(
+    row("login", "password", counter("c", "procedure", stage(3, END, row="R"))),
+    row("login", "pin", counter("d", "procedure", stage(1, END, row="S"))),
+)
+
+
+@pytest.fixture
+def told(place):
+    def play(story, policy=POLICY):
+        async def all_of_it():
+            async with House(place.open(), policy) as house:
+                await house.enrol("customer:1")
+                await story(house)
+        asyncio.run(all_of_it())
+    return play
+
+
+async def reserve(house, name, item="password"):
+    begin = Procedure(operation="login", subjects=FACTS.subjects, owner=OWNER, led=True)
+    return (await house.reserve(FACTS, item, name, begin=begin))[1]
+
+
+@pytest.mark.parametrize("verdict", ["right", "wrong", "unread"])
+def test_an_answer_of_a_run_that_ended_neither_passes_nor_frees_a_guess_in_the_next(told, verdict):
+    async def story(house):
+        assert await reserve(house, "A") == "granted" == await reserve(house, "P", "pin")
+        assert await house.settle("P", "wrong") == "wrong"
+        assert [await reserve(house, name) for name in "BCDE"] == ["granted"] * 3 + ["busy"]
+        assert await house.settle("A", verdict) in {"refused", "refused, again"}
+        assert await house.count("procedure:1", "c", Procedure) == (0, 3) and await reserve(house, "F") == "busy"
+    told(story)
+
+
+def test_a_poisoned_work_beside_the_first_entry_of_a_run_leaks_no_guess(told):
+    """What was decided before the poison is decided again, from the beginning."""
+    class Poison:
+        keys = ("x",)
+
+        def decide(self, tx):
+            raise ValueError
+
+    async def story(house):
+        answers = await asyncio.gather(reserve(house, "A"), house.ledger.run(Poison()), return_exceptions=True)
+        assert answers[0] == "granted" and isinstance(answers[1], LedgerUnavailable)
+        assert await house.count("procedure:1", "c", Procedure) == (0, 1)
+    told(story)
+
+
+def test_a_verdict_is_taken_under_a_policy_that_punishes_another_subject(told):
+    """The guess was reserved before that policy came into force and does not concern that subject: its own is locked."""
+    def policy(version, on):
+        return table(row("login", "password", counter("c", "customer", stage(1, lock("login", on=on), row="R"))), version=version)
+
+    async def story(house):
+        house.ledger.tables["v2"] = policy("v2", "account")
+        name, _ = await house.reserve(await house.begin("procedure:1"))
+        await house.ledger.run(Write({IN_FORCE: InForce(versions=[(0, "v2")])}))
+        assert await house.settle(name, "wrong") == "wrong"
+        assert await house.count("customer:1") == (1, 0) and await house.locks("customer:1") == ["R"]
+    told(story, policy("v1", None))
+
+
+def test_a_node_that_could_not_register_a_new_writer_at_once_does_so_later(place):
+    """A commit of unknown fate that did stand, and no new writer to be had just then: later attempts are decided."""
+    trouble = []
+
+    async def story():
+        store = place.open()
+        commit, new_writer = store.commit, store.new_writer
+
+        async def committing(change):
+            await commit(change)
+            if trouble:
+                raise UnknownFate
+
+        async def registering(name):
+            if trouble:
+                raise LedgerUnavailable
+            return await new_writer(name)
+
+        store.commit, store.new_writer = committing, registering
+        async with House(store, table(row("login", "password", counter("c", "customer", stage(9, lock("login"), row="R"))))) as house:
+            await house.enrol("customer:1")
+            run = await house.begin("procedure:1")
+            trouble.append("disk")
+            with pytest.raises((LedgerUnavailable, UnknownFate)):
+                await house.enter(run, "wrong")
+            trouble.clear()
+            assert [await house.enter(run, "wrong") for _ in range(2)] == ["wrong", "wrong"]
+            assert await house.count("customer:1") == (3, 0)
+    asyncio.run(story())
