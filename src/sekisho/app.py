@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
@@ -125,8 +126,10 @@ class App:
 
 
 def seals_path(store: str, keyring: Keyring) -> Path:
-    """Where seals are kept outside the database: beside the key file, named after the store."""
-    return keyring.path.with_name(f"{Path(store).stem or 'store'}.seals")
+    """Where seals are kept outside the database: beside the key file, named after the store and the folder it is in."""
+    path = Path(store.removeprefix("sqlite:///")).resolve()
+    place = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    return keyring.path.with_name(f"{path.stem}-{place}.seals")
 
 
 def open_store(url: str, *, make: bool = False) -> Store:

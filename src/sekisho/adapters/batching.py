@@ -8,17 +8,20 @@ bytes that were read, as if it had never been there.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from typing import Any, TypeVar
 
 import msgspec
 
 from sekisho.core import chain
-from sekisho.core.state import IN_FORCE, Guard, InForce, Procedure, decode, encode
+from sekisho.core.state import IN_FORCE, Guard, InForce, Procedure, Session, decode, encode
 from sekisho.errors import LedgerUnavailable, SekishoError, UnknownFate
 from sekisho.events import FOR_CHANNELS, Event, FeedItem
 from sekisho.policy.table import Table
 from sekisho.ports import Change, Link, Opened, Store, Work
+
+_log = logging.getLogger("sekisho")
 
 S = TypeVar("S", bound=msgspec.Struct)
 R = TypeVar("R")
@@ -88,7 +91,10 @@ class BatchTx:
         if subject.startswith("~"):
             return
         session = self._rows.get(event.session) if event.session else None
-        self.feed.append(FeedItem(event.kind, event.at, subject, event.session, event.lock, getattr(session, "owner", None)))
+        owner = name = None
+        if isinstance(session, Session) and event.session is not None:
+            owner, name = session.owner, session.name or event.session.partition(":")[2]
+        self.feed.append(FeedItem(event.kind, event.at, subject, name, event.lock, owner))
 
     def change(self, key: bytes, mac: bytes) -> Change:
         """All that is to be written."""
@@ -259,6 +265,9 @@ class BatchedLedger:
                 try:
                     answers.append((one, one.work.decide(tx)))
                 except Exception as fault:  # noqa: BLE001  any fault takes out this work alone
+                    if not isinstance(fault, SekishoError):
+                        # Its kind only: the text may hold what was sent.
+                        _log.error("a decision failed: %s", type(fault).__name__)
                     waiting.remove(one)
                     _refuse([one], fault if isinstance(fault, SekishoError) else LedgerUnavailable(type(fault).__name__))
                     break

@@ -253,7 +253,7 @@ def _entry(answer: Any, language: str) -> EntryAnswer:
 
 
 def _shown(item: FeedItem, key: str) -> dict[str, Any]:
-    session = (item.session or "").partition(":")[2] or None if item.owner == key else None
+    session = item.session if item.owner == key else None
     return {"kind": item.kind, "at": rfc3339(item.at), "subject": item.subject, "session": session, "lock": item.lock}
 
 

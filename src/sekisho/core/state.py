@@ -147,6 +147,8 @@ class Session(msgspec.Struct, omit_defaults=True, gc=False):
     live: bool = True
     foreign: bool = False
     """The bank's own session, known here only by its name (count mode)."""
+    name: str | None = None
+    """What the bank calls it, to be told its end by."""
     started: int = 0
     seen: int = 0
     proved: list[tuple[str, int]] = []

@@ -105,7 +105,7 @@ class CountMode:
             subjects = decode(on_record, Procedure).subjects
         facts = Facts(key, operation.name, subjects, session_key, owner)
         run = Procedure(operation=operation.name, subjects=subjects, owner=owner, session=session_key, led=True)
-        foreign = None if session_key is None else Session(subject=subject, owner=owner, foreign=True)
+        foreign = None if session_key is None else Session(subject=subject, owner=owner, foreign=True, name=session)
         return facts, run, foreign
 
     async def _session_key(self, owner: str, session: str, subjects: Mapping[str, str]) -> str:
