@@ -120,6 +120,8 @@ def synchronise(uv):
         **os.environ,
         "UV_PYTHON": sys.executable,
         "UV_PYTHON_DOWNLOADS": "never",
+        # Compiled once here, so that every start is quick.
+        "UV_COMPILE_BYTECODE": "1",
         "UV_SYSTEM_CERTS": "1",
         "UV_PROJECT_ENVIRONMENT": str(VENV),
         "UV_CACHE_DIR": cache_folder(),

@@ -40,7 +40,7 @@ TURN_S = 2.0
 BUSY_MS = 100
 """How long a statement waits for a program that knows nothing of our turns. It stands still meanwhile, so: not long."""
 
-REMEMBER = 32_768
+REMEMBER = 65_536
 """Rows a process remembers at the most, changed or read."""
 
 _READ = "SELECT body FROM row WHERE key = ?"
