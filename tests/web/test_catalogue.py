@@ -65,3 +65,9 @@ def test_a_sentence_is_found_again_in_the_other_language():
     assert name_of(wrong, "ja") == "answer.wrong"
     assert translated(wrong, "ja", "en") == texts("en")["answer.wrong"]
     assert translated("something else", "ja", "en") == "something else"
+
+
+def test_every_denial_of_the_desk_has_its_text():
+    codes = set(re.findall(r'Denied\("([a-z-]+)"', (SOURCE / "flows" / "desk.py").read_text()))
+    assert len(codes) > 10
+    assert {f"problem.{code}" for code in codes} <= texts("en").keys()

@@ -67,7 +67,7 @@ def test_locked_out_and_let_back_in_by_two_of_the_staff(visitor):
 
 
 @pytest.mark.parametrize(("path", "operator", "problem"), [
-    ("reset-password", "endo", "customer-himself"), ("form-1-1", "aoki", "needs-role"), ("form-1-5", "endo", "denied"), ("", "endo", "incomplete"),
+    ("reapply", "endo", "customer-himself"), ("form-1-1", "aoki", "needs-role"), ("form-1-5", "endo", "path-does-not-lift"), ("", "endo", "incomplete"),
     ("form-1-1", "nobody", "incomplete"),
 ])
 def test_staff_are_told_why_they_may_not(visitor, path, operator, problem):

@@ -12,8 +12,8 @@ from sekisho.bank.visits import Asked, Visit
 from sekisho.policy import Table
 from sekisho.web import Form
 
-ACCEPTED, FORBIDDEN, CONFLICT = 202, 403, 409
-"""A second person is needed; this operator may not; nobody can, now."""
+ACCEPTED, CONFLICT = 202, 409
+"""A second person is needed; nobody can do it any more."""
 
 RELEASER_ROLES = ("back-office", "second-line", "first-line")
 CLERK_ROLES = ("back-office", "admin")
@@ -53,7 +53,7 @@ class Officers:
         body = {"lock": form.get("lock", ""), "path": path, "reason": form["reason"].strip()}
         status, told = await self._service.staff(operator, "POST", subject_path(form["subject"], "releases"), body)
         if isinstance(told, Trouble):
-            visit.staff_trouble = self._why_not(status, path, told)
+            visit.staff_trouble = told
         elif status == ACCEPTED:
             row = form.get("row", "")
             visit.asked.append(Asked(told["approval"], form["subject"], row, path, operator.name, holding.customer.account))
@@ -71,23 +71,12 @@ class Officers:
             return
         status, told = await self._service.staff(operator, "POST", f"/v1/staff/approvals/{asked.approval}")
         if isinstance(told, Trouble):
-            visit.staff_trouble = Trouble("same-person") if operator.name == asked.by else self._why_not(status, asked.path, told)
+            visit.staff_trouble = told
             # 409: it can never be carried out any more. 403: another operator still can.
             visit.asked = [one for one in visit.asked if one is not asked or status != CONFLICT]
             return
         visit.asked.remove(asked)
         await self._lifted(visit, holding, asked.path)
-
-    def _why_not(self, status: int, path: str, told: Trouble) -> Trouble:
-        """The service's refusal in words that both languages have, where the status and the path tell which it is."""
-        known = self._table.paths.get(path)
-        if told.kind != "denied" or known is None:
-            return told
-        if status == FORBIDDEN:
-            return Trouble("needs-role")
-        if known.kind == "none":
-            return Trouble("nobody-may")
-        return told if known.roles else Trouble("customer-himself")
 
     async def _lifted(self, visit: Visit, holding: Holding, path: str) -> None:
         letters = await self._post.form_carried_out(holding, self._table.paths[path])

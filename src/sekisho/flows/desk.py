@@ -301,7 +301,7 @@ class _Approve:
         if found.done_by is not None:
             return Denied("carried-out-already", "it has been carried out already", conflict=True)
         if found.asked_by == self._operator.name:
-            return Denied("same-operator", "whoever asked for a release cannot approve it")
+            return Denied("same-person", "whoever asked for a release cannot approve it")
         path = tx.table.paths.get(found.path)
         refusal = _may_not(path, self._operator, tx.now)
         guard = tx.get(found.subject, Guard)
@@ -321,9 +321,9 @@ def _may_not(path: ReleasePath | None, operator: Operator, now: int) -> Denied |
     if path.kind in {PathKind.PROCEDURE, PathKind.WAIT, PathKind.START_OVER, PathKind.DEVICE}:
         return Denied("customer-himself", f"{path.text.en}: the customer does this himself", conflict=True)
     if path.kind is PathKind.NONE or not path.roles:
-        return Denied("nobody-can", f"{path.text.en}: nobody can lift this lock", conflict=True)
+        return Denied("nobody-may", f"{path.text.en}: nobody can lift this lock", conflict=True)
     if operator.role not in path.roles:
-        return Denied("wrong-role", f"this needs the role {' or '.join(path.roles)}")
+        return Denied("needs-role", f"this needs the role {' or '.join(path.roles)}")
     if path.opens_s is not None and not _open(path, path.opens_s, now):
         return Denied("outside-hours", "outside the hours in which this may be done", conflict=True)
     return None
