@@ -223,7 +223,6 @@ class Secret(msgspec.Struct, omit_defaults=True, gc=False):
     """For a token: the newest time step accepted; no step is accepted twice (RFC 6238 section 5.2)."""
 
 
-Row = Guard | Procedure | Session | Reservation
 T = TypeVar("T", bound=msgspec.Struct)
 
 _decoders: dict[type[msgspec.Struct], msgspec.msgpack.Decoder[msgspec.Struct]] = {}

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from sekisho.core import budget, release
 from sekisho.core.fold import fold
-from sekisho.core.penalty import lock_id
+from sekisho.core.penalty import RUN_ENDS, lock_id
 from sekisho.core.scene import count_of
 from sekisho.core.state import FORMAT, SECOND, Count, Guard, Lock, Secret, decode
 from sekisho.errors import CallerError
@@ -209,14 +209,12 @@ def _legacy(table: Table, row: str, abolished: AbolishedLock | None) -> tuple[Pe
         return abolished.penalty, abolished.undo
     for counter in table.counters.values():
         for stage in counter.stages:
-            locks = [penalty for penalty in stage.penalties if penalty.kind not in _RUN_ENDS]
+            locks = [penalty for penalty in stage.penalties if penalty.kind not in RUN_ENDS]
             if stage.row == row and locks:
                 return locks[0], stage.undo
     detail = "that row sets no lock"
     raise CallerError(detail)
 
-
-_RUN_ENDS = frozenset({PenaltyKind.VOID, PenaltyKind.END_SESSION, PenaltyKind.START_OVER})
 
 
 class _Release:
