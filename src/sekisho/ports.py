@@ -57,8 +57,13 @@ class Change(msgspec.Struct):
 class Store(Protocol):
     """A place that keeps rows and events durably. One transaction at a time per store object."""
 
-    async def begin(self, keys: Sequence[str]) -> Opened:
-        """Begin, lock the rows of these keys (sorted by the caller) and read them in a snapshot taken after the locks.
+    async def begin(self, keys: Sequence[str], seen: Sequence[str] = (), *, patient: bool = True) -> Opened:
+        """Begin, lock the rows of these keys and read them in a snapshot taken after the locks.
+
+        Args:
+            keys: to be locked, whether a row stands there or not; sorted by the caller.
+            seen: to be read in the same snapshot and not locked.
+            patient: wait for rows that another node holds; else they are told as skipped, neither locked nor read.
 
         Raises:
             LedgerUnavailable: nothing was begun.

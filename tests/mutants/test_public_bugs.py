@@ -64,11 +64,11 @@ class AnswersBeforeTheCommit(Kind):
     class store_of(SqliteStore):  # noqa: N801
         late = False
 
-        async def begin(self, keys):
+        async def begin(self, keys, *more, **also):
             if self.late:
                 self.late = False
                 await super()._make_durable()
-            return await super().begin(keys)
+            return await super().begin(keys, *more, **also)
 
         async def _make_durable(self):
             self.late = True

@@ -216,12 +216,12 @@ class BatchedLedger:
             _refuse(waiting, LedgerUnavailable(f"the batch failed: {type(no).__name__}"))
 
     async def _attempt_batch(self, waiting: list[_Waiting]) -> None:
-        keys = {IN_FORCE}
+        keys: set[str] = set()
         for one in waiting:
             keys.update(one.work.keys)
         if self._chain_lost:
             await self._begin_chain()
-        opened = await self.store.begin(sorted(keys))
+        opened = await self.store.begin(sorted(keys), () if IN_FORCE in keys else (IN_FORCE,))
         committed = False
         try:
             tx, answers = self._decide(opened, waiting)

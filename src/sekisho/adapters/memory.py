@@ -19,11 +19,12 @@ class MemoryStore:
         self._feed: list[tuple[int, bytes]] = []
         self._documents: dict[tuple[str, str], bytes] = {}
 
-    async def begin(self, keys: Sequence[str]) -> Opened:
+    async def begin(self, keys: Sequence[str], seen: Sequence[str] = (), *, patient: bool = True) -> Opened:
         """Begin: nothing else runs while one loop decides."""
+        del patient
         self._last = max(self._clock(), self._last + 1)
         rows = self._rows
-        return Opened(self._last, {key: rows[key] for key in keys if key in rows})
+        return Opened(self._last, {key: rows[key] for key in (*keys, *seen) if key in rows})
 
     async def commit(self, change: Change) -> None:
         """Take over all changes at once."""

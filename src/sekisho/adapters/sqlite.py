@@ -180,12 +180,13 @@ class SqliteStore:
         finally:
             fcntl.flock(self._turn, fcntl.LOCK_UN)
 
-    async def begin(self, keys: Sequence[str]) -> Opened:
-        """Wait for our turn, begin, read the rows and then the time."""
+    async def begin(self, keys: Sequence[str], seen: Sequence[str] = (), *, patient: bool = True) -> Opened:
+        """Wait for our turn, begin, read the rows and then the time. The turn is the lock of every row."""
+        del patient
         await self._take_turn()
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
-            return Opened(*self._read(keys))
+            return Opened(*self._read((*keys, *seen)))
         except Exception as no:
             await self.rollback()
             if isinstance(no, apsw.Error):
