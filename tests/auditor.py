@@ -189,14 +189,15 @@ class Auditor:
         return {"locked"} if held else set()
 
     def lives(self, run, now):
-        """Whether a run may go on: not ended, its operation unchanged, its session begun after its subjects were last blocked."""
+        """Whether a run may go on: not ended, its operation unchanged, its session begun after its subjects were last blocked.
+
+        A run without a session is its own.
+        """
         if run.key in self.ended or now >= run.expires or run.digest != self.table.operations[run.operation].digest:
             return False
-        if run.session is None:
-            return True
-        own = {subject for where, subject in run.subjects.items() if not where.startswith("about:")}
-        subject, since = self.sessions[run.session]
-        if subject not in own or run.session in self.ended:
+        own = _own(run)
+        subject, since = (None, run.begun) if run.session is None else self.sessions[run.session]
+        if run.session is not None and (subject not in own or run.session in self.ended):
             return False
         return all(since > at for one in own for at in self.blocked.get(one, ()))
 
@@ -284,6 +285,7 @@ class Auditor:
         for option in itertools.product(*options):
             new = [held for place, _, _, due in option for one in due for held in self._locks_of(run, place, one, now)]
             ended = {key for *_, due in option for one in due for key in _ends(run, one)}
+            ended |= {run.key for held in new if held.kind == PenaltyKind.BLOCK and held.key in _own(run)}
             agrees = sight is None or (_same([*self.locks, *new], sight.locks, now) and self.ended | ended == sight.ended)
             if chosen is None or agrees:
                 chosen = option, new, ended
@@ -326,6 +328,11 @@ class Auditor:
 
     def _complain(self, now, text):
         self.complaints.append(f"{now}: {text}")
+
+
+def _own(run):
+    """The subjects of whoever makes the entry, without those it is about."""
+    return {subject for where, subject in run.subjects.items() if not where.startswith("about:")}
 
 
 def _ends(run, one: Stage):

@@ -99,7 +99,7 @@ class House:
         facts = Facts(run, operation, subjects, session, OWNER)
         await self.ledger.run(Write({run: Procedure(
             operation=operation, digest=self.table.operations[operation].digest, subjects=subjects, owner=OWNER, session=session,
-            led=True, started=1, expires=1 << 62,
+            led=True, started=await self.store.clock() + 1, expires=1 << 62,
         )}))
         return facts
 

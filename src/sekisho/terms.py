@@ -67,7 +67,7 @@ class PenaltyKind(StrEnum):
     LOCK = "lock"
     """Operations are refused, for a time or until released."""
     BLOCK = "block"
-    """As `lock`, and the sessions of the subject end (A17)."""
+    """As `lock`, and the sessions of the subject end, runs that are their own session too (A17)."""
     SUSPEND = "suspend"
     """Everything but what lifts it is refused; login works (A10)."""
     DISABLE = "disable"

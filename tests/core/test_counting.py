@@ -2,7 +2,7 @@
 
 import pytest
 from scenario import Scenario
-from tables import DAY, END, HOUR, block, counter, lock, row, stage, table
+from tables import DAY, END, HOUR, counter, lock, row, stage, table
 
 from sekisho.terms import Counting
 
@@ -10,7 +10,7 @@ SUBJECTS = ("customer:1", "customer:2", "account:1", "account:2", "account:9")
 
 
 def login_10(wrong=3):
-    return row("login", "password", counter("c", "customer", stage(wrong, block("login"), row="R")))
+    return row("login", "password", counter("c", "customer", stage(wrong, lock("login"), row="R")))
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_right_entry_from_before_the_run_ended_takes_nothing_from_the_next(pla
 
 
 def test_a_right_entry_from_before_a_release_takes_nothing_from_what_follows(play):
-    game = play(login_10(2), row("reset", "password", counter("c", "customer", stage(2, block("login"), row="R"))))
+    game = play(login_10(2), row("reset", "password", counter("c", "customer", stage(2, lock("login"), row="R"))))
     game("""10:00  login password wrong       -> wrong
             10:00  reset password waits as A  -> granted
             10:01  A wrong                    -> wrong, lock R on customer:1
@@ -100,7 +100,7 @@ def test_a_lock_set_while_a_right_answer_is_compared_stands(play):
 
 def test_an_answer_compared_while_its_run_ended_opens_nothing(play):
     """Begun before and finished after (CVE-2026-16103)."""
-    play(row("login", "code", counter("c", "procedure", stage(2, END, row="R")), counter("d", "customer", stage(9, block("login")))),
+    play(row("login", "code", counter("c", "procedure", stage(2, END, row="R")), counter("d", "customer", stage(9, lock("login")))),
          row("login", "pin", counter("e", "procedure", stage(1, END, row="E"))))("""
         10:00  login code wrong       -> wrong
         10:00  login code waits as A  -> granted
@@ -110,7 +110,7 @@ def test_an_answer_compared_while_its_run_ended_opens_nothing(play):
 
 
 def test_a_stage_falls_once_a_run_and_again_in_the_next(play):
-    play(row("login", "password", counter("c", "customer", stage(2, END, row="A"), stage(4, block("login"), row="B"))))("""
+    play(row("login", "password", counter("c", "customer", stage(2, END, row="A"), stage(4, lock("login"), row="B"))))("""
         10:00  login password wrong       -> wrong
         10:01  login password wrong       -> wrong, over
         10:02  login password wrong anew  -> wrong
@@ -123,7 +123,7 @@ def test_a_stage_falls_once_a_run_and_again_in_the_next(play):
 
 def test_right_with_one_item_neither_clears_nor_punishes_another(play):
     """privacyidea#471, django-otp#110, commcare-hq#28483."""
-    shared = counter("c", "customer", stage(3, block("login"), row="R"))
+    shared = counter("c", "customer", stage(3, lock("login"), row="R"))
     play(row("login", "password", shared), row("login", "code", shared))("""
         10:00  login code wrong       -> wrong
         10:01  login code wrong       -> wrong
@@ -133,8 +133,8 @@ def test_right_with_one_item_neither_clears_nor_punishes_another(play):
 
 
 def test_an_entry_counts_on_all_its_counters_or_on_none(play):
-    mine = counter("mine", "customer", stage(9, block("login"), row="R"))
-    ours = counter("ours", "account", stage(1, block("login"), row="S"))
+    mine = counter("mine", "customer", stage(9, lock("login"), row="R"))
+    ours = counter("ours", "account", stage(1, lock("login"), row="S"))
     play(row("login", "password", mine, ("about", ours)))("""
         10:00  login password waits as A about account:9              -> granted
         10:01  login password wrong by customer:2 about account:9     -> busy
@@ -169,7 +169,7 @@ def test_entries_made_under_a_lock_do_not_prolong_it(play):
 
 
 def test_a_count_that_is_kept_after_its_timed_lock_goes_on(play):
-    c = counter("c", "customer", stage(2, lock("login", for_s=HOUR), row="A", after_lock="keep"), stage(3, block("login"), row="B"))
+    c = counter("c", "customer", stage(2, lock("login", for_s=HOUR), row="A", after_lock="keep"), stage(3, lock("login"), row="B"))
     play(row("login", "password", c))("""
         10:00  login password wrong  -> wrong
         10:00  login password wrong  -> wrong, lock A on customer:1 until 11:00
@@ -252,7 +252,7 @@ def test_a_run_of_a_changed_operation_starts_over_uncounted(play):
 
 def test_within_a_window_the_oldest_is_forgotten_never_early(play):
     """A window of 64 minutes forgets up to two minutes late."""
-    hour = counter("c", "customer", stage(3, lock("other"), row="R"), stage(9, block("login")), counting=Counting.WITHIN, window_s=64 * 60)
+    hour = counter("c", "customer", stage(3, lock("other"), row="R"), stage(9, lock("login")), counting=Counting.WITHIN, window_s=64 * 60)
     play(row("login", "password", hour))("""
         10:00  login password wrong  -> wrong
         10:30  login password wrong  -> wrong
@@ -262,7 +262,7 @@ def test_within_a_window_the_oldest_is_forgotten_never_early(play):
 
 
 def test_a_right_entry_clears_nothing_within_a_window(play):
-    hour = counter("c", "customer", stage(3, block("login"), row="R"), counting=Counting.WITHIN, window_s=HOUR)
+    hour = counter("c", "customer", stage(3, lock("login"), row="R"), counting=Counting.WITHIN, window_s=HOUR)
     play(row("login", "password", hour))("""
         10:00  login password wrong  -> wrong
         10:01  login password wrong  -> wrong

@@ -48,8 +48,8 @@ def test_Y_RULE_1_a_right_entry_ends_the_row(play):
         game("\n".join([f"{first}  login password wrong -> wrong"] * 9))
         if first == "10:00":
             game("10:30  login password right -> right")
-    game("""11:30  login password wrong  -> wrong, lock Y-LOGIN-3 on customer:1
-            11:31  login password right  -> locked""")
+    game("""11:30  login password wrong       -> wrong, over, lock Y-LOGIN-3 on customer:1
+            11:31  login password right anew  -> locked""")
 
 
 def test_Y_RULE_1_the_count_is_zero_when_its_timed_lock_ends(play):
@@ -108,7 +108,7 @@ def test_Y_RULE_4_one_item_carries_stages_of_different_reach(play):
             10:03  payeasy token wrong        -> wrong
             10:04  payeasy token wrong        -> wrong
             10:05  payeasy token wrong        -> wrong, over
-            10:06  transfer token wrong anew  -> wrong, lock Y-TRANSFER-2-99 on customer:1
+            10:06  transfer token wrong anew  -> wrong, over, lock Y-TRANSFER-2-99 on customer:1
             10:07  login password right       -> locked""")
 
 
@@ -180,19 +180,19 @@ def test_A8_a_total_is_cleared_by_no_success_and_no_timed_lock(play):
     total = counter("total", "customer", stage(6, block("login", "inquire"), row="A8"), counting=Counting.IN_TOTAL)
     row_of = counter("row", "customer", stage(2, lock("inquire", for_s=HOUR), row="R"))
     game = play(row("login", "password", total), row("inquire", "password", row_of, total))
-    game("""10:00  inquire password wrong    -> wrong
-            10:01  inquire password right    -> right
-            10:02  inquire password wrong    -> wrong
-            10:02  inquire password wrong    -> wrong, lock R on customer:1 until 11:02
-            11:03  inquire password wrong    -> wrong
-            11:04  inquire password right    -> right
-            11:05  login password wrong      -> wrong
-            11:06  login password right      -> right
-            11:07  login password wrong      -> wrong, lock A8 on customer:1
-            11:08  inquire password right    -> locked
-            11:09  release A8                -> lifted
-            11:10  count customer:1 total    -> 0
-            11:11  inquire password wrong    -> wrong""")
+    game("""10:00  inquire password wrong       -> wrong
+            10:01  inquire password right       -> right
+            10:02  inquire password wrong       -> wrong
+            10:02  inquire password wrong       -> wrong, lock R on customer:1 until 11:02
+            11:03  inquire password wrong       -> wrong
+            11:04  inquire password right       -> right
+            11:05  login password wrong         -> wrong
+            11:06  login password right         -> right
+            11:07  login password wrong         -> wrong, over, lock A8 on customer:1
+            11:08  inquire password right anew  -> locked
+            11:09  release A8                   -> lifted
+            11:10  count customer:1 total       -> 0
+            11:11  inquire password wrong anew  -> wrong""")
 
 
 def test_A8_a_total_over_365_days_forgets_what_is_older(play):
@@ -204,7 +204,7 @@ def test_A8_a_total_over_365_days_forgets_what_is_older(play):
         380+10:00  count customer:1 year -> 0
         380+10:01  login password wrong  -> wrong
         380+10:02  login password wrong  -> wrong
-        744+10:00  login password wrong  -> wrong, lock A8 on customer:1""")
+        744+10:00  login password wrong  -> wrong, over, lock A8 on customer:1""")
 
 
 def test_A13_the_card_count_is_one_per_account(play):
@@ -233,7 +233,7 @@ def test_A17_running_sessions_end_when_login_is_blocked(play):
         10:00  session session:1 of customer:1                    -> open
         10:00  session session:2 of customer:2                    -> open
         10:01  transfer token wrong in session:1                  -> wrong
-        10:02  login password wrong                               -> wrong, lock Y-LOGIN-3 on customer:1
+        10:02  login password wrong                               -> wrong, over, lock Y-LOGIN-3 on customer:1
         10:03  transfer token right in session:1                  -> not_now, over
         10:04  release Y-LOGIN-3                                  -> lifted
         10:05  transfer token right in session:1                  -> not_now, over
@@ -242,12 +242,39 @@ def test_A17_running_sessions_end_when_login_is_blocked(play):
         10:08  transfer token right in session:3                  -> right""")
 
 
+def test_A17_a_run_that_is_its_own_session_ends_too(play):
+    """Of whatever operation, for good, and with it the answer that is being compared; one begun after the block goes on."""
+    blocks = counter("c", "customer", stage(1, block("login"), row="Y-LOGIN-3"))
+    play(row("login", "password", blocks), row("transfer", "token", password_10()))("""
+        10:00  transfer token wrong                   -> wrong
+        10:00  transfer token waits as A              -> granted
+        10:00  transfer token wrong by customer:2     -> wrong
+        10:01  login password wrong                   -> wrong, over, lock Y-LOGIN-3 on customer:1
+        10:02  A right                                -> refused, over
+        10:03  transfer token right                   -> not_now, over
+        10:04  release Y-LOGIN-3                      -> lifted
+        10:05  transfer token right                   -> not_now, over
+        10:06  transfer token right by customer:2     -> right
+        10:07  transfer token right anew              -> right""")
+
+
+def test_A17_whoever_blocks_another_goes_on_himself(play):
+    """Y-ACCOUNT-3: the block falls on whom the entry is about; it is that customer's runs that end."""
+    password = counter("about-password", "account", stage(2, block("login", on="customer", about=True), row="Y-ACCOUNT-3"))
+    play(row("register", "password", ("about", password)), row("transfer", "token", password_10()))("""
+        10:00  transfer token wrong by customer:2       -> wrong
+        10:01  register password wrong about account:2  -> wrong
+        10:02  register password wrong about account:2  -> wrong, lock Y-ACCOUNT-3 on customer:2
+        10:03  register password wrong about account:3  -> wrong
+        10:04  transfer token right by customer:2       -> not_now, over""")
+
+
 def test_A19_only_the_release_of_the_99_clears_it(play):
     game = play(*token_rows(in_a_row=4))
     game("""10:00  transfer token wrong        -> wrong
             10:01  transfer token wrong        -> wrong
             10:02  transfer token wrong        -> wrong, over
-            10:03  payeasy token wrong         -> wrong, lock Y-TRANSFER-2-99 on customer:1
+            10:03  payeasy token wrong         -> wrong, over, lock Y-TRANSFER-2-99 on customer:1
             10:04  payeasy token right anew    -> spent
             10:05  release Y-TRANSFER-2-99     -> lifted
             10:06  payeasy token wrong anew    -> wrong

@@ -203,6 +203,30 @@ def test_A17_a_run_begun_before_the_lock_cannot_be_finished_after_it(service, ve
     assert (answer["outcome"], answer.get("session")) == ("refused", None)
 
 
+def test_A17_a_run_without_a_session_ends_with_a_block_too(service, verify):
+    """It is its own session: the block ends it whatever it is for; begun again after the block it goes through."""
+    hana = service.customer()
+    begun = verify.run("reset-password", hana)
+    assert begun.right("number-pair")["outcome"] == "right"
+    blocking = verify.run("login", hana)
+    blocking.wrong("login-password", times=9)
+    assert blocking.wrong("login-password") == {"outcome": "wrong", "state": "ended", "next": [], "message": "wrong-locked"}
+    assert begun.look() == {"state": "ended", "next": [], "message": "start-over"}
+    assert begun.now("mail-otp")["message"] == "start-over"
+    again = verify.run("reset-password", hana)
+    assert [again.right(item)["message"] for item in ("number-pair", "mail-otp", "new-login-password")] == ["next", "next", "done"]
+
+
+def test_A17_an_entry_that_is_a_run_of_its_own_ends_in_count_mode_too(service, count):
+    """A right token code that the bank was comparing while login was blocked opens nothing; one after the block is counted again."""
+    hana = service.customer("token-otp")
+    body = {"operation": "transfer", "item": "token-otp", "subject": hana.subject}
+    held = service.post("/v1/reservations", body).json()["reservation"]
+    assert count.run("login", hana).wrong("login-password", times=10)["state"] == "ended"
+    assert count.run("transfer", hana).verdict(held, "right")["outcome"] == "refused"
+    assert service.post("/v1/reservations", body).json()["outcome"] == "granted"
+
+
 # -- sessions of the customer's own
 
 

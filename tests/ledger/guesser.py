@@ -9,12 +9,12 @@ import json
 import sys
 
 from house import House
-from tables import block, counter, row, stage, table
+from tables import counter, lock, row, stage, table
 
 from sekisho.adapters import sqlite
 
 BUDGET = 10
-TABLE = table(row("login", "password", counter("c", "customer", stage(BUDGET, block("login"), row="R"))))
+TABLE = table(row("login", "password", counter("c", "customer", stage(BUDGET, lock("login"), row="R"))))
 
 
 async def one(house, customer, run, verdict, lane):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from house import House, Write, expecting, outcome
-from tables import block, counter, row, stage, table
+from tables import counter, lock, row, stage, table
 from trail import audit, events, links, told_in
 
 from sekisho.core.state import FORMAT, IN_FORCE, Guard, InForce, decode
@@ -12,7 +12,7 @@ from sekisho.errors import LedgerUnavailable, NewerState, UnknownFate
 
 
 def login(wrong=3):
-    return table(row("login", "password", counter("c", "customer", stage(wrong, block("login"), row="R"))))
+    return table(row("login", "password", counter("c", "customer", stage(wrong, lock("login"), row="R"))))
 
 
 def told(coroutine):
@@ -218,7 +218,7 @@ def test_every_change_is_an_event_in_a_chain_that_holds(place):
             await house.enrol("customer:1", "customer:2")
             runs = [await house.begin(f"procedure:{n}", customer=f"customer:{1 + n % 2}") for n in range(12)]
             await asyncio.gather(*[house.enter(run, "wrong" if n % 3 else "right") for n, run in enumerate(runs)])
-            writer = house.ledger._writer
+            writer = house.ledger.writer
             numbered = [(link.first + n, event) for link, found in [(link, told_in(link)) for link in await links(house.store)]
                         for n, event in enumerate(found)]
             assert [number for number, _ in numbered] == list(range(1, len(numbered) + 1))

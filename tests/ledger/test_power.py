@@ -15,7 +15,7 @@ import pytest
 from house import Clock, House
 from power import Disk
 from scale import times
-from tables import block, counter, row, stage, table
+from tables import counter, lock, row, stage, table
 from trail import events, links
 
 from sekisho.adapters.sqlite import SqliteStore
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.timeout(times(300, full=3_600))
 HERE = Path(__file__).parent
 FALLS_AT = 10
 CUSTOMERS = [f"customer:{n}" for n in range(4)]
-POLICY = table(row("login", "password", counter("c", "customer", stage(FALLS_AT, block("login"), row="R"))))
-KILLED = table(row("login", "password", counter("c", "customer", stage(1_000_000, block("login"), row="R"))))
+POLICY = table(row("login", "password", counter("c", "customer", stage(FALLS_AT, lock("login"), row="R"))))
+KILLED = table(row("login", "password", counter("c", "customer", stage(1_000_000, lock("login"), row="R"))))
 _names = itertools.count()
 
 

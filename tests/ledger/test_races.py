@@ -13,7 +13,7 @@ import pytest
 from guesser import BUDGET, TABLE
 from house import House
 from scale import times
-from tables import block, counter, lock, row, stage, table
+from tables import counter, lock, row, stage, table
 from trail import audit
 
 from sekisho.adapters.sqlite import SqliteStore
@@ -26,7 +26,7 @@ ROUNDS = times(25, full=1_000)
 
 
 def login(wrong=BUDGET):
-    return table(row("login", "password", counter("c", "customer", stage(wrong, block("login"), row="R"))))
+    return table(row("login", "password", counter("c", "customer", stage(wrong, lock("login"), row="R"))))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import random
 
 import pytest
 from house import OWNER, House, Read, Write, outcome
-from tables import MINUTE, block, counter, row, stage, table
+from tables import MINUTE, counter, lock, row, stage, table
 from trail import audit
 
 from sekisho.core.state import Procedure, Reservation
@@ -17,7 +17,7 @@ LIFE_S = MINUTE
 
 
 def login(wrong=3):
-    return table(row("login", "password", counter("c", "customer", stage(wrong, block("login"), row="R"))), reservation_s=LIFE_S)
+    return table(row("login", "password", counter("c", "customer", stage(wrong, lock("login"), row="R"))), reservation_s=LIFE_S)
 
 
 @pytest.fixture

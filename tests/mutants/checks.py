@@ -11,7 +11,7 @@ import random
 from house import Clock, House, Read
 from power import Disk
 from scale import times
-from tables import HOUR, block, counter, lock, row, stage, table
+from tables import HOUR, counter, lock, row, stage, table
 from trail import audit
 
 from sekisho.adapters.sqlite import SqliteStore
@@ -42,7 +42,7 @@ class Kind:
 
 
 def login(wrong=BUDGET, **window):
-    return table(row("login", "password", counter("c", "customer", stage(wrong, block("login"), row="R"), **window)))
+    return table(row("login", "password", counter("c", "customer", stage(wrong, lock("login"), row="R"), **window)))
 
 
 async def verdicts_of_a_burst(kind):

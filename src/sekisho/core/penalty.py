@@ -66,7 +66,7 @@ def _target(scene: Scene, key: str, penalty: Penalty) -> str:
 
 
 def set_lock(scene: Scene, key: str, guard: Guard, lock: Lock, *, notice: bool) -> None:
-    """Put a lock on a subject, end its sessions where the lock blocks it, and record both."""
+    """Put a lock on a subject, end its sessions and this run of its own where the lock blocks it, and record all of it."""
     guard.locks.append(lock)
     scene.touch(key)
     scene.tell(Event(
@@ -75,6 +75,8 @@ def set_lock(scene: Scene, key: str, guard: Guard, lock: Lock, *, notice: bool) 
     if lock.kind is PenaltyKind.BLOCK:
         guard.valid_after = scene.now
         scene.tell(Event(EventKind.SESSION_ENDED, key, row=lock.row, lock=lock.id))
+        if scene.is_own(key):
+            end_run(scene, lock.row, ends_session=False)
     if notice:
         scene.tell(Event(EventKind.NOTICE_DUE, key, row=lock.row, lock=lock.id))
 

@@ -95,19 +95,28 @@ class Scene:
         if procedure.state is not _OPEN or self.now >= procedure.expires or procedure.digest != self.operation.digest:
             return False
         if self.session is None:
-            # A run that belonged to a session which is gone is over too.
-            return procedure.session is None
+            # A run without a session is its own; one whose session is gone is over too.
+            return procedure.session is None and self._outlived(procedure.started)
         return self.session_lives(self.session)
 
     def session_lives(self, session: Session) -> bool:
         """Whether a session is still valid: not ended, not timed out, and not begun before its subject was blocked."""
         if not session.live or (not session.foreign and self._timed_out(session)):
             return False
-        own = {key for where, key in self.keys.items() if key in self.guards and not where.startswith(ABOUT)}
-        if not session.foreign and session.subject not in own:
-            return False
-        # Whoever of the caller's own subjects was blocked: no session begun before that goes on.
-        return all(session.started > self.guards[key].valid_after for key in own)
+        return (session.foreign or self.is_own(session.subject)) and self._outlived(session.started)
+
+    def is_own(self, key: str) -> bool:
+        """Whether a guard row is one of the caller's own subjects, not only of those the entry is about."""
+        return key in self.guards and any(own == key and not where.startswith(ABOUT) for where, own in self.keys.items())
+
+    def _outlived(self, started: int) -> bool:
+        """Whoever of the caller's own subjects was blocked: nothing begun before that goes on (A17)."""
+        guards = self.guards
+        for where, key in self.keys.items():
+            guard = guards.get(key)
+            if guard is not None and guard.valid_after >= started and not where.startswith(ABOUT):
+                return False
+        return True
 
     def _timed_out(self, session: Session) -> bool:
         timing = self.table.timing
