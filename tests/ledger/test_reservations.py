@@ -109,6 +109,39 @@ def test_a_reservation_whose_run_is_gone_still_counts_on_its_subject(told):
     told(story)
 
 
+@pytest.mark.parametrize(("verdict", "stands"), [("right", 0), ("wrong", 1), ("unread", 0), (None, 1)])
+@pytest.mark.parametrize("run_is_gone", [False, True])
+def test_a_guess_in_flight_at_an_enrolment_is_settled_where_it_was_taken(told, verdict, stands, run_is_gone):
+    """No guess stays in flight for ever, nothing opens that the new customer has not paid for, and he starts clean."""
+    async def story(house, run, clock):
+        unknown = await house.begin("procedure:2", customer="customer:2")
+        name, _ = await house.reserve(unknown)
+        await house.enrol("customer:2")
+        if run_is_gone:
+            await house.ledger.run(Write({"procedure:2": None}))
+        if verdict is None:
+            clock.wait(LIFE_S + 1)
+            await house.pass_time()
+        else:
+            assert await house.settle(name, verdict) == ("refused, again" if verdict == "unread" else "refused")
+        assert await house.count(house.subjects.bucket("customer:2")) == (stands, 0)
+        assert await house.count("customer:2") == (0, 0)
+        assert await house.enter(unknown, "right") == ("missing" if run_is_gone else "not_now")
+        assert await house.enter(await house.begin("procedure:3", customer="customer:2"), "right") == "right"
+    told(story)
+
+
+def test_the_lock_of_a_guess_from_before_an_enrolment_falls_on_no_customer(told):
+    """Three are in flight on a name that nobody has, then somebody has it: what they set, they set on the row for strangers."""
+    async def story(house, run, clock):
+        names = [(await house.reserve(await house.begin(f"procedure:{n}", customer="customer:2")))[0] for n in range(2, 5)]
+        await house.enrol("customer:2")
+        assert [await house.settle(name, "wrong") for name in names] == ["refused"] * 3
+        assert await house.locks(house.subjects.bucket("customer:2")) == ["R"]
+        assert await house.locks("customer:2") == []
+    told(story)
+
+
 def test_the_clean_up_leaves_a_run_that_is_open(told):
     async def story(house, run, clock):
         await house.ledger.run(Write({"procedure:1": await house.ledger.run(Read("procedure:1", Procedure))}, due=1))

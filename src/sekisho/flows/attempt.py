@@ -13,6 +13,7 @@ import msgspec
 
 from sekisho.core import attempt as core
 from sekisho.core import release
+from sekisho.core.penalty import end_run
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Guard, Procedure, Reservation, Secret, Session, decode, encode
 from sekisho.events import Event, EventKind
@@ -349,15 +350,39 @@ class Settle(Entry):
         scene = self.scene(tx)
         self.naming = taken.naming
         if isinstance(scene, Missing) or (isinstance(scene, Scene) and scene.procedure.started != taken.begun):
-            scene = self._orphan(tx, taken)
+            return self._orphan(tx, taken)
+        if isinstance(scene, Scene) and not strangers(taken) <= scene.rows.keys():
+            return self._before_enrolment(tx, taken, scene)
         return scene
+
+    def _before_enrolment(self, tx: Tx, taken: Reservation, scene: Scene) -> Scene:
+        """Somebody was enrolled while the guess was in flight: it is settled on the row it was taken from, and the run is over.
+
+        Else it would open what is his without having been taken from his budget, or leave him with a failure from before his time.
+        """
+        scene = self.subjects.scene(tx, self._facts_then(taken, self.facts), scene.operation, scene.procedure)
+        end_run(scene, taken.row, ends_session=False)
+        return scene
+
+    def _facts_then(self, taken: Reservation, facts: Facts) -> Facts:
+        """The facts as they were when the guess was taken: whoever has been enrolled since is a stranger still."""
+        self.subjects.keys(facts)
+        then = Facts(facts.key, facts.operation, facts.subjects, facts.session, facts.owner)
+        then.keys, were = facts.keys, strangers(taken)
+        then.parties = [(where, bucket if bucket in were else subject, bucket) for where, subject, bucket in facts.parties]
+        return then
 
     def _orphan(self, tx: Tx, taken: Reservation) -> Scene:
         """The run is gone, or another under its key: the guess is settled on the subjects it was taken from, and on nothing else."""
         operation = tx.table.operations.get(taken.operation) or next(iter(tx.table.operations.values()))
         ended = Procedure(operation=taken.operation, subjects=taken.subjects, owner=taken.owner, state=State.ENDED)
         gone = Facts("procedure:gone", taken.operation, taken.subjects, None, taken.owner)
-        return self.subjects.scene(tx, gone, operation, ended)
+        return self.subjects.scene(tx, self._facts_then(taken, gone), operation, ended)
+
+
+def strangers(taken: Reservation) -> set[str]:
+    """The rows of strangers that a guess was taken from."""
+    return {note.key for note in taken.notes if note.key[0] == "~"}
 
 
 __all__ = [
