@@ -11,7 +11,7 @@ import sys
 from house import House
 from tables import counter, lock, row, stage, table
 
-from sekisho.adapters import sqlite
+from sekisho.adapters import journal, sqlite
 
 BUDGET = 10
 TABLE = table(row("login", "password", counter("c", "customer", stage(BUDGET, lock("login"), row="R"))))
@@ -35,7 +35,7 @@ def say(told):
 
 async def serve(path, fold_at):
     # Folded after a few rounds, and not after an afternoon: each process meets what another has folded in.
-    sqlite.FOLD_AT = int(fold_at)
+    journal.FOLD_AT, journal.SLICE = int(fold_at), max(2, int(fold_at) // 3)
     loop = asyncio.get_running_loop()
     async with House(sqlite.SqliteStore(path), TABLE, name=str(path)) as house:
         say("ready")

@@ -6,7 +6,7 @@ import sys
 from house import House
 from test_power import CUSTOMERS, KILLED
 
-from sekisho.adapters import sqlite
+from sekisho.adapters import journal, sqlite
 
 
 async def guess(house, name, customer):
@@ -18,7 +18,7 @@ async def guess(house, name, customer):
 
 
 async def main(path, name):
-    sqlite.FOLD_AT = 100
+    journal.FOLD_AT, journal.SLICE = 100, 30
     async with House(sqlite.SqliteStore(path), KILLED) as house:
         await asyncio.gather(*[guess(house, f"{name}-{n}", CUSTOMERS[n % 4]) for n in range(8)])
 

@@ -137,8 +137,10 @@ def test_a_poisoned_work_is_taken_out_and_the_rest_are_decided_once(place, error
     told(story())
 
 
-def test_a_batch_reads_what_it_has_decided_itself(place):
+def test_a_batch_reads_what_it_has_decided_itself(place, monkeypatch):
     """Sixty-four at once at a budget of three: three are looked at, in one commit."""
+    monkeypatch.setattr("sekisho.adapters.queue.PLACES", 64)
+
     async def story():
         async with House(place.open(), login(3)) as house:
             await house.enrol("customer:1")

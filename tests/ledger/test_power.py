@@ -57,7 +57,8 @@ async def _guess(disk, house, chance, run):
 @pytest.fixture
 def recorded(tmp_path, monkeypatch):
     """A disk on which guesses have been made."""
-    monkeypatch.setattr("sekisho.adapters.sqlite.FOLD_AT", 25)
+    monkeypatch.setattr("sekisho.adapters.journal.FOLD_AT", 25)
+    monkeypatch.setattr("sekisho.adapters.journal.SLICE", 10)
 
     def record(synchronous, rounds):
         disk = Disk(f"power-{next(_names)}")

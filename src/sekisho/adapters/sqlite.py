@@ -24,15 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import msgspec
 
+from sekisho.adapters.journal import Journal
 from sekisho.errors import LedgerUnavailable, NewerState, UnknownFate
 from sekisho.ports import Change, Link, Opened
 
 MIGRATION = re.compile(r"(\d{4})_(before|after)_[a-z_]+\.sql")
-
-FOLD_AT = 16_384
-"""Changed rows kept in the journal before they are folded into their table."""
 
 TURN_S = 2.0
 """How long a batch waits for another process that holds the file."""
@@ -40,94 +37,12 @@ TURN_S = 2.0
 BUSY_MS = 100
 """How long a statement waits for a program that knows nothing of our turns. It stands still meanwhile, so: not long."""
 
-REMEMBER = 65_536
-"""Rows a process remembers at the most, changed or read."""
-
 _READ = "SELECT body FROM row WHERE key = ?"
-_JOURNAL = "SELECT number, body FROM journal WHERE number > ? ORDER BY number"
-_APPEND = "INSERT INTO journal (number, body) VALUES (?, ?)"
-_WRITE = "INSERT INTO row (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"
-_WRITE_DUE = "INSERT INTO row (key, body, due) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body, due = excluded.due"
-_DROP = "DELETE FROM row WHERE key = ?"
-_FOLDED = "SELECT number, at FROM folded"
 _LINK = "INSERT INTO link (writer, first, number, at, body, mac) VALUES (?, ?, ?, ?, ?, ?)"
 _LINKS = "SELECT writer, first, number, at, CAST(body AS BLOB), CAST(mac AS BLOB) FROM link"
 """As blobs, whatever stands there: whoever changed a link may have made text of it."""
 _FEED = "INSERT INTO feed (at, body) VALUES (?, ?)"
 _DUE = "SELECT key, due FROM row WHERE due <= ? AND key >= ? AND key < ? ORDER BY due LIMIT ?"
-
-_Changed = tuple[str, bytes | None, int | None]
-_record_bytes = msgspec.msgpack.Encoder().encode
-_record = msgspec.msgpack.Decoder(tuple[int, list[_Changed]]).decode
-
-
-class Journal:
-    """What this process knows of the rows: what was written and not yet folded in, and what it has read.
-
-    A row can change only by a record of the journal, so what is known stays true while every record is taken in. Where
-    another process has folded in a record that this one never saw, all is forgotten and read anew.
-    """
-
-    def __init__(self) -> None:
-        self.bodies: dict[str, bytes | None] = {}
-        """Rows as they are now; None for one that is not there."""
-        self.changed: set[str] = set()
-        """Those of them that were not yet folded in."""
-        self.due: dict[str, int] = {}
-        self.seen = 0
-        self.folded = 0
-        self.at = 0
-        """The newest time that any process has decided at: no decision is made before it."""
-
-    def catch_up(self, cursor: apsw.Cursor) -> None:
-        """Take in what others have appended. Runs inside a transaction."""
-        folded, at = cursor.execute(_FOLDED).fetchone()  # type: ignore[misc]  # there is always one row
-        if folded != self.folded:
-            self._follow_fold(folded)
-            self.at = max(self.at, at)
-        appended: list[tuple[int, bytes]] = cursor.execute(_JOURNAL, (self.seen,)).fetchall()  # type: ignore[assignment]  # by the schema
-        for number, body in appended:
-            self.take(number, *_record(body))
-
-    def _follow_fold(self, folded: int) -> None:
-        if folded > self.seen or self.seen < 0:
-            self.bodies.clear()
-            self.seen = folded
-        # Newer records than those folded in are read once more: they say what is still to be folded.
-        self.seen = self.folded = folded
-        self.changed.clear()
-        self.due.clear()
-
-    def take(self, number: int, at: int, rows: list[_Changed]) -> None:
-        """One record, newer than all before."""
-        self.at = max(self.at, at)
-        bodies, changed = self.bodies, self.changed
-        for key, body, due in rows:
-            bodies[key] = body
-            changed.add(key)
-            if due is not None:
-                self.due[key] = due
-        self.seen = number
-
-    def fold(self, cursor: apsw.Cursor) -> None:
-        """Write what was changed into the rows, in key order, and empty the journal. Runs inside a transaction."""
-        kept = [(key, self.bodies[key]) for key in sorted(self.changed)]
-        cursor.executemany(_WRITE, [row for row in kept if row[1] is not None and row[0] not in self.due])
-        cursor.executemany(_WRITE_DUE, [(key, body, self.due[key]) for key, body in kept if body is not None and key in self.due])
-        cursor.executemany(_DROP, [(key,) for key, body in kept if body is None])
-        cursor.execute("DELETE FROM journal WHERE number <= ?", (self.seen,))
-        cursor.execute("UPDATE folded SET number = ?, at = ?", (self.seen, self.at))
-
-    def forget_read(self) -> None:
-        """Keep only what is not folded in, so that memory stays flat."""
-        self.bodies = {key: self.bodies[key] for key in self.changed}
-
-    def forget(self) -> None:
-        """What is known may not be what is on disk: read it all again."""
-        self.bodies.clear()
-        self.changed.clear()
-        self.due.clear()
-        self.seen = self.folded = -1
 
 
 def wall_clock() -> int:
@@ -170,7 +85,6 @@ class SqliteStore:
             raise LedgerUnavailable(f"{self.path}: {no}") from no
         self._cursor = self._db.cursor()
         self._journal = Journal()
-        self._seen_by_reader = Journal()
 
     @contextlib.contextmanager
     def _our_turn(self) -> Iterator[None]:
@@ -195,8 +109,6 @@ class SqliteStore:
 
     def _read(self, keys: Sequence[str]) -> tuple[int, dict[str, bytes]]:
         self._journal.catch_up(self._cursor)
-        if len(self._journal.bodies) > REMEMBER:
-            self._journal.forget_read()
         rows: dict[str, bytes] = {}
         known, run = self._journal.bodies, self._cursor.execute
         for key in keys:
@@ -262,16 +174,13 @@ class SqliteStore:
             raise
         await self._make_durable()
         if number is not None:
-            self._journal.take(number, change.at, change.rows)
+            self._journal.take_own(number, change.at, change.rows)
 
     def _write(self, change: Change) -> int | None:
         run = self._cursor.execute
         number = None
         if change.rows or change.link:
-            if len(self._journal.changed) >= FOLD_AT:
-                self._journal.fold(self._cursor)
-            number = self._journal.seen + 1
-            run(_APPEND, (number, _record_bytes((change.at, change.rows))))
+            number = self._journal.append(self._cursor, change.at, change.rows)
         if change.link is not None:
             link = change.link
             run(_LINK, (link.writer, link.first, link.number, link.at, link.body, link.mac))
@@ -303,23 +212,28 @@ class SqliteStore:
 
     async def peek(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Read committed rows without a turn."""
-        held = self._look()
         rows: dict[str, bytes] = {}
-        for key in keys:
-            body = held.bodies[key] if key in held.changed else self._ask(_READ, (key,)).get
-            if body is not None:
-                rows[key] = body
+        with self._looking() as cursor:
+            known = self._journal.bodies
+            for key in keys:
+                body = known[key] if key in known else cursor.execute(_READ, (key,)).get
+                if body is not None:
+                    rows[key] = body
         return rows
 
-    def _look(self) -> Journal:
-        """The journal as the reading connection sees it now."""
+    @contextlib.contextmanager
+    def _looking(self) -> Iterator[apsw.Cursor]:
+        """The reading connection in one snapshot, and the journal as it stands there."""
+        cursor = self._reader.cursor()
         try:
-            self._seen_by_reader.catch_up(self._reader.cursor())
+            cursor.execute("BEGIN")
+            try:
+                self._journal.catch_up(cursor)
+                yield cursor
+            finally:
+                cursor.execute("COMMIT")
         except apsw.Error as no:
             raise LedgerUnavailable(str(no)) from no
-        if len(self._seen_by_reader.bodies) > REMEMBER:
-            self._seen_by_reader.forget_read()
-        return self._seen_by_reader
 
     def _ask(self, statement: str, values: tuple[Any, ...]) -> apsw.Cursor:
         try:
@@ -336,11 +250,14 @@ class SqliteStore:
 
     async def due(self, prefix: str, now: int, limit: int) -> list[str]:
         """Keys whose time has come, soonest first."""
-        held = self._look()
-        stored: list[tuple[str, int]] = self._ask(_DUE, (now, prefix, prefix + "\U0010ffff", limit + len(held.changed))).fetchall()  # type: ignore[assignment]  # by the schema
-        found = {key: due for key, due in stored if key not in held.changed or (held.bodies[key] is not None and key not in held.due)}
+        with self._looking() as cursor:
+            known = self._journal
+            found: dict[str, int] = {
+                key: at for key, at in cursor.execute(_DUE, (now, prefix, prefix + "\U0010ffff", limit + len(known.changed)))
+                if key not in known.changed or (known.bodies[key] is not None and key not in known.due)
+            }
         found.update({
-            key: due for key, due in held.due.items() if due <= now and key.startswith(prefix) and held.bodies.get(key) is not None
+            key: at for key, at in known.due.items() if at is not None and at <= now and key.startswith(prefix) and known.bodies[key] is not None
         })
         return sorted(found, key=lambda key: (found[key], key))[:limit]
 

@@ -192,6 +192,9 @@ class Reservation(msgspec.Struct, omit_defaults=True, gc=False):
 IN_FORCE = "policy"
 """The row that names the policies in force; read in every batch."""
 
+THE_BANK = "bank:all"
+"""The subject that all share."""
+
 
 class InForce(msgspec.Struct, omit_defaults=True, gc=False):
     """Which policy decides from when: (from, version), oldest first."""

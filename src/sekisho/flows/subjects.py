@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from sekisho.core.scene import Scene
-from sekisho.core.state import Guard, Procedure, Session
+from sekisho.core.state import THE_BANK, Guard, Procedure, Session
 from sekisho.policy.table import Operation, Table, place
 from sekisho.ports import Tx
 from sekisho.terms import Reach
@@ -22,8 +22,6 @@ BUCKETS = 1 << 20
 
 OWN_ROWS = frozenset({Reach.PROCEDURE, Reach.SESSION})
 """Reaches whose count stands on the run's or the session's own row."""
-
-THE_BANK = "bank:all"
 
 _REMEMBERED = 50_000
 

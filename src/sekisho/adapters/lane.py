@@ -1,0 +1,182 @@
+"""A lane: one connection to the store, one chain of its own, and batches that follow one another on it.
+
+While one batch is being made durable the next one gathers, so that the cost of a commit is shared by as many attempts as
+are waiting for it. Every answer waits for the commit. A decision that fails is taken out and the rest run again from the
+bytes that were read, as if it had never been there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from sekisho.adapters.batch import BatchTx
+from sekisho.adapters.queue import Queue, Waiting
+from sekisho.core import chain
+from sekisho.core.state import IN_FORCE
+from sekisho.errors import LedgerUnavailable, SekishoError, UnknownFate
+from sekisho.policy.table import Table
+from sekisho.ports import Change, Opened, Store
+
+_log = logging.getLogger("sekisho")
+
+TableOf = Callable[[Opened], Table]
+"""The table to decide a batch by; raises where there is none that this node may decide by."""
+
+
+class Lane:
+    """Batches on one store object, one after the other.
+
+    Args:
+        store: where rows and events are kept.
+        key: the audit chain's key; never in the store.
+        table_of: the table of a batch.
+        queue: who waits.
+        batch_max: how many works share a transaction at the most.
+        busy: where works go whose rows another node holds; None: this lane waits for them.
+
+    """
+
+    def __init__(
+        self, store: Store, key: bytes, table_of: TableOf, queue: Queue, *, batch_max: int, name: str, busy: Lane | None = None,
+    ) -> None:
+        self.batches = 0
+        self.decided = 0
+        self.writer = 0
+        """Whose chain this lane writes."""
+        self.queue = queue
+        self._store = store
+        self._key = key
+        self._table_of = table_of
+        self._batch_max = batch_max
+        self._name = name
+        self._busy = busy
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._sequence = 0
+        self._mac = chain.GENESIS
+        self._chain_lost = False
+        self._closing = False
+
+    async def start(self) -> None:
+        """Register a chain and begin to serve."""
+        await self._begin_chain()
+        self._task = asyncio.create_task(self._serve(), name=f"lane {self._name}")
+
+    async def stop(self) -> None:
+        """Finish what is queued."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        await self._store.close()
+
+    def add(self, one: Waiting) -> None:
+        """Let a work wait for the next batch.
+
+        Raises:
+            LedgerUnavailable: too many wait, or the lane is closing.
+
+        """
+        if self._closing:
+            raise LedgerUnavailable
+        self.queue.add(one)
+        self._wake.set()
+
+    async def _serve(self) -> None:
+        while not (self._closing and not self.queue):
+            if not self.queue:
+                self._wake.clear()
+                await self._wake.wait()
+            # One turn of the loop: whoever is ready to ask now shares this batch.
+            await asyncio.sleep(0)
+            await self._run_batch(self.queue.take(self._batch_max))
+
+    async def _run_batch(self, waiting: list[Waiting]) -> None:
+        waiting = [one for one in waiting if not one.future.done()]
+        if not waiting:
+            return
+        try:
+            await self._attempt_batch(waiting)
+        except SekishoError as no:
+            _refuse(waiting, no)
+        except Exception as no:  # noqa: BLE001  whatever breaks here, the answer to everyone in the batch is no
+            _refuse(waiting, LedgerUnavailable(f"the batch failed: {type(no).__name__}"))
+
+    async def _attempt_batch(self, waiting: list[Waiting]) -> None:
+        keys: set[str] = set()
+        for one in waiting:
+            keys.update(one.keys)
+        if self._chain_lost:
+            await self._begin_chain()
+        seen = () if IN_FORCE in keys else (IN_FORCE,)
+        opened = await self._store.begin(sorted(keys), seen, patient=self._busy is None)
+        committed = False
+        try:
+            if opened.skipped:
+                self._pass_on(opened.skipped, waiting)
+            tx, answers = self._decide(opened, waiting)
+            change = tx.change(self._key, self._mac)
+            if change.rows or change.link:
+                committed = True
+                await self._commit(change)
+        finally:
+            if not committed:
+                await self._store.rollback()
+        self.batches += 1
+        self.decided += len(answers)
+        for one, answer in answers:
+            one.answer(answer)
+
+    def _pass_on(self, skipped: frozenset[str], waiting: list[Waiting]) -> None:
+        """Works that need a row which another node holds wait for it elsewhere, and stall nobody here."""
+        for one in [one for one in waiting if not skipped.isdisjoint(one.keys)]:
+            waiting.remove(one)
+            try:
+                assert self._busy is not None, "only a lane that does not wait is told of skipped rows"
+                self._busy.add(one)
+            except LedgerUnavailable as no:
+                one.refuse(no)
+
+    async def _commit(self, change: Change) -> None:
+        try:
+            await self._store.commit(change)
+        except UnknownFate:
+            self._chain_lost = True
+            raise
+        if change.link is not None:
+            self._mac = change.link.mac
+            self._sequence = change.link.first + change.link.number - 1
+
+    async def _begin_chain(self) -> None:
+        """Begin a chain of our own; anew after a commit of which nobody knows whether it stands."""
+        self.writer = await self._store.new_writer(self._name)
+        self._sequence = 0
+        self._mac = chain.GENESIS
+        self._chain_lost = False
+
+    def _decide(self, opened: Opened, waiting: list[Waiting]) -> tuple[BatchTx, list[tuple[Waiting, Any]]]:
+        table = self._table_of(opened)
+        while True:
+            tx = BatchTx(opened, table, self.writer, self._sequence)
+            answers: list[tuple[Waiting, Any]] = []
+            for one in waiting:
+                tx.now += 1
+                try:
+                    answers.append((one, one.work.decide(tx)))
+                except Exception as fault:  # noqa: BLE001  any fault takes out this work alone
+                    if not isinstance(fault, SekishoError):
+                        # Its kind only: the text may hold what was sent.
+                        _log.error("a decision failed: %s", type(fault).__name__)
+                    waiting.remove(one)
+                    one.refuse(fault if isinstance(fault, SekishoError) else LedgerUnavailable(type(fault).__name__))
+                    break
+            else:
+                return tx, answers
+
+
+def _refuse(waiting: list[Waiting], no: SekishoError) -> None:
+    for one in waiting:
+        one.refuse(no)
