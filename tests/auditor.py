@@ -141,11 +141,9 @@ class Auditor:
         places = self._places(run, item)
         reasons = self.closed(run, item, now)
         if not reasons:
-            fell = self._write(run, places, now, "looked", attempt, item, seen, sight)
-            reasons = self.closed(run, item, now) | self.short(places, now)
-            if fell and said == "spent":
-                # What a lowered threshold owed has fallen on this entry; it may be offered again.
-                return self._sight_agrees(sight, now)
+            # What a lowered threshold owed falls first; it may close the entry.
+            self._write(run, places, now, "looked", attempt, item, seen, sight)
+            reasons = self.closed(run, item, now) or self.short(places, now)
         if said != "granted":
             if said not in reasons:
                 self._complain(now, f"refused as {said}, but the reasons are {sorted(reasons)}")
@@ -268,10 +266,8 @@ class Auditor:
                 told = sorted({(len(world.standing), world.fired) for world in worlds})
                 self._complain(now, f"{place} after {what}: wrong and fired are {seen[place][:2]}, not {told}")
             options.append(list(dict.fromkeys((place, len(world.standing), world.fired, world.due) for world in fits or worlds)))
-        fell = self._fall(run, now, options, sight)
-        for place, *seen_now in fell:
+        for place, *seen_now in self._fall(run, now, options, sight):
             self._add(place, now, "seen", self.table.counters[place.counter], seen=tuple(seen_now))
-        return any(due for *_, due in fell)
 
     def _flights_agree(self, places, seen, now):
         for place, _ in places:

@@ -89,7 +89,7 @@ class Scenario:
         return self.runs[found]
 
     def _lock(self, key, lock_id):
-        held = next(held for held in self.play.locks() if (held.key, held.since) == (key, int(lock_id.split("-")[0], 16)))
+        held = dict(zip(self.play.lock_ids(), self.play.locks(), strict=True))[key, lock_id]
         until = "" if held.until is None else f" until {self._clock(held.until)}"
         return f"lock {held.row} on {held.key}{until}"
 

@@ -213,8 +213,60 @@ def test_a_lowered_threshold_falls_before_the_entry_is_looked_at(play):
         10:00  login password wrong       -> wrong
         10:00  login password wrong       -> wrong
         10:01  policy lower               -> in force
-        10:02  login password right       -> spent, lock R on customer:1
+        10:02  login password right       -> locked, lock R on customer:1
         10:03  login password right       -> locked""")
+
+
+def two_stages(first, second, *penalties):
+    """A first stage that leaves login open, unless the penalties say otherwise, and a second that closes it."""
+    return row("login", "password", counter(
+        "c", "customer", stage(first, *penalties or [lock("transfer")], row="A"), stage(second, lock("login"), row="B"),
+    ))
+
+
+def test_a_lowered_threshold_that_leaves_the_entry_open_lets_it_be_looked_at(play):
+    """It falls first, and then the budget is that of the next stage."""
+    play(two_stages(5, 9), lower=table(two_stages(2, 4), version="v2"))("""
+        10:00  login password wrong       -> wrong
+        10:00  login password wrong       -> wrong
+        10:00  login password wrong       -> wrong
+        10:01  policy lower               -> in force
+        10:02  login password waits as X  -> granted, lock A on customer:1
+        10:02  login password waits as Y  -> busy
+        10:03  X wrong                    -> wrong, lock B on customer:1
+        10:04  login password right       -> locked""")
+
+
+def test_a_lowered_threshold_admits_no_more_than_its_next_stage_leaves(play):
+    """Three stand and one is in flight: the new stages at two and four leave nothing until that one is compared."""
+    play(two_stages(5, 9), lower=table(two_stages(2, 4), version="v2"))("""
+        10:00  login password wrong       -> wrong
+        10:00  login password wrong       -> wrong
+        10:00  login password wrong       -> wrong
+        10:00  login password waits as X  -> granted
+        10:01  policy lower               -> in force
+        10:02  login password waits as Y  -> busy, lock A on customer:1
+        10:03  X unread                   -> unread
+        10:04  login password right       -> right""")
+
+
+def test_of_several_lowered_thresholds_all_fall_and_the_last_may_close(play):
+    play(two_stages(8, 9), lower=table(two_stages(2, 3), version="v2"))("""
+        10:00  login password wrong       -> wrong
+        10:00  login password wrong       -> wrong
+        10:00  login password wrong       -> wrong
+        10:01  policy lower               -> in force
+        10:02  login password right       -> locked, lock A on customer:1, lock B on customer:1""")
+
+
+def test_a_lowered_threshold_that_ends_the_run_ends_it_before_the_entry(play):
+    play(two_stages(5, 9, END), lower=table(two_stages(2, 9, END), version="v2"))("""
+        10:00  login password wrong       -> wrong
+        10:00  login password wrong       -> wrong
+        10:00  login password wrong       -> wrong
+        10:01  policy lower               -> in force
+        10:02  login password right       -> not_now, over
+        10:03  login password right anew  -> right""")
 
 
 def test_a_raised_threshold_gives_what_it_says(play):

@@ -291,6 +291,15 @@ def test_Y_TRANSFER_3_five_wrong_passcodes_over_all_operations_erase_it(service,
     assert service.view(hana.app_subject)["authenticators"] == []
 
 
+def test_Y_TRANSFER_3_a_count_taken_over_at_five_erases_it_before_the_next_entry_is_looked_at(service, mode):
+    """What is owed falls first, and with it goes what is on record."""
+    hana = service.customer("app-passcode")
+    service.put(hana.app_subject, {"counts": {"app-passcode-in-a-row": 5}}, "app-passcode")
+    assert mode.run("transfer", hana).right("app-passcode")["message"] == "register-again"
+    assert service.view(hana.app_subject)["authenticators"] == []
+    assert service.count(hana.app_subject, "app-passcode-in-a-row") == 5
+
+
 def test_Y_TRANSFER_3_setting_the_passcode_again_lifts_it(service, mode):
     """The new passcode is taken, the old one is wrong, and the count begins at zero; the biometrics stay erased."""
     hana = service.customer("app-passcode")

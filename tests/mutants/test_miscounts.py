@@ -26,6 +26,9 @@ def _instead(owner, name, other):
         setattr(owner, name, before)
 
 
+_fire_owed = attempt._fire_owed
+
+
 def _counts(scene):
     return [count for row in scene.rows.values() for count in row.counts.values()]
 
@@ -113,6 +116,20 @@ class LoweredThresholdsWait(Play):
             return attempt.reserve(scene, item)
 
 
+class OwedStagesRefuse(Play):
+    """A lowered threshold refuses the entry it falls on, though what falls leaves that open."""
+
+    @staticmethod
+    def reserve(scene, item):
+        fired = []
+        with _instead(attempt, "_fire_owed", lambda *counted: fired.append(_fire_owed(*counted)) or fired[-1]):
+            told = attempt.reserve(scene, item)
+        if not any(fired) or isinstance(told, attempt.Refusal):
+            return told
+        attempt.settle(scene, told, Verdict.UNREAD)
+        return attempt.Refusal(attempt.Why.SPENT)
+
+
 class SessionsOutliveABlock(Play):
     """Who is logged in when login is blocked stays so."""
 
@@ -149,7 +166,8 @@ class WindowsForgetEarly(Play):
 FOUND_BY = {
     LosesTheReservation: Histories, OneGuessTooMany: Histories, AsksNothingAtTheEnd: Histories, RightClearsAll: Histories,
     WrongUnderALockIsForgotten: Histories, CountsOnTheFirstCounterOnly: Histories, TimedLocksKeepTheirCount: Histories,
-    LoweredThresholdsWait: Histories, SessionsOutliveABlock: Histories, RunsGoOn: Histories, WindowsForgetEarly: HistoriesWithin,
+    LoweredThresholdsWait: Histories, OwedStagesRefuse: Histories, SessionsOutliveABlock: Histories,
+    RunsGoOn: Histories, WindowsForgetEarly: HistoriesWithin,
 }
 
 

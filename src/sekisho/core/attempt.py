@@ -13,12 +13,13 @@ import msgspec
 
 from sekisho.core import budget, penalty, procedure, release
 from sekisho.core.scene import Scene, count_of
-from sekisho.core.state import Count, Note
+from sekisho.core.state import Count, Lock, Note
 from sekisho.events import Event, EventKind
 from sekisho.policy.table import Counter, Row
 from sekisho.terms import Outcome, Verdict
 
 _RIGHT, _WRONG, _UNREAD = Verdict.RIGHT, Verdict.WRONG, Verdict.UNREAD
+_OneCount = tuple[str, Count, Counter]
 
 
 class Why(StrEnum):
@@ -62,20 +63,33 @@ def reserve(scene: Scene, item: str) -> Granted | Refusal:
     _let_time_pass(scene)
     locked = scene.standing_lock(item)
     if locked is not None:
-        return Refusal(Why.LOCKED, locked[1].row, (locked[0], locked[1].id))
+        return _locked(locked)
     row = scene.row_of(item)
     if row is None:
         return Refusal(Why.UNNAMED)
     return _take(scene, item, row)
 
 
+def _locked(locked: tuple[str, Lock]) -> Refusal:
+    key, lock = locked
+    return Refusal(Why.LOCKED, lock.row, (key, lock.id))
+
+
 def _take(scene: Scene, item: str, row: Row) -> Granted | Refusal:
     counts = _counts(scene, row)
     if counts is None:
         return Refusal(Why.UNNAMED, row.id)
-    short = [one for one in counts if not budget.has_room(one[1], one[2], scene.now)]
+    short = _short(scene, counts)
+    if short and _fire_owed(scene, row, short):
+        # What fell may have closed this entry; where it has not, the stages above are what is left.
+        if not scene.alive() or item not in procedure.awaited(scene):
+            return Refusal(Why.NOT_NOW, row.id)
+        locked = scene.standing_lock(item)
+        if locked is not None:
+            return _locked(locked)
+        short = _short(scene, counts)
     if short:
-        return _refuse_short(scene, row, short)
+        return _refuse_short(row, short)
     touched = scene.touched
     notes = []
     for key, count, counter in counts:
@@ -84,19 +98,24 @@ def _take(scene: Scene, item: str, row: Row) -> Granted | Refusal:
     return Granted(item, row.id, notes)
 
 
-def _refuse_short(scene: Scene, row: Row, short: list[tuple[str, Count, Counter]]) -> Refusal:
+def _short(scene: Scene, counts: list[_OneCount]) -> list[_OneCount]:
+    return [one for one in counts if not budget.has_room(one[1], one[2], scene.now)]
+
+
+def _fire_owed(scene: Scene, row: Row, short: list[_OneCount]) -> bool:
+    """A lowered threshold, or an imported count: what is owed falls before the entry is looked at. Says whether any did."""
+    fired = [penalty.fire_overdue(scene, key, count, counter, row.id) for key, count, counter in short]
+    return any(fired)
+
+
+def _refuse_short(row: Row, short: list[_OneCount]) -> Refusal:
     """Some counter has no guess left: for good, or only until those in flight come back."""
-    for_good = False
-    for key, count, counter in short:
-        # A lowered threshold, or an imported count: what is owed falls before the entry is looked at.
-        fired = penalty.fire_overdue(scene, key, count, counter, row.id)
-        for_good |= fired or budget.unfired(count, counter) is None
-    if for_good:
+    if any(budget.unfired(count, counter) is None for _, count, counter in short):
         return Refusal(Why.SPENT, row.id)
     return Refusal(Why.BUSY, row.id, waits_for=tuple(f"{key}/{counter.name}" for key, _, counter in short))
 
 
-def _counts(scene: Scene, row: Row) -> list[tuple[str, Count, Counter]] | None:
+def _counts(scene: Scene, row: Row) -> list[_OneCount] | None:
     """Each count the row touches, with its row's key and its counter; None where the attempt names no such subject."""
     keys, rows = scene.keys, scene.rows
     counts = []

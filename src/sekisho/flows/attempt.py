@@ -87,6 +87,17 @@ def record(tx: Tx, scene: Scene) -> None:
             tx.put(key, row)
     for event in scene.events:
         tx.tell(event, scene.names.get(event.subject))
+        if event.kind is EventKind.LOCK_SET:
+            _erase(tx, scene, event.lock)
+
+
+def _erase(tx: Tx, scene: Scene, lock_id: str | None) -> None:
+    """Where a penalty erases what is enrolled, nothing of it is kept."""
+    for key, guard in scene.guards.items():
+        for lock in guard.locks:
+            if lock.id == lock_id:
+                for item in release.erased(key, lock, scene.table):
+                    tx.drop(secret_key(key, item))
 
 
 def touch_bucket(tx: Tx, key: str, bucket: Guard) -> None:
@@ -144,8 +155,6 @@ class Entry:
         outcome = core.settle(scene, taken, verdict)
         if outcome is Outcome.RIGHT:
             self._after_right(tx, scene)
-        elif outcome is not None:
-            _erase(tx, scene, before)
         record(tx, scene)
         return None if outcome is None else answers.settled(scene, outcome, before, state)
 
@@ -175,16 +184,6 @@ def _take_effect(tx: Tx, scene: Scene) -> None:
         scene.touch(key)
         scene.tell(Event(EventKind.ITEM_SET, key, scene.operation.name, item, procedure=scene.procedure_key))
     scene.procedure.renewed = {}
-
-
-def _erase(tx: Tx, scene: Scene, before: set[str]) -> None:
-    """Where a penalty erases what is enrolled, nothing of it is kept."""
-    for key, guard in scene.guards.items():
-        for lock in guard.locks:
-            if lock.id in before:
-                continue
-            for item in release.erased(key, lock, scene.table):
-                tx.drop(secret_key(key, item))
 
 
 def _open_session(tx: Tx, scene: Scene, session_id: str, owner: str) -> None:
