@@ -45,6 +45,7 @@ class _Took:
         answers = sorted(self.seconds)
         return {
             "requests": len(answers), "seconds": seconds, "per_s": len(answers) / seconds, "errors": self.errors,
+            "mean_ms": sum(answers) / max(1, len(answers)) * 1000,
             "p50_ms": _percentile(answers, 0.50) * 1000, "p99_ms": _percentile(answers, 0.99) * 1000,
         }
 

@@ -87,7 +87,7 @@ async def _until_started(server: uvicorn.Server, task: asyncio.Task[None]) -> No
 def _config(application_: object) -> uvicorn.Config:
     return uvicorn.Config(
         application_, log_level="warning", access_log=False, loop="none", http="httptools", lifespan="on", server_header=False,  # type: ignore[arg-type]
-        date_header=False, backlog=BACKLOG, timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=30,
+        date_header=False, proxy_headers=False, backlog=BACKLOG, timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=30,
     )
 
 

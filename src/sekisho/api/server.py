@@ -21,6 +21,9 @@ from sekisho.api.routes import operations, routes
 from sekisho.app import App
 from sekisho.errors import LedgerUnavailable
 
+HOSTS_KEPT = 100
+"""Ways of writing a host of ours that are remembered; there are more only where somebody makes them up."""
+
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -30,16 +33,26 @@ class HostCheck:
     def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
         self._app = app
         self._hosts = hosts
+        self._ours: set[bytes] = set()
+        """Hosts as they were sent that have been found to be ours."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is meant for us."""
         if scope["type"] == "http":
-            host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-            bare = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and ":" in host else host
-            if bare.lower() not in self._hosts:
+            host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+            if host not in self._ours and not self._is_ours(host):
                 await answer_problem(send, Problem(400, "foreign-host", "This service does not answer for that host."))
                 return
         await self._app(scope, receive, send)
+
+    def _is_ours(self, sent: bytes) -> bool:
+        host = sent.decode("latin-1")
+        bare = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and ":" in host else host
+        if bare.lower() not in self._hosts:
+            return False
+        if len(self._ours) < HOSTS_KEPT:
+            self._ours.add(sent)
+        return True
 
 
 def application(app: App, *, hosts: frozenset[str] = LOCAL_HOSTS, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
