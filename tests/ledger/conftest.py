@@ -1,33 +1,35 @@
 """The stores that keep the contract. Another joins by adding its name and how it is opened."""
 
 import pytest
-from house import Clock
+from places import Place
+from postgres import Server
 
-from sekisho.adapters.memory import MemoryStore
-from sekisho.adapters.sqlite import SqliteStore
-
-DURABLE = ("sqlite",)
+DURABLE = ("sqlite", "postgres")
 STORES = ("memory", *DURABLE)
 
 
-class Place:
-    """Where a store keeps its rows; `open` gives a store object over it, another one each time where that is possible."""
+@pytest.fixture(scope="session")
+def server():
+    """One PostgreSQL for the whole session; each test has a database of its own in it."""
+    with Server() as running:
+        yield running
 
-    def __init__(self, kind, folder):
-        self.kind = kind
-        self.clock = Clock()
-        self.path = folder / "ledger.db"
-        self._memory = MemoryStore(self.clock)
 
-    def open(self, **options):
-        return self._memory if self.kind == "memory" else SqliteStore(self.path, options.pop("clock", self.clock), **options)
+def opened(kind, request):
+    """A new place. The server is started for whoever needs it."""
+    at = None
+    if kind == "sqlite":
+        at = request.getfixturevalue("tmp_path") / "ledger.db"
+    elif kind == "postgres":
+        at = request.getfixturevalue("server").database()
+    return Place(kind, at)
 
 
 @pytest.fixture(params=STORES)
-def place(request, tmp_path):
-    return Place(request.param, tmp_path)
+def place(request):
+    return opened(request.param, request)
 
 
 @pytest.fixture(params=DURABLE)
-def durable(request, tmp_path):
-    return Place(request.param, tmp_path)
+def durable(request):
+    return opened(request.param, request)

@@ -1,4 +1,4 @@
-"""One of several processes that guess at one file: reads rounds from its input, says what came of each.
+"""One of several processes that guess at one file or database: reads rounds from its input, says what came of each.
 
     guess N customer verdict lane number   ->  {"wrong": 5, "locked": 27}
 """
@@ -9,9 +9,10 @@ import json
 import sys
 
 from house import House
+from places import is_database, store_at
 from tables import counter, lock, row, stage, table
 
-from sekisho.adapters import journal, sqlite
+from sekisho.adapters import journal
 
 BUDGET = 10
 TABLE = table(row("login", "password", counter("c", "customer", stage(BUDGET, lock("login"), row="R"))))
@@ -37,7 +38,8 @@ async def serve(path, fold_at):
     # Folded after a few rounds, and not after an afternoon: each process meets what another has folded in.
     journal.FOLD_AT, journal.SLICE = int(fold_at), max(2, int(fold_at) // 3)
     loop = asyncio.get_running_loop()
-    async with House(sqlite.SqliteStore(path), TABLE, name=str(path)) as house:
+    store = store_at(path)
+    async with House(store, TABLE, name=path, contended=store.another() if is_database(path) else None) as house:
         say("ready")
         while words := (await loop.run_in_executor(None, sys.stdin.readline)).split():
             say(await round_of(house, *words))

