@@ -86,6 +86,30 @@ def test_a_node_that_died_with_all_guesses_gives_them_up_as_wrong(told):
     told(story)
 
 
+def test_what_another_node_has_just_settled_is_kept(told):
+    """Two nodes find the same guess overdue; the second looks at it when the first has settled it."""
+    async def story(house, run, clock):
+        class Behind:
+            """The store of a node that is a moment behind."""
+
+            def __getattr__(self, name):
+                return getattr(house.store, name)
+
+            async def due(self, prefix, now, limit):
+                keys = await house.store.due(prefix, now, limit)
+                await house.pass_time()
+                return keys
+
+        name, _ = await house.reserve(run)
+        clock.wait(LIFE_S + 1)
+        await house.pass_time(Behind())
+        assert await house.settle(name, "right") == "twice" and await house.count("customer:1") == (1, 0)
+        clock.wait(KEPT_S)
+        await house.pass_time()
+        assert await house.store.peek([f"reservation:{name}"]) == {}
+    told(story)
+
+
 def test_another_caller_can_neither_settle_nor_see_a_reservation(told):
     async def story(house, run, clock):
         name, _ = await house.reserve(run)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sekisho.core import budget, release
 from sekisho.core.state import SECOND, Guard, Procedure, Reservation, Session, decode
 from sekisho.events import Event, EventKind
-from sekisho.flows.attempt import STRANGER_S, Settle
+from sekisho.flows.attempt import KEEP_SETTLED_S, STRANGER_S, Settle
 from sekisho.flows.entries import Entries
 from sekisho.flows.subjects import Subjects
 from sekisho.ports import Ledger, Store, Tx, Work
@@ -54,13 +54,17 @@ class _Forget:
 
 
 def _needed(tx: Tx, key: str) -> bool:
-    """Whether the row was begun anew since it was found to be due."""
+    """Whether the row was begun or settled anew since it was found to be due."""
     if key.startswith("procedure:"):
         run = tx.get(key, Procedure)
         return run is not None and run.state is State.OPEN and tx.now < run.expires
     if key.startswith("session:"):
         session = tx.get(key, Session)
         return session is not None and tx.now < session.started + tx.table.timing.session_total_s * SECOND
+    if key.startswith("reservation:"):
+        # Found overdue, and settled by another node before it was looked at: that it was settled stays known.
+        taken = tx.get(key, Reservation)
+        return taken is not None and tx.now < taken.made + KEEP_SETTLED_S * SECOND
     return False
 
 
