@@ -144,6 +144,15 @@ def test_an_entry_counts_on_all_its_counters_or_on_none(play):
         10:05  count customer:2 mine                                  -> 1""")
 
 
+def test_an_item_that_the_policy_does_not_name_is_refused_and_counts_nothing(play):
+    """Something new that nobody told the counter of (email-otp-authenticator#85, product-is#16082)."""
+    play(login_10(), row("transfer", "token", counter("d", "customer", stage(9, lock("transfer"), row="S"))))("""
+        10:00  login plug-in right         -> not_now
+        10:00  login token right           -> not_now
+        10:01  count customer:1 c          -> 0
+        10:02  login password right        -> right""")
+
+
 def test_strangers_are_counted_like_the_known(play):
     """Nobody enrolled customer:7; three wrong entries in a row close it all the same."""
     game = play(login_10())
@@ -153,8 +162,17 @@ def test_strangers_are_counted_like_the_known(play):
     assert told == ["wrong", "wrong", "wrong", "locked", "locked"] and game.play.complaints == []
 
 
+def test_a_count_within_a_very_long_window_forgets_nothing_early(play):
+    """A century is a window like any other (keycloak#30939)."""
+    century = counter("c", "customer", stage(3, lock("login"), row="R"), counting=Counting.WITHIN, window_s=36_500 * DAY)
+    play(row("login", "password", century))("""
+        0+10:00      login password wrong  -> wrong
+        9999+10:00   login password wrong  -> wrong
+        36499+10:00  login password wrong  -> wrong, lock R on customer:1""")
+
+
 def test_a_very_long_lock_is_a_lock(play):
-    """keycloak#30939: a long wait switched it off."""
+    """A long wait switched it off (keycloak#30939)."""
     play(row("login", "password", counter("c", "customer", stage(1, lock("login", for_s=36_500 * DAY), row="R"))))("""
         0+10:00     login password wrong  -> wrong, lock R on customer:1 until 10:00
         9999+10:00  login password right  -> locked""")

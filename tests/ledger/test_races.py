@@ -54,6 +54,26 @@ def test_of_sixty_four_wrong_guesses_at_once_exactly_the_budget_gets_a_verdict(t
     told(story)
 
 
+def test_the_right_one_among_sixty_four_wins_as_often_as_it_comes_early_enough(told):
+    """Guessing at once buys nothing: a stranger who has it among sixty-four gets it looked at in ten of sixty-four rounds."""
+    chance, rounds = random.Random(64), times(200, full=10_000)
+    won = []
+
+    async def story(house):
+        for number in range(rounds):
+            customer, verdicts = f"customer:{number}", ["right"] + ["wrong"] * 63
+            chance.shuffle(verdicts)
+            await house.enrol(customer)
+            run = await house.begin(f"procedure:{number}", customer=customer)
+            answers = await asyncio.gather(*[house.enter(run, verdict) for verdict in verdicts])
+            won.append("right" in answers)
+            # A right one clears what came before it; what comes after is a row of its own.
+            assert answers.count("wrong") == BUDGET + (verdicts.index("right") if won[-1] else 0)
+    told(story)
+    fair = BUDGET / 64
+    assert abs(sum(won) / rounds - fair) <= 3 * (fair * (1 - fair) / rounds) ** 0.5
+
+
 class Guessers:
     """Processes over one file or database that are given each round at the same moment."""
 
