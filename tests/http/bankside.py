@@ -295,7 +295,7 @@ def subject_of(operation, customer):
 
 
 TOLD_BY_BANK = {
-    "mail-otp", "identity-confirmation", "app-face", "app-fingerprint", "app-face-id",
+    "mail-otp", "risk-code", "identity-confirmation", "app-face", "app-fingerprint", "app-face-id",
 }
 """Items that the bank compares, in verify mode too."""
 

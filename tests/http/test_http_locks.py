@@ -123,7 +123,7 @@ def test_Y_LOGIN_3_the_new_password_must_not_be_the_present_one(service, verify)
     assert run.proof("new-login-password", "quiet river 11")["message"] == "done"
 
 
-def test_Y_LOGIN_3_reapply_lifts_it(service, mode):
+def test_Y_LOGIN_3_A9_reapply_lifts_it(service, mode):
     """Applying again online (A9) needs the cash card and a confirmation, and ends the old contract's locks."""
     hana = service.customer("basic-data", "card-pin")
     mode.run("login", hana).wrong("login-password", times=10)
@@ -278,7 +278,7 @@ def test_A19_the_ninety_nine_is_lifted_with_a_token_check_and_not_without(servic
 # -- an erased authenticator
 
 
-def test_Y_TRANSFER_3_five_wrong_passcodes_over_all_operations_erase_it(service, mode):
+def test_Y_TRANSFER_3_A3_five_wrong_passcodes_over_all_operations_erase_it(service, mode):
     """One count per enrolment: two wrong in a transfer, two in Pay-easy, one at the addresses; then it is gone."""
     hana = service.customer("app-passcode")
     session = service.session(hana)

@@ -1,7 +1,9 @@
 """The rules over the whole table, and how its gaps are read, over HTTP."""
 
 import pytest
-from bankside import DAY, MINUTE, Verify
+from bankside import DAY, MINUTE, MODES, Service, Verify
+
+from sekisho.policy import reference
 
 # -- the rules
 
@@ -82,6 +84,15 @@ def test_Y_RULE_5_A10_who_suspends_his_own_use_can_log_in_and_lift_it(service, v
 
 
 # -- the readings
+
+
+def test_A3_telephone_counts_stand_on_the_account_the_caller_named(service, mode):
+    """Five wrong PINs on Hana's account, whoever calls: her telephone service closes, her login does not, and Taro's account is untouched."""
+    hana, taro = service.customer("telephone-pin"), service.customer("telephone-pin")
+    assert mode.run("telephone-service", hana).wrong("telephone-pin", times=5)["message"] == "wrong-locked"
+    assert service.lock(hana.account_subject)["operations"] == ["telephone-service"]
+    assert mode.run("login", hana).right("login-password")["outcome"] == "right"
+    assert (service.counts(taro.account_subject), service.locks(taro.account_subject)) == ({}, [])
 
 
 def test_A4_only_the_session_of_the_entry_ends(service, mode):
@@ -174,6 +185,35 @@ def test_A8_a_release_zeroes_the_count_its_lock_came_from(service, count):
     assert service.counts(hana.subject) == {"login-password-in-a-row": 1, "token-in-a-row": 7}
 
 
+def test_A9_a_locked_card_pin_closes_applying_again(service, mode):
+    """Then paper is the way: the block of login stands."""
+    hana = service.customer("basic-data", "card-pin")
+    mode.run("login", hana).wrong("login-password", times=10)
+    assert mode.run("reapply", hana).wrong("card-pin", times=4)["message"] == "wrong-locked"
+    assert mode.run("reapply", hana).right("basic-data")["message"] == "locked"
+    assert service.locks(hana.subject) == ["Y-LOGIN-3"]
+
+
+@pytest.mark.parametrize("operation", ["number-inquiry", "reset-password", "lift-suspension"])
+def test_A12_the_one_time_password_there_is_a_code_by_mail_with_fifteen(service, mode, operation):
+    """Fourteen wrong ones end nothing; the fifteenth ends the run, and locks nobody."""
+    hana = service.customer()
+    run = mode.run(operation, hana)
+    assert run.wrong("mail-otp", times=14)["message"] == "wrong"
+    assert run.wrong("mail-otp")["message"] == "wrong-start-over"
+    assert service.locks(hana.subject) == service.locks(hana.account_subject) == []
+
+
+def test_A15_ten_wrong_confirmation_codes_close_applications_for_an_hour(service, mode):
+    """Both of them, for that account; then one may wait and start over."""
+    yuki = service.account()
+    assert mode.run("web-application", yuki).wrong("identity-confirmation", times=10)["message"] == "wrong-locked-for-a-while"
+    for operation in ("web-application", "telephone-application"):
+        assert mode.run(operation, yuki).right("basic-data")["message"] == "locked-for-a-while"
+    service.passes(61 * MINUTE)
+    assert mode.run("web-application", yuki).right("basic-data")["outcome"] == "right"
+
+
 def test_A16_the_identifier_ends_its_run_at_fifteen_without_a_lock(service, verify):
     """Both hold: no lock, and the run is over."""
     for operation, item in (("login", "customer-number"), ("number-inquiry", "account-number")):
@@ -225,6 +265,34 @@ def test_A17_an_entry_that_is_a_run_of_its_own_ends_in_count_mode_too(service, c
     assert count.run("login", hana).wrong("login-password", times=10)["state"] == "ended"
     assert count.run("transfer", hana).verdict(held, "right")["outcome"] == "refused"
     assert service.post("/v1/reservations", body).json()["outcome"] == "granted"
+
+
+def test_A18_what_is_abolished_is_so_from_its_day_on(service):
+    """21 April 2019, 6 May 2021 and 4 July 2023, Tokyo time."""
+    table = service.app.table
+    assert table.zone == "Asia/Tokyo"
+    assert [table.abolished[row].since for row in ("Y-ABOLISHED-1", "Y-ABOLISHED-2")] == ["2019-04-21", "2021-05-06"]
+    mails = [row for name in ("transfer", "payeasy") for row in table.operations[name].rows["mail-otp"]]
+    assert {row.abolished for row in mails} == {"2023-07-04"}
+
+
+@pytest.fixture(scope="module")
+def major(tmp_path_factory, cheap_hashes):
+    """A service under the other bank's policy."""
+    made = Service(tmp_path_factory.mktemp("major"), reference("major-bank"))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+def test_A21_the_other_bank_blocks_login_at_ten_and_ends_the_session_at_five_codes(major, mode):
+    """A code asked because of risk costs the run, not the login; the tenth wrong password costs the login."""
+    hana, taro = major.customer(flags=("identity-demanded",)), major.customer()
+    assert mode(major).run("login", hana).wrong("risk-code", times=4)["message"] == "wrong"
+    run = mode(major).run("login", hana)
+    assert [run.wrong("risk-code")["message"] for _ in range(5)] == ["wrong"] * 4 + ["wrong-start-over"]
+    assert major.locks(hana.subject) == []
+    assert [mode(major).run("login", taro).wrong("login-password")["message"] for _ in range(10)] == ["wrong"] * 9 + ["wrong-locked"]
 
 
 # -- sessions of the customer's own
