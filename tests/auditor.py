@@ -10,7 +10,8 @@ the whole list again from its beginning. It knows the policy table and the rules
 - a right one that meets a lock or the end of its run takes nothing and is told as refused, as is a wrong one, which stands;
 - in total nothing is forgotten; within a window what is older, at most a thirty-second part of the window late; a stage
   that the window has fallen below can be reached anew;
-- the count that led to a timed lock is zero when that lock ends, and any count when a lock it led to is released.
+- the count that led to a timed lock is zero when that lock ends (the first, where it led to several), and any count when a
+  lock it led to is released.
 
 Where the rules leave the engine room (how late a window forgets) it follows every history the rules allow, and drops
 those that what it sees refutes. What it has to complain about is in `complaints`.
@@ -371,12 +372,11 @@ def _after(world, fact, admitted):
 def _fire(world, fact):
     """Let fall every stage that is reached and has not fallen in this run."""
     due = tuple(stage for stage in fact.counter.stages if world.fired < stage.wrong <= len(world.standing))
-    zero_at = world.zero_at
+    ends = [] if world.zero_at is None else [world.zero_at]
     for stage in due:
-        for penalty in stage.penalties:
-            if penalty.for_s is not None and stage.after_lock == "zero":
-                zero_at = fact.at + penalty.for_s * SECOND
-    return world._replace(fired=max([world.fired, *(stage.wrong for stage in due)]), zero_at=zero_at, due=due)
+        if stage.after_lock == "zero":
+            ends += [fact.at + penalty.for_s * SECOND for penalty in stage.penalties if penalty.for_s is not None]
+    return world._replace(fired=max([world.fired, *(stage.wrong for stage in due)]), zero_at=min(ends, default=None), due=due)
 
 
 def _forgotten(world, gone):

@@ -27,12 +27,14 @@ VERDICTS = st.sampled_from(["wrong", "wrong", "wrong", "right", "right", "unread
 
 @st.composite
 def penalties(draw):
-    """What one stage does: at most one timed lock, so that nobody can doubt when the count is zero."""
+    """What one stage does."""
     found = draw(st.sampled_from([[], [], [END], [VOID], [START_OVER]]))
     on, about = draw(OF_WHOM)
     closed = draw(st.sampled_from(OPERATIONS))
     kinds = {
-        "nothing": [], "nothing more": [], "until released": [lock(closed, on=on, about=about)], "timed": [lock(closed, on=on, about=about, for_s=draw(st.sampled_from([5, 60])))],
+        "nothing": [], "nothing more": [], "until released": [lock(closed, on=on, about=about)],
+        "timed": [lock(closed, on=on, about=about, for_s=draw(st.sampled_from([5, 60])))],
+        "two timed": [lock(closed, on=on, about=about, for_s=60), lock(draw(OPERATION), for_s=draw(st.sampled_from([5, 90])))],
         "block": [block(closed, on=on, about=about)], "all but one": [lock("*", spares=(closed,), for_s=30)], "erase": [erase(draw(st.sampled_from(ITEMS)), on=on)],
     }
     return tuple(found + kinds[draw(st.sampled_from(sorted(kinds)))])
@@ -167,6 +169,16 @@ class Histories(RuleBasedStateMachine):
         self.changes += 1
         digest = str(self.changes) if ends_runs else self.play.table.operations[OPERATIONS[0]].digest
         self.play.change_policy(compiled(self.policy_rows, shift, digest))
+
+    @precondition(lambda self: self.changes < 3)
+    @rule(operation=OPERATION, who=WHO | sessions, about=ABOUT, item=ITEM, times=st.integers(1, 4), shift=st.sampled_from([-2, -1]), verdict=VERDICTS)
+    def lower_under(self, operation, who, about, item, times, shift, verdict):
+        """Wrong entries that are more than the thresholds of the next moment, then an entry under those."""
+        for _ in range(times):
+            self.play.enter(self.run_of(operation, who, about, anew=True), item, "wrong")
+        self.changes += 1
+        self.play.change_policy(compiled(self.policy_rows, shift, self.play.table.operations[operation].digest))
+        self.play.enter(self.run_of(operation, who, about, anew=True), item, verdict)
 
     @invariant()
     def the_auditor_has_no_complaint(self):

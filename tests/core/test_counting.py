@@ -194,6 +194,34 @@ def test_a_count_that_is_kept_after_its_timed_lock_goes_on(play):
         11:01  login password wrong  -> wrong, lock B on customer:1""")
 
 
+@pytest.mark.parametrize(("short", "long"), [("login", "transfer"), ("transfer", "login")])
+def test_a_count_that_led_to_two_timed_locks_is_zero_when_the_first_of_them_ends(play, short, long):
+    """What the shorter one closed is open then, and not refused for a count that nobody can see; the longer one stands."""
+    locks = [lock(long, for_s=2 * HOUR), lock(short, for_s=HOUR)]
+    c = counter("c", "customer", stage(2, *locks, row="R"))
+    game = play(row("login", "password", c), row("transfer", "password", c))
+    game("""10:00  login password wrong  -> wrong
+            10:00  login password wrong  -> wrong, lock R on customer:1 until 12:00, lock R on customer:1 until 11:00""")
+    game(f"""11:01  count customer:1 c         -> 0
+             11:02  {short} password wrong     -> wrong
+             11:03  {long} password right      -> locked
+             12:01  count customer:1 c         -> 1
+             12:02  {long} password right      -> right""")
+
+
+def test_a_shorter_lock_of_a_later_stage_ends_the_count_too(play):
+    """The first stage closed transfers for two hours, the second login for one: at the end of that hour login is open with a new count."""
+    c = counter("c", "customer", stage(2, lock("transfer", for_s=2 * HOUR), row="A"), stage(3, lock("login", for_s=HOUR), row="B"))
+    play(row("login", "password", c))("""
+        10:00  login password wrong  -> wrong
+        10:00  login password wrong  -> wrong, lock A on customer:1 until 12:00
+        10:30  login password wrong  -> wrong, lock B on customer:1 until 11:30
+        11:29  login password right  -> locked
+        11:31  login password wrong  -> wrong
+        11:32  login password wrong  -> wrong, lock A on customer:1 until 13:32
+        12:01  count customer:1 c    -> 2""")
+
+
 def test_a_release_before_the_end_leaves_no_second_zero(play):
     """The timed lock was lifted at ten past; at its former end the new count stays."""
     play(row("login", "password", counter("c", "customer", stage(2, lock("login", for_s=HOUR), row="R"))))("""
@@ -329,6 +357,22 @@ def test_within_a_window_the_oldest_is_forgotten_never_early(play):
         11:03  count customer:1 c    -> 2
         11:07  login password wrong  -> wrong
         11:20  login password wrong  -> wrong, lock R on customer:1""")
+
+
+def test_within_a_window_a_stage_falls_again_once_the_count_has_been_below_it(play):
+    """Three within an hour close transfers for ten minutes, each time three lie within an hour, though the count was never zero."""
+    hour = counter(
+        "c", "customer", stage(3, lock("transfer", for_s=600), row="R", after_lock="keep"), stage(9, lock("login"), row="S"),
+        counting=Counting.WITHIN, window_s=64 * 60,
+    )
+    play(row("login", "password", hour))("""
+        10:00  login password wrong  -> wrong
+        10:20  login password wrong  -> wrong
+        10:40  login password wrong  -> wrong, lock R on customer:1 until 10:50
+        10:41  login password wrong  -> wrong
+        11:07  count customer:1 c    -> 3
+        11:30  count customer:1 c    -> 2
+        11:31  login password wrong  -> wrong, lock R on customer:1 until 11:41""")
 
 
 def test_a_right_entry_clears_nothing_within_a_window(play):

@@ -36,7 +36,9 @@ def _fire(scene: Scene, key: str, count: Count, counter: Counter, stage: Stage, 
             continue
         _lock(scene, key, counter, stage, penalty, row)
         if penalty.for_s is not None and stage.after_lock == "zero":
-            count.zero_at = scene.now + penalty.for_s * SECOND
+            # docs/why/zero-at-the-first-end.md
+            ends = scene.now + penalty.for_s * SECOND
+            count.zero_at = ends if count.zero_at is None else min(count.zero_at, ends)
 
 
 def _lock(scene: Scene, key: str, counter: Counter, stage: Stage, penalty: Penalty, row: str) -> None:

@@ -52,7 +52,7 @@ class Count(msgspec.Struct, array_like=True, gc=False):
     slices: list[tuple[int, int]] = []
     """For a window: (end of the slice, wrong entries in it)."""
     zero_at: int | None = None
-    """When the timed lock it led to ends, and the count with it."""
+    """When the first of the timed locks it led to ends, and the count with it."""
 
 
 class Lock(msgspec.Struct, omit_defaults=True, gc=False):
