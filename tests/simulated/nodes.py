@@ -1,0 +1,161 @@
+"""One node: a real ledger and real flows over its own connections to the shared one. It may die before any of its turns."""
+
+import asyncio
+from contextvars import copy_context
+
+from house import KEY
+from shared import SimStore
+from turns import WHOSE
+
+from sekisho.adapters.batching import BatchedLedger
+from sekisho.errors import LedgerUnavailable, SekishoError
+from sekisho.flows import tick
+from sekisho.flows.count_mode import CountMode
+from sekisho.flows.desk import Desk
+from sekisho.flows.entries import Entries
+from sekisho.flows.policies import Note, load_tables
+from sekisho.flows.runs import Runs
+from sekisho.flows.sessions import Sessions
+from sekisho.flows.subjects import Subjects
+
+TICK_S = 0.5
+
+
+class CutOff(Exception):
+    """The node died before it answered."""
+
+
+class SaysItself:
+    """Secrets that need no keeping: the proof says itself whether it is right."""
+
+    def make(self, kind, secret):
+        raise NotImplementedError
+
+    def matches(self, record, kind, proof):
+        return proof == "right"
+
+    def step_of(self, record, code, now_s):
+        return None
+
+
+class Node:
+    """A process. `fuse`: how many turns it has left to live; None: as long as it likes."""
+
+    store_kind = SimStore
+    ledger_kind = BatchedLedger
+    entries_kind = Entries
+
+    def __init__(self, name, shared, chance, fuse=None):
+        self.name = name
+        self.alive = True
+        self.fuse = fuse
+        self.shared = shared
+        self.asked = set()
+        self.context = copy_context()
+        self.context.run(WHOSE.set, self)
+        self.stores = [self.store_kind(shared, self) for _ in range(2)]
+        self.store, contended = self.stores
+        self.tables = {}
+        self.in_force = None
+        self.subjects = Subjects(b"s" * 32)
+        self.ledger = self.ledger_kind(
+            self.store, KEY, self.tables, contended=contended if chance.random() < 0.7 else None, batch_max=chance.choice([1, 3, 64]), name=name,
+        )
+        self.runs = Runs(self.ledger, self.store, self.subjects)
+        self.entries = self.entries_kind(self.runs, self.ledger, self.store, SaysItself())
+        self.count_mode = CountMode(self.runs, self.entries, self.store)
+        self.sessions = Sessions(self.ledger, self.store)
+        self.desk = Desk(self.ledger, self.store, self.subjects, SaysItself())
+        self.ready = self._own_task(self._start())
+
+    def __str__(self):
+        return self.name
+
+    async def _start(self):
+        """A node that cannot start ends; whoever runs it starts another."""
+        for lane in self.ledger._lanes:
+            lane.queue._clock = asyncio.get_running_loop().time
+        try:
+            self.in_force = await load_tables(self.store, self.tables)
+            await self.ledger.start()
+        except SekishoError:
+            self.die()
+        self._own_task(self._ticking())
+
+    async def _ticking(self):
+        while True:
+            await asyncio.sleep(TICK_S)
+            await self._survive(self._follow_policy())
+            await self._survive(self.pass_time())
+
+    async def _survive(self, turn):
+        try:
+            await turn
+        except SekishoError:
+            return
+
+    async def pass_time(self):
+        await tick.pass_time(self.ledger, self.store, self.subjects, self.entries)
+
+    async def _follow_policy(self):
+        self.in_force = await load_tables(self.store, self.tables)
+        if any(version not in self.in_force.told for _, version in self.in_force.versions):
+            await self.ledger.run(Note())
+
+    @property
+    def table(self):
+        """The policy in force by this node's clock; what decides is read again in every batch."""
+        table = self.tables.get(self.in_force.at(self.shared.clock()))
+        if table is None:
+            raise LedgerUnavailable
+        return table
+
+    # Asked from outside.
+
+    async def ask(self, question):
+        """What the node answers to `question(node)`; whoever asks hears nothing when it dies first."""
+        answer = asyncio.get_running_loop().create_future()
+        if not self.alive:
+            raise CutOff
+        self.asked.add(answer)
+        task = self._own_task(self._answered(question))
+        task.add_done_callback(lambda done: _pass_on(done, answer))
+        try:
+            return await answer
+        finally:
+            self.asked.discard(answer)
+
+    async def _answered(self, question):
+        await self.ready
+        return await question(self)
+
+    def _own_task(self, coroutine):
+        return asyncio.get_running_loop().create_task(coroutine, context=self.context.copy())
+
+    # Life and death.
+
+    def may_go_on(self):
+        if self.alive and self.fuse is not None:
+            self.fuse -= 1
+            if self.fuse < 0:
+                self.die()
+        return self.alive
+
+    def die(self):
+        """Now, between two turns: what it committed stands, what it did not does not."""
+        self.alive = False
+        self.shared.note(f"{self} dies")
+        for store in self.stores:
+            store.cut()
+        for answer in list(self.asked):
+            if not answer.done():
+                answer.set_exception(CutOff())
+
+
+def _pass_on(done, answer):
+    if answer.done() or done.cancelled():
+        return
+    if done.exception() is None:
+        answer.set_result(done.result())
+    else:
+        answer.set_exception(done.exception())
