@@ -6,15 +6,19 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from sekisho.adapters.batching import BatchedLedger
 from sekisho.adapters.keyring import PURPOSES, Keyring
 from sekisho.adapters.memory import MemoryStore
+from sekisho.adapters.postgres import PostgresStore
+from sekisho.adapters.postgres_wire import Promise
 from sekisho.adapters.secrets import KeyedSecrets
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
 from sekisho.core.state import InForce
@@ -34,6 +38,8 @@ from sekisho.ports import Store
 TICK_S = 0.5
 """How often time is let pass over what falls due."""
 
+POSTGRES = "postgresql://"
+
 SEAL_S = 60.0
 """How often the heads of all chains are sealed."""
 
@@ -48,6 +54,10 @@ class Settings(msgspec.Struct):
     hold: bool = True
     """Answers leave on the time grid of the policy; off in benches."""
     demo: bool = False
+    replicated: bool = False
+    """A commit counts only once a standby has it too."""
+    accept_weaker: bool = False
+    """Serve over a database that promises less of a commit than it should."""
 
 
 class App:
@@ -64,7 +74,10 @@ class App:
         self.clock: Callable[[], int] = wall_clock
         self.subjects = Subjects(keyring.secret("subjects"))
         name = f"node/{keyring.newest('audit')}"
-        self.ledger = BatchedLedger(store, keyring.secret("audit"), tables, batch_max=settings.batch_max, name=name)
+        contended = store.another() if isinstance(store, PostgresStore) else None
+        self.ledger = BatchedLedger(
+            store, keyring.secret("audit"), tables, contended=contended, watch=self.watch, batch_max=settings.batch_max, name=name,
+        )
         self.secrets = KeyedSecrets(keyring.secret("pepper"))
         self.runs = Runs(self.ledger, store, self.subjects)
         self.entries = Entries(self.runs, self.ledger, store, self.secrets)
@@ -126,19 +139,40 @@ class App:
 
 
 def seals_path(store: str, keyring: Keyring) -> Path:
-    """Where seals are kept outside the database: beside the key file, named after the store and the folder it is in."""
+    """Where seals are kept outside the database: beside the key file, named after the store and the place it is in."""
+    name, place = _database(store) if store.startswith(POSTGRES) else _file(store)
+    return keyring.path.with_name(f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}.seals")
+
+
+def _file(store: str) -> tuple[str, str]:
     path = Path(store.removeprefix("sqlite:///")).resolve()
-    place = hashlib.sha256(str(path).encode()).hexdigest()[:8]
-    return keyring.path.with_name(f"{path.stem}-{place}.seals")
+    return path.stem, str(path)
 
 
-def open_store(url: str, *, make: bool = False) -> Store:
-    """The store of a URL: `sqlite:///PATH`, or `memory:` for tests. `make`: begin an empty one where there is none.
+def _database(store: str) -> tuple[str, str]:
+    """A database's name, and where it is: whoever asks, and with which password, is no part of either."""
+    url = urlsplit(store)
+    told = parse_qs(url.query)
+    name = url.path.strip("/") or "".join(told.get("dbname", []))
+    hosts = [url.netloc.rpartition("@")[2], *told.get("host", []), *told.get("port", [])]
+    return re.sub(r"[^\w-]", "-", name), f"{'/'.join(hosts)}/{name}"
+
+
+def open_store(url: str, *, make: bool = False, replicated: bool = False, accept_weaker: bool = False) -> Store:
+    """The store of a URL: `sqlite:///PATH`, `postgresql://USER@HOST/DATABASE`, or `memory:` for tests.
+
+    Args:
+        url: it may hold a password, so it is repeated nowhere.
+        make: begin an empty file where there is none.
+        replicated: refuse a database whose commits do not wait for a standby.
+        accept_weaker: take a database whatever it promises of a commit: for whoever was told to, or counts nothing.
 
     Raises:
         CallerError: not a URL of a store that this release knows, or nothing is there.
 
     """
+    if url.startswith(POSTGRES):
+        return PostgresStore(url, Promise(replicated, accept_weaker))
     if url.startswith("sqlite:///"):
         path = Path(url.removeprefix("sqlite:///"))
         if not make and not path.exists():
@@ -148,8 +182,7 @@ def open_store(url: str, *, make: bool = False) -> Store:
         return SqliteStore(path)
     if url == "memory:":
         return MemoryStore(wall_clock)
-    detail = f"{url}: a store is named sqlite:///PATH"
-    raise CallerError(detail)
+    raise CallerError("a store is named sqlite:///PATH or postgresql://USER@HOST/DATABASE")
 
 
 async def build(settings: Settings) -> App:
@@ -164,7 +197,7 @@ async def build(settings: Settings) -> App:
     if keyring.has_demo_keys and not settings.demo:
         detail = f"{settings.keys} holds keys of the demonstration; make real ones with: sekisho keys new"
         raise CallerError(detail)
-    store = open_store(settings.store, make=True)
+    store = open_store(settings.store, make=True, replicated=settings.replicated, accept_weaker=settings.accept_weaker)
     tables: dict[str, Table] = {}
     if settings.policy is not None:
         table = await first_policy(store, settings.policy.read_bytes(), settings.policy.name)

@@ -32,6 +32,8 @@ class EventKind(StrEnum):
     RELEASE_DONE = "release-done"
     POLICY_PROPOSED = "policy-proposed"
     BUCKETS_AGED = "buckets-aged"
+    CLOCK_DOUBTED = "clock-doubted"
+    CLOCK_AGREED = "clock-agreed"
 
 
 FOR_CHANNELS = frozenset({

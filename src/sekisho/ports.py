@@ -26,6 +26,8 @@ class Opened(msgspec.Struct):
     """What stands under the keys asked for; absent keys are absent."""
     skipped: frozenset[str] = frozenset()
     """Keys that another node holds: the works that need them wait, the others go on."""
+    clock: int = 0
+    """What the ledger's clock itself said, where `now` had to be later than that; 0: it is `now`."""
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -56,6 +58,9 @@ class Change(msgspec.Struct):
 
 class Store(Protocol):
     """A place that keeps rows and events durably. One transaction at a time per store object."""
+
+    clock_is_ours: bool
+    """Whether its clock is this machine's own: then this machine cannot vouch for it."""
 
     async def begin(self, keys: Sequence[str], seen: Sequence[str] = (), *, patient: bool = True) -> Opened:
         """Begin, lock the rows of these keys and read them in a snapshot taken after the locks.

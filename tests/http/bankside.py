@@ -9,6 +9,7 @@ import httpx
 
 from sekisho.adapters.keyring import Keyring
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
+from sekisho.adapters.watch import own_clock
 from sekisho.api.server import application, metrics_application
 from sekisho.app import App, Settings
 from sekisho.catalogue import texts
@@ -36,6 +37,8 @@ class Service:
     def __init__(self, folder, policy=None):
         self.folder = folder
         self.offset_us = 0
+        self.jumped_us = 0
+        """How much of that only the ledger's clock has gone through."""
         self.runner = asyncio.Runner()
         ring = Keyring.make(folder / "keys.json")
         self.keys = {name: ring.new(role, name) for name, role in STAFF.items()}
@@ -54,10 +57,16 @@ class Service:
         store = SqliteStore(self.folder / "sekisho.db", clock=self.clock)
         table = await first_policy(store, self.policy.read_bytes(), self.policy.name)
         tables = {table.version: table}
-        return App(settings, store, ring, tables, await load_tables(store, tables))
+        made = App(settings, store, ring, tables, await load_tables(store, tables))
+        made.watch.own = self.own_clock
+        return made
 
     def clock(self):
         return wall_clock() + self.offset_us
+
+    def own_clock(self):
+        """The machine's clock beside the ledger's: both pass the same time."""
+        return own_clock() + (self.offset_us - self.jumped_us) / 1_000_000
 
     def do(self, coroutine):
         return self.runner.run(coroutine)

@@ -21,6 +21,8 @@ EXCLUDED = [
 ]
 
 CALLS = (
+    ("GET", "/v1/staff/clock"),
+    ("POST", "/v1/staff/clock"),
     ("POST", "/v1/procedures"),
     ("GET", "/v1/procedures/{id}"),
     ("POST", "/v1/procedures/{id}/attempts"),

@@ -140,3 +140,27 @@ def test_metrics_are_on_a_port_of_their_own_and_name_nobody(service, count):
     assert hana.number not in page.text
     assert ghost.number not in page.text
     assert service.get("/metrics").status_code == 404
+
+
+def test_while_the_clock_is_doubted_nothing_is_granted_and_an_administrator_agrees(service):
+    """The ledger's clock jumps by an hour and this machine's own does not: no, not ready, and on the page for monitoring."""
+    hana = service.customer()
+
+    def enter():
+        run = service.post("/v1/procedures", {"operation": "login", "subject": hana.subject}).json()["procedure"]
+        return service.post(f"/v1/procedures/{run}/attempts", {"item": "login-password", "proof": "not the password"})
+
+    assert enter().json()["outcome"] == "wrong"
+    run = service.post("/v1/procedures", {"operation": "login", "subject": hana.subject}).json()["procedure"]
+    service.jumped_us = 3600 * 1_000_000
+    service.offset_us += service.jumped_us
+    answer = service.post(f"/v1/procedures/{run}/attempts", {"item": "login-password", "proof": "not the password"})
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable") and "clock" not in answer.text
+    assert service.get("/health/ready", None).json() == {"ready": False, "clock": "doubted"}
+    assert "sekisho_clock_doubted 1\n" in service.do(service.metrics.get("/metrics")).text
+    service.do(service.app.turn())
+    assert list(service.get("/v1/staff/clock", "aoki").json()["doubts"].values()) == [3600]
+    assert service.post("/v1/staff/clock", {"reason": "asked the time office"}, "aoki").status_code == 403
+    assert service.post("/v1/staff/clock", {"reason": "asked the time office"}, "ito").json()["doubts"] == {}
+    assert enter().json()["outcome"] == "wrong"
+    assert service.get("/health/ready", None).status_code == 200

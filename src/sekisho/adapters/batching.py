@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from sekisho.adapters.lane import Lane
 from sekisho.adapters.queue import Queue, Waiting
+from sekisho.adapters.watch import ClockWatch
+from sekisho.core.chain import Head
 from sekisho.core.state import IN_FORCE, InForce, decode
 from sekisho.errors import LedgerUnavailable
 from sekisho.policy.table import Table
@@ -28,23 +30,27 @@ class BatchedLedger:
         key: the audit chain's key; never in the store.
         tables: the policies this node can decide by, by version. A version in force that is not here is a "no".
         contended: another connection to the same store, for works whose rows another node holds; None where that cannot be.
+        watch: looks at the ledger's clock; None: it is trusted whatever it says.
         batch_max: how many works share a transaction at the most.
         queue_max: how many may wait; beyond it the answer is no.
 
     """
 
     def __init__(
-        self, store: Store, key: bytes, tables: dict[str, Table], *, contended: Store | None = None, batch_max: int = 256,
-        queue_max: int = 20_000, name: str = "node",
+        self, store: Store, key: bytes, tables: dict[str, Table], *, contended: Store | None = None,
+        watch: ClockWatch | None = None, batch_max: int = 256, queue_max: int = 20_000, name: str = "node",
     ) -> None:
         self.store = store
         self.tables = tables
+        self.watch = watch
+        self.withheld: str | None = None
+        """Why nothing is decided here any more; None: it is."""
         self._in_force: tuple[bytes, InForce] | None = None
         self._lanes: list[Lane] = []
         for connection, label in ((contended, f"{name}/contended"), (store, name)):
             if connection is not None:
                 busy = self._lanes[0] if self._lanes else None
-                lane = Lane(connection, key, self._table_of, Queue(queue_max), batch_max=batch_max, name=label, busy=busy)
+                lane = Lane(connection, key, self._table_of, Queue(queue_max), batch_max=batch_max, name=label, watch=watch, busy=busy)
                 self._lanes.append(lane)
         self._main = self._lanes[-1]
 
@@ -62,6 +68,11 @@ class BatchedLedger:
     def writer(self) -> int:
         """Whose chain this node writes."""
         return self._main.writer
+
+    @property
+    def heads(self) -> list[Head]:
+        """How far this node's chains have come."""
+        return [lane.head for lane in self._lanes if lane.head is not None]
 
     @property
     def queued(self) -> int:
@@ -92,6 +103,8 @@ class BatchedLedger:
 
     def _table_of(self, opened: Opened) -> Table:
         """The table in force, as the batch itself has read it."""
+        if self.withheld is not None:
+            raise LedgerUnavailable(self.withheld)
         body = opened.rows.get(IN_FORCE)
         if body is None:
             raise LedgerUnavailable("no policy is in force; accept one")

@@ -14,13 +14,17 @@ from typing import Any
 
 from sekisho.adapters.batch import BatchTx
 from sekisho.adapters.queue import Queue, Waiting
+from sekisho.adapters.watch import ClockWatch
 from sekisho.core import chain
-from sekisho.core.state import IN_FORCE
+from sekisho.core.state import CLOCK, IN_FORCE, Clock, decode
 from sekisho.errors import LedgerUnavailable, SekishoError, UnknownFate
 from sekisho.policy.table import Table
 from sekisho.ports import Change, Opened, Store
 
 _log = logging.getLogger("sekisho")
+
+EVERY_BATCH = (CLOCK, IN_FORCE)
+"""Rows that every batch reads and does not lock."""
 
 TableOf = Callable[[Opened], Table]
 """The table to decide a batch by; raises where there is none that this node may decide by."""
@@ -35,12 +39,14 @@ class Lane:
         table_of: the table of a batch.
         queue: who waits.
         batch_max: how many works share a transaction at the most.
+        watch: looks at the ledger's clock; None: it is trusted whatever it says.
         busy: where works go whose rows another node holds; None: this lane waits for them.
 
     """
 
     def __init__(
-        self, store: Store, key: bytes, table_of: TableOf, queue: Queue, *, batch_max: int, name: str, busy: Lane | None = None,
+        self, store: Store, key: bytes, table_of: TableOf, queue: Queue, *, batch_max: int, name: str, watch: ClockWatch | None = None,
+        busy: Lane | None = None,
     ) -> None:
         self.batches = 0
         self.decided = 0
@@ -52,6 +58,7 @@ class Lane:
         self._table_of = table_of
         self._batch_max = batch_max
         self._name = name
+        self._watch = watch
         self._busy = busy
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -59,6 +66,11 @@ class Lane:
         self._mac = chain.GENESIS
         self._chain_lost = False
         self._closing = False
+
+    @property
+    def head(self) -> chain.Head | None:
+        """The last event of our chain that is surely in the store; None before the first."""
+        return chain.Head(self.writer, self._sequence, self._mac) if self._sequence else None
 
     async def start(self) -> None:
         """Register a chain and begin to serve."""
@@ -111,14 +123,18 @@ class Lane:
             keys.update(one.keys)
         if self._chain_lost:
             await self._begin_chain()
-        seen = () if IN_FORCE in keys else (IN_FORCE,)
-        opened = await self._store.begin(sorted(keys), seen, patient=self._busy is None)
+        opened = await self._begin(keys)
         committed = False
         try:
             if opened.skipped:
                 self._pass_on(opened.skipped, waiting)
+            if self._watch is not None and self._watch.doubting:
+                self._grant_nothing(self._watch, opened, waiting)
             tx, answers = self._decide(opened, waiting)
             change = tx.change(self._key, self._mac)
+            if self._watch is not None and self._watch.doubting:
+                # Time goes on from where it was trusted, should the clock be set right again.
+                change.at = 0
             if change.rows or change.link:
                 committed = True
                 await self._commit(change)
@@ -129,6 +145,26 @@ class Lane:
         self.decided += len(answers)
         for one, answer in answers:
             one.answer(answer)
+
+    async def _begin(self, keys: set[str]) -> Opened:
+        seen = [key for key in EVERY_BATCH if key not in keys]
+        if self._watch is None:
+            return await self._store.begin(sorted(keys), seen, patient=self._busy is None)
+        before = self._watch.own()
+        opened = await self._store.begin(sorted(keys), seen, patient=self._busy is None)
+        self._watch.look(opened.clock or opened.now, before, self._watch.own())
+        return opened
+
+    def _grant_nothing(self, watch: ClockWatch, opened: Opened, waiting: list[Waiting]) -> None:
+        """While the clock is doubted only its own row is written: until somebody else has taken our doubt back."""
+        body = opened.rows.get(CLOCK)
+        doubts = decode(body, Clock).doubts if body is not None else {}
+        if watch.told and watch.node not in doubts:
+            watch.trust()
+            return
+        for one in [one for one in waiting if tuple(one.keys) != (CLOCK,)]:
+            waiting.remove(one)
+            one.refuse(LedgerUnavailable(f"the ledger's clock moved {watch.moved_s:+.0f} s against this node's; an operator must agree"))
 
     def _pass_on(self, skipped: frozenset[str], waiting: list[Waiting]) -> None:
         """Works that need a row which another node holds wait for it elsewhere, and stall nobody here."""

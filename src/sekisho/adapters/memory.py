@@ -10,6 +10,8 @@ from sekisho.ports import Change, Link, Opened
 class MemoryStore:
     """Rows in a dictionary. `clock` gives microseconds since the epoch."""
 
+    clock_is_ours = True
+
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._last = 0
@@ -22,9 +24,9 @@ class MemoryStore:
     async def begin(self, keys: Sequence[str], seen: Sequence[str] = (), *, patient: bool = True) -> Opened:
         """Begin: nothing else runs while one loop decides."""
         del patient
-        self._last = max(self._clock(), self._last + 1)
+        clock = self._clock()
         rows = self._rows
-        return Opened(self._last, {key: rows[key] for key in (*keys, *seen) if key in rows})
+        return Opened(max(clock, self._last + 1), {key: rows[key] for key in (*keys, *seen) if key in rows}, clock=clock)
 
     async def commit(self, change: Change) -> None:
         """Take over all changes at once."""

@@ -138,8 +138,7 @@ class PostgresStore:
         gone = [row[0] for row in change.rows if row[1] is None]
         gone += [key for key in self._stand_ins if key not in kept and not key.startswith(BUCKETS)]
         link = change.link
-        con = await self._wire.connection()
-        await con.fetch(
+        await self._wire.begun.fetch(
             sql.WRITE, [row[0] for row in written], [row[1] for row in written], [row[2] for row in written], change.at, gone,
             [at for at, _ in change.feed], [body for _, body in change.feed],
             *((None,) * 6 if link is None else (link.writer, link.first, link.number, link.at, link.body, link.mac)),
@@ -270,7 +269,8 @@ async def migrate(con: asyncpg.Connection) -> None:
     try:
         done = await _done(con)
     except asyncpg.UndefinedTableError:
-        with contextlib.suppress(asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):  # somebody else was quicker
+        # `IF NOT EXISTS` looks before it makes: somebody else may be quicker, and which error tells of it depends on by how much.
+        with contextlib.suppress(asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError):
             await con.execute(sql.STEPS)
     for _ in schema.to_take(ours, done):
         async with con.transaction():

@@ -15,7 +15,7 @@ ASK_SETTINGS = f"SELECT {SETTINGS}"
 NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 """Microseconds since the epoch, when this is looked at; `now()` would be when the transaction began."""
 
-BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = {wait_ms}"
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {wait_ms}"
 
 COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
 """A commit that waits for a standby is never cancelled by the database: cancelled, it would be seen before any standby has it."""

@@ -61,12 +61,13 @@ class SqliteStore:
 
     """
 
+    clock_is_ours = True
+
     def __init__(
         self, path: str | Path, clock: Callable[[], int] = wall_clock, *, synchronous: str = "FULL", vfs: str | None = None,
     ) -> None:
         self.path = str(path)
         self._clock = clock
-        self._last = 0
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._one = asyncio.Lock()
         """One transaction at a time on this connection, whoever in this process begins it."""
@@ -100,14 +101,14 @@ class SqliteStore:
         await self._take_turn()
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
-            return Opened(*self._read((*keys, *seen)))
+            return self._read((*keys, *seen))
         except Exception as no:
             await self.rollback()
             if isinstance(no, apsw.Error):
                 raise LedgerUnavailable(str(no)) from no
             raise
 
-    def _read(self, keys: Sequence[str]) -> tuple[int, dict[str, bytes]]:
+    def _read(self, keys: Sequence[str]) -> Opened:
         self._journal.catch_up(self._cursor)
         rows: dict[str, bytes] = {}
         known, run = self._journal.bodies, self._cursor.execute
@@ -118,8 +119,8 @@ class SqliteStore:
                 body = known[key] = run(_READ, (key,)).get
             if body is not None:
                 rows[key] = body
-        self._last = max(self._clock(), self._last + 1, self._journal.at + 1)
-        return self._last, rows
+        clock = self._clock()
+        return Opened(max(clock, self._journal.at + 1), rows, clock=clock)
 
     async def _take_turn(self) -> None:
         """Wait for whoever is before us in this process, then for the other processes.
@@ -313,7 +314,7 @@ class SqliteStore:
 
     async def clock(self) -> int:
         """The ledger's time."""
-        return max(self._clock(), self._last)
+        return max(self._clock(), self._journal.at)
 
     async def close(self) -> None:
         """Finish the commit thread, close the file."""

@@ -23,7 +23,7 @@ from sekisho.api.customer import (
     VerdictBody,
 )
 from sekisho.api.http import CHANNEL, STAFF, Call, Endpoint, Handler
-from sekisho.api.staff import ApprovalAnswer, ItemAnswer, ReleaseBody, ReleasedAnswer, Staff, SubjectAnswer
+from sekisho.api.staff import AgreeBody, ApprovalAnswer, ClockAnswer, ItemAnswer, ReleaseBody, ReleasedAnswer, Staff, SubjectAnswer
 from sekisho.app import App
 from sekisho.flows.desk import Enrolment, ItemSetting
 from sekisho.terms import Role
@@ -63,6 +63,8 @@ def operations(app: App) -> list[Operation]:
         Operation(
             "POST", "/v1/staff/subjects/{subject}/releases", staff.release, RELEASERS, ReleaseBody, {200: ReleasedAnswer, 202: ApprovalAnswer},
         ),
+        Operation("GET", "/v1/staff/clock", staff.clock, STAFF, None, {200: ClockAnswer}),
+        Operation("POST", "/v1/staff/clock", staff.agree_to_clock, frozenset({Role.ADMIN}), AgreeBody, {200: ClockAnswer}),
         Operation("POST", "/v1/staff/approvals/{id}", staff.approve, RELEASERS, None, {200: ReleasedAnswer}),
     ]
 

@@ -70,6 +70,8 @@ def application(app: App, *, hosts: frozenset[str] = LOCAL_HOSTS, pages: Sequenc
             version = app.table.version
         except LedgerUnavailable:
             return _json({"ready": False}, 503)
+        if app.watch.doubting:
+            return _json({"ready": False, "clock": "doubted"}, 503)
         return _json({"ready": True, "policy": version[:12]})
 
     described = msgspec.json.encode(describe(listed))

@@ -11,7 +11,8 @@ from msgspec import Meta
 from sekisho.api.customer import KEY_REUSED
 from sekisho.api.http import Call, Problem
 from sekisho.app import App
-from sekisho.flows.desk import Awaits, Denied, Enrolment, ItemSetting, Lifted, Operator
+from sekisho.flows.clock import Agree, doubts
+from sekisho.flows.desk import Awaits, Denied, Enrolment, ItemSetting, Lifted, Operator, rfc3339
 from sekisho.flows.replay import InFlight, OtherBody, Repeated
 from sekisho.ports import ApiKey
 
@@ -39,6 +40,19 @@ class ItemAnswer(msgspec.Struct):
 
     subject: str
     item: str
+
+
+class AgreeBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/staff/clock`."""
+
+    reason: Text
+
+
+class ClockAnswer(msgspec.Struct):
+    """The ledger's clock, and how far each node that doubts it saw it jump, in seconds."""
+
+    ledger: str | None
+    doubts: dict[str, int]
 
 
 class ReleasedAnswer(msgspec.Struct):
@@ -83,6 +97,20 @@ class Staff:
     async def view(self, call: Call[None]) -> tuple[int, Any]:
         """Everything about one subject: counts with their stages, locks with their ways out, recent events."""
         return 200, await self._app.desk.view(self._app.table, call.path["subject"], self._app.entries.refusals)
+
+    async def clock(self, call: Call[None]) -> tuple[int, Any]:
+        """What the ledger's clock says, and which nodes doubt it and grant nothing."""
+        del call
+        return 200, await self._clock()
+
+    async def agree_to_clock(self, call: Call[AgreeBody]) -> tuple[int, Any]:
+        """Agree to what the ledger's clock says, on the operator's own word: the nodes that doubted it go on."""
+        await self._app.ledger.run(Agree(operator=call.key.operator, reason=call.body.reason))
+        return 200, await self._clock()
+
+    async def _clock(self) -> ClockAnswer:
+        store = self._app.store
+        return ClockAnswer(rfc3339(await store.clock()), await doubts(store))
 
     async def release(self, call: Call[ReleaseBody]) -> tuple[int, Any]:
         """Lift a lock by one of its paths; 202 where a second person must carry it out."""

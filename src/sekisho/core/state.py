@@ -192,6 +192,9 @@ class Reservation(msgspec.Struct, omit_defaults=True, gc=False):
 IN_FORCE = "policy"
 """The row that names the policies in force; read in every batch."""
 
+CLOCK = "clock"
+"""The row that says which nodes doubt the ledger's clock; read in every batch."""
+
 THE_BANK = "bank:all"
 """The subject that all share."""
 
@@ -213,6 +216,14 @@ class InForce(msgspec.Struct, omit_defaults=True, gc=False):
             if since <= now:
                 found = version
         return found
+
+
+class Clock(msgspec.Struct, omit_defaults=True, gc=False):
+    """Who doubts the ledger's clock."""
+
+    v: int = 1
+    doubts: dict[str, int] = {}
+    """By node: how far it saw the clock jump, in seconds."""
 
 
 class Secret(msgspec.Struct, omit_defaults=True, gc=False):

@@ -1,0 +1,84 @@
+"""Whether the ledger's clock goes as this machine's own does.
+
+Every lock that ends by itself ends by the ledger's clock. A database that takes over one hour fast would end them all; so a
+node that sees that clock jump against its own grants nothing until somebody else agrees to the new time. Why:
+`docs/why/doubted-clock.md`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sekisho.core.state import SECOND
+
+TOLERATED_S = 2.0
+"""How far the two clocks may drift apart while one anchor holds."""
+
+ANCHORED_S = 60.0
+"""How long an anchor holds: what drifts more slowly than the tolerance in that time is steering, not a jump."""
+
+
+def own_clock() -> float:
+    """Seconds that only go forward, and that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class _Anchor(NamedTuple):
+    """The ledger said `at` somewhen between two looks at the own clock."""
+
+    at: int
+    before: float
+    after: float
+
+
+class ClockWatch:
+    """One node's look at the ledger's clock.
+
+    Args:
+        own: the clock to compare with, in seconds.
+
+    """
+
+    def __init__(self, own: Callable[[], float] = own_clock) -> None:
+        self.own = own
+        self.node = secrets.token_hex(8)
+        """Who doubts, as the ledger's row names it."""
+        self.moved_s = 0.0
+        """How far the ledger's clock has jumped; 0 while it is trusted."""
+        self.told = False
+        """Whether the ledger holds our doubt."""
+        self._anchor: _Anchor | None = None
+
+    def stale(self) -> bool:
+        """Whether the last look is so long ago that there should be one, though nobody asks for anything."""
+        return self._anchor is None or self.own() - self._anchor.after > ANCHORED_S
+
+    @property
+    def doubting(self) -> bool:
+        """Whether nothing may be granted."""
+        return self.moved_s != 0
+
+    def look(self, at: int, before: float, after: float) -> None:
+        """Compare what the ledger's clock said between two looks at the own one. `at` in microseconds."""
+        anchor = self._anchor
+        if anchor is None:
+            self._anchor = _Anchor(at, before, after)
+            return
+        passed = (at - anchor.at) / SECOND
+        # Whatever moment it was read at: it has gone at least so much ahead, or fallen at least so much behind.
+        ahead, behind = passed - (after - anchor.before), (before - anchor.after) - passed
+        if ahead > TOLERATED_S or behind > TOLERATED_S:
+            self.moved_s = ahead if ahead > 0 else -behind
+        elif self.doubting:
+            # It goes again as it did before: nothing was decided in between.
+            self.moved_s = 0.0
+        elif after - anchor.after > ANCHORED_S:
+            self._anchor = _Anchor(at, before, after)
+
+    def trust(self) -> None:
+        """Somebody else agrees to the ledger's time: compare with it anew."""
+        self.moved_s, self.told = 0.0, False
+        self._anchor = None
