@@ -2,8 +2,16 @@
 
 import pytest
 from hypothesis import HealthCheck, settings
+from postgres import Server
 
 pytest.register_assert_rewrite("histories", "scenario", "trail")
 
 settings.register_profile("default", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One PostgreSQL for the whole session, started for whoever needs it; each test has a database of its own in it."""
+    with Server() as server:
+        yield server

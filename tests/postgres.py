@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -62,6 +63,7 @@ class Server:
 
     def start(self):
         """Start it, and wait until it answers; a first time makes its files."""
+        assert threading.current_thread() is threading.main_thread(), "it ends with the thread that starts it"
         if not self._made:
             _run("initdb", "--pgdata", self.data, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
             self._made = True

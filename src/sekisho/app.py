@@ -21,9 +21,10 @@ from sekisho.adapters.postgres import PostgresStore
 from sekisho.adapters.postgres_wire import Promise
 from sekisho.adapters.secrets import KeyedSecrets
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
+from sekisho.adapters.watch import ClockWatch
 from sekisho.core.state import InForce
 from sekisho.errors import CallerError, LedgerUnavailable
-from sekisho.flows import tick
+from sekisho.flows import clock, tick
 from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
@@ -74,6 +75,7 @@ class App:
         self.clock: Callable[[], int] = wall_clock
         self.subjects = Subjects(keyring.secret("subjects"))
         name = f"node/{keyring.newest('audit')}"
+        self.watch = ClockWatch()
         contended = store.another() if isinstance(store, PostgresStore) else None
         self.ledger = BatchedLedger(
             store, keyring.secret("audit"), tables, contended=contended, watch=self.watch, batch_max=settings.batch_max, name=name,
@@ -114,7 +116,13 @@ class App:
     async def _ticking(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            await self._survive(self.follow_policy())
+            await self.turn()
+
+    async def turn(self) -> None:
+        """One turn of housekeeping: mind the clock, follow the policy, let time pass over what falls due."""
+        await self._survive(clock.mind(self.ledger, self.store, self.watch, wall_clock))
+        await self._survive(self.follow_policy())
+        if not self.watch.doubting:
             await self._survive(tick.pass_time(self.ledger, self.store, self.subjects, self.entries))
 
     async def _survive(self, turn: Coroutine[Any, Any, object]) -> None:

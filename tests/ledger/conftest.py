@@ -2,17 +2,9 @@
 
 import pytest
 from places import Place
-from postgres import Server
 
 DURABLE = ("sqlite", "postgres")
 STORES = ("memory", *DURABLE)
-
-
-@pytest.fixture(scope="session")
-def server():
-    """One PostgreSQL for the whole session; each test has a database of its own in it."""
-    with Server() as running:
-        yield running
 
 
 def opened(kind, request):
@@ -21,7 +13,7 @@ def opened(kind, request):
     if kind == "sqlite":
         at = request.getfixturevalue("tmp_path") / "ledger.db"
     elif kind == "postgres":
-        at = request.getfixturevalue("server").database()
+        at = request.getfixturevalue("postgres").database()
     return Place(kind, at)
 
 

@@ -125,6 +125,18 @@ class Wire:
         self._pause_s = 0.0
         return self._con
 
+    @property
+    def begun(self) -> asyncpg.Connection:
+        """The connection on which a transaction was begun: a new one in its place would hold none of its locks.
+
+        Raises:
+            LedgerUnavailable: it was lost, and with it all that was not committed.
+
+        """
+        if self._con is None or self._con.is_closed() or not self._con.is_in_transaction():
+            raise LedgerUnavailable("the connection was lost before the commit")
+        return self._con
+
     async def _connect(self) -> asyncpg.Connection:
         try:
             con: asyncpg.Connection = await asyncpg.connect(
@@ -170,11 +182,8 @@ class Wire:
             UnknownFate: it may be committed.
 
         """
-        con = self._con
-        if con is None or con.is_closed():
-            raise LedgerUnavailable("the connection was lost before the commit")
+        sent = asyncio.ensure_future(self.begun.execute(sql.COMMIT))
         self._warned = False
-        sent = asyncio.ensure_future(con.execute(sql.COMMIT))
         try:
             await asyncio.wait({sent}, timeout=DEADLINE_S)
         finally:

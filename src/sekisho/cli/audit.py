@@ -20,7 +20,7 @@ def audit() -> None:
 
 
 @audit.command()
-@click.option("--store", required=True, help="sqlite:///PATH")
+@click.option("--store", required=True, help="sqlite:///PATH or postgresql://USER@HOST/DATABASE")
 @click.option("--keys", "key_file", required=True, type=click.Path(path_type=Path), help="The key file.")
 def verify(store: str, key_file: Path) -> None:
     """Follow every chain and hold it against the seals. Exit 0: whole. Exit 1: broken, with the place."""
@@ -32,7 +32,7 @@ def verify(store: str, key_file: Path) -> None:
 
 
 async def _verify(store: str, keyring: Keyring) -> Verified:
-    opened = open_store(store)
+    opened = open_store(store, accept_weaker=True)
     try:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("links", total=None)

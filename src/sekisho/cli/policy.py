@@ -43,7 +43,7 @@ def schema() -> None:
 
 @policy.command()
 @_path
-@click.option("--store", required=True, help="sqlite:///PATH")
+@click.option("--store", required=True, help="sqlite:///PATH or postgresql://USER@HOST/DATABASE")
 @click.option("--at", help="When it comes into force, RFC 3339; at least 10 s ahead, which is also the default.")
 @click.option("--operator", default="command line", show_default=True, help="Who accepts it.")
 def accept(file: Path, store: str, at: str | None, operator: str) -> None:
@@ -54,7 +54,7 @@ def accept(file: Path, store: str, at: str | None, operator: str) -> None:
 
 
 async def _accept(store: str, source: bytes, table: Table, at: str | None, operator: str) -> int:
-    opened = open_store(store)
+    opened = open_store(store, accept_weaker=True)
     try:
         return await propose(opened, source, table.version, _when(at), operator)
     finally:

@@ -18,7 +18,9 @@ from sekisho.app import Settings, build
 
 
 @click.command()
-@click.option("--store", required=True, help="sqlite:///PATH")
+@click.option("--store", required=True, help="sqlite:///PATH or postgresql://USER@HOST/DATABASE")
+@click.option("--replicated", is_flag=True, help="PostgreSQL: refuse to count unless a standby must have every commit too.")
+@click.option("--accept-weaker", is_flag=True, help="PostgreSQL: count even if its settings may lose what was committed.")
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="HOST:PORT")
 @click.option("--keys", "key_file", required=True, type=click.Path(path_type=Path), help="The key file (see: sekisho keys).")
 @click.option("--policy", "policy_file", type=click.Path(exists=True, path_type=Path), help="The first policy of an empty store.")
@@ -27,11 +29,11 @@ from sekisho.app import Settings, build
 @click.option("--host", "hosts", multiple=True, help="A host name this service answers for, besides the local ones.")
 @click.option("--no-hold", is_flag=True, help="Answer at once instead of on the policy's time grid. For benches only.")
 def serve(
-    store: str, listen: str, key_file: Path, policy_file: Path | None, workers: int, metrics: str | None, hosts: tuple[str, ...],
-    no_hold: bool,  # noqa: FBT001  click passes options by position
+    store: str, replicated: bool, accept_weaker: bool, listen: str, key_file: Path,  # noqa: FBT001  click passes options by position
+    policy_file: Path | None, workers: int, metrics: str | None, hosts: tuple[str, ...], no_hold: bool,  # noqa: FBT001  as above
 ) -> None:
     """Serve the interface over one store."""
-    settings = Settings(store, key_file, policy_file, hold=not no_hold)
+    settings = Settings(store, key_file, policy_file, hold=not no_hold, replicated=replicated, accept_weaker=accept_weaker)
     names = LOCAL_HOSTS | frozenset(hosts) | {listen.rpartition(":")[0]}
     sock = serving.bind(listen)
     beside = serving.bind(metrics) if metrics else None
