@@ -48,6 +48,8 @@ class PostgresStore:
 
     """
 
+    clock_is_ours = False
+
     def __init__(self, url: str, promise: Promise = Promise(), *, clock: Callable[[int], int] = as_told) -> None:  # noqa: B008  it cannot change
         self._url = url
         self._promise = promise
@@ -115,10 +117,12 @@ class PostgresStore:
         self._stand_ins = [key for (key,) in await con.fetch(sql.STAND_IN, keys)] if make and keys else []
         [found] = await con.fetch(sql.LOCK_AND_READ if patient else sql.LOCK_FREE_AND_READ, keys, seen)
         self._promise.check(found)
-        now = max(self._clock(found["now"]), found["at"] + 1, self._at + 1)
+        clock = self._clock(found["now"])
+        now = max(clock, found["at"] + 1, self._at + 1)
         rows = dict(zip(found["seen_keys"], found["seen_bodies"], strict=True))
         rows.update(zip(found["keys"], found["bodies"], strict=True))
-        return Opened(now, {key: body for key, body in rows.items() if body is not None}, frozenset(keys).difference(found["keys"]))
+        held = frozenset(keys).difference(found["keys"])
+        return Opened(now, {key: body for key, body in rows.items() if body is not None}, held, clock)
 
     async def commit(self, change: Change) -> None:
         """Write rows, link and feed in one statement, and commit."""
