@@ -93,6 +93,9 @@ class Store(Protocol):
     async def due(self, prefix: str, now: int, limit: int) -> list[str]:
         """Keys with this prefix whose time has come, soonest first."""
 
+    async def rows(self, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """Committed rows with this prefix, in the order of their keys, from those after `after`. None are left when it is empty."""
+
     async def link(self, writer: int, sequence: int) -> Link | None:
         """The link that holds this event."""
 
@@ -116,6 +119,15 @@ class Store(Protocol):
 
     async def keep_document(self, kind: str, name: str, body: bytes) -> None:
         """Store a document once; the same name again must be the same bytes."""
+
+    async def forget_links(self, writer: int, through: int, limit: int) -> int:
+        """Delete the oldest links of a writer that begin up to `through`, `limit` at the most; how many."""
+
+    async def forget_feed(self, before: int, limit: int) -> int:
+        """Delete the oldest entries of the feed that are from before a time, `limit` at the most; how many."""
+
+    async def forget_documents(self, kind: str, through: str, limit: int) -> int:
+        """Delete the documents of a kind with the lowest names, up to and with `through`, `limit` at the most; how many."""
 
     async def clock(self) -> int:
         """The ledger's time, microseconds."""

@@ -6,6 +6,7 @@ import random
 import msgspec
 import pytest
 from house import START, Clock
+from scale import times
 
 from sekisho.core.state import SECOND
 from sekisho.ports import Change, Link
@@ -234,4 +235,60 @@ def test_a_number_of_a_writer_is_never_used_again(durable):
             numbers.append(await store.new_writer("node"))
             await store.close()
         assert len(set(numbers)) == 3
+    run(story())
+
+
+def test_rows_are_gone_through_in_the_order_of_their_keys(place):
+    async def story():
+        store = place.open()
+        names = [f"customer:{n:02}" for n in range(25)]
+        await commit(store, rows(*((name, name.encode(), None) for name in reversed(names)), ("app:1", b"a", None), ("~customer:00001", b"s", None)))
+        await commit(store, rows(*((name, None, None) for name in names[3:12]), (names[20], b"changed", None)))
+        found, after = [], ""
+        while page := await store.rows("customer:", after, 4):
+            assert len(page) <= 4
+            found, after = found + page, page[-1][0]
+        assert found == [(name, b"changed" if name == names[20] else name.encode()) for name in names[:3] + names[12:]]
+        assert [key for key, _ in await store.rows("", "", 1)] == ["app:1"] and await store.rows("", "~customer:00001", 9) == []
+        await store.close()
+    run(story())
+
+
+def test_rows_are_gone_through_whatever_the_journal_has_folded(durable, monkeypatch):
+    monkeypatch.setattr("sekisho.adapters.journal.FOLD_AT", 10)
+    monkeypatch.setattr("sekisho.adapters.journal.SLICE", 4)
+
+    async def story():
+        store, chance, kept = durable.open(), random.Random(3), {}
+        for n in range(times(150, full=2_000)):
+            changed = {f"k{chance.randrange(40):02}": None if chance.random() < 0.4 else b"%d" % n for _ in range(3)}
+            kept.update(changed)
+            await commit(store, rows(*((key, body, None) for key, body in changed.items())))
+            stands = sorted((key, body) for key, body in kept.items() if body is not None)
+            after = chance.choice(["", "k10", "k2"])
+            assert await store.rows("k", after, 7) == [one for one in stands if one[0] > after][:7]
+        await store.close()
+    run(story())
+
+
+def test_what_is_old_is_deleted_some_at_a_time_and_the_rest_stays(place):
+    async def story():
+        store = place.open()
+        writer, other = await store.new_writer("a"), await store.new_writer("b")
+        for n in range(6):
+            await commit(store, rows(link=link(writer, 2 * n + 1, "x", "y"), feed=[(n, b"%d" % n)]))
+            await store.keep_document("seal", f"{n:03}", b"s")
+        await commit(store, rows(link=link(other, 1, "z")))
+        await store.keep_document("policy", "000", b"p")
+        last = [number for number, _ in await store.feed(0, 100)][-1]
+        assert [await store.forget_links(writer, 7, 3) for _ in range(3)] == [3, 1, 0]
+        assert [await store.forget_feed(4, 3) for _ in range(3)] == [3, 1, 0]
+        assert [await store.forget_documents("seal", "003", 3) for _ in range(3)] == [3, 1, 0]
+        assert [one.first for one in await store.chain(writer, 0, 9)] == [9, 11] and await store.link(writer, 7) is None
+        assert len(await store.chain(other, 0, 9)) == 1 and await store.documents("policy") == ["000"]
+        assert await store.documents("seal") == ["004", "005"]
+        assert await store.feed(0, 9) == [(last - 1, b"4"), (last, b"5")] == await store.feed(last - 2, 9)
+        await commit(store, rows(feed=[(9, b"9")]))
+        assert await store.feed(last, 9) == [(last + 1, b"9")]
+        await store.close()
     run(story())

@@ -19,6 +19,8 @@ class MemoryStore:
         self._due: dict[str, int] = {}
         self._chains: dict[int, list[Link]] = {}
         self._feed: list[tuple[int, bytes]] = []
+        self._feed_gone = 0
+        """Entries of the feed that were deleted; the number of those that are left goes on from there."""
         self._documents: dict[tuple[str, str], bytes] = {}
 
     async def begin(self, keys: Sequence[str], seen: Sequence[str] = (), *, patient: bool = True) -> Opened:
@@ -55,6 +57,10 @@ class MemoryStore:
         found = sorted((at, key) for key, at in self._due.items() if at <= now and key.startswith(prefix))
         return [key for _, key in found[:limit]]
 
+    async def rows(self, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """Rows in the order of their keys."""
+        return sorted((key, body) for key, body in self._rows.items() if key.startswith(prefix) and key > after)[:limit]
+
     async def link(self, writer: int, sequence: int) -> Link | None:
         """The link that holds this event."""
         return next((link for link in self._chains.get(writer, []) if link.first <= sequence < link.first + link.number), None)
@@ -65,7 +71,9 @@ class MemoryStore:
 
     async def feed(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """What channels are told; the number is the place in the feed."""
-        return [(after + n + 1, body) for n, (_, body) in enumerate(self._feed[after:after + limit])]
+        after = max(after, self._feed_gone)
+        start = after - self._feed_gone
+        return [(after + n + 1, body) for n, (_, body) in enumerate(self._feed[start:start + limit])]
 
     async def writers(self) -> list[int]:
         """All writers."""
@@ -89,6 +97,26 @@ class MemoryStore:
     async def keep_document(self, kind: str, name: str, body: bytes) -> None:
         """Store a document once."""
         self._documents.setdefault((kind, name), body)
+
+    async def forget_links(self, writer: int, through: int, limit: int) -> int:
+        """Delete the oldest links of a writer."""
+        old = [link for link in self._chains[writer][:limit] if link.first <= through]
+        del self._chains[writer][:len(old)]
+        return len(old)
+
+    async def forget_feed(self, before: int, limit: int) -> int:
+        """Delete the oldest entries of the feed."""
+        old = [at for at, _ in self._feed[:limit] if at < before]
+        del self._feed[:len(old)]
+        self._feed_gone += len(old)
+        return len(old)
+
+    async def forget_documents(self, kind: str, through: str, limit: int) -> int:
+        """Delete documents of a kind."""
+        old = [name for name in await self.documents(kind) if name <= through][:limit]
+        for name in old:
+            del self._documents[kind, name]
+        return len(old)
 
     async def clock(self) -> int:
         """The time."""

@@ -193,6 +193,10 @@ class PostgresStore:
         """Keys whose time has come, soonest first."""
         return [key for (key,) in await self._ask(sql.DUE, prefix, now, limit)]
 
+    async def rows(self, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """Rows in the order of their keys."""
+        return [(key, body) for key, body in await self._ask(sql.ROWS, prefix, after, limit)]
+
     async def link(self, writer: int, sequence: int) -> Link | None:
         """The link that holds this event."""
         found = [Link(*row) for row in await self._ask(sql.LINK, writer, sequence)]
@@ -228,6 +232,23 @@ class PostgresStore:
     async def keep_document(self, kind: str, name: str, body: bytes) -> None:
         """Store a document once."""
         await self._alone(lambda con: con.execute(sql.KEEP_DOCUMENT, kind, name, body))
+
+    async def forget_links(self, writer: int, through: int, limit: int) -> int:
+        """Delete the oldest links of a writer."""
+        return await self._forget(sql.FORGET_LINKS, writer, through, limit)
+
+    async def forget_feed(self, before: int, limit: int) -> int:
+        """Delete the oldest entries of the feed."""
+        return await self._forget(sql.FORGET_FEED, before, limit)
+
+    async def forget_documents(self, kind: str, through: str, limit: int) -> int:
+        """Delete documents of a kind."""
+        return await self._forget(sql.FORGET_DOCUMENTS, kind, through, limit)
+
+    async def _forget(self, statement: str, *values: Any) -> int:
+        """A statement that deletes; how many rows it did."""
+        told: str = await self._alone(lambda con: con.execute(statement, *values))
+        return int(told.rpartition(" ")[2])
 
     async def _alone(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """Something else that this process writes, in a transaction of its own."""

@@ -71,6 +71,12 @@ WHERE due <= $2 AND key >= $1 AND key < $1 || U&'\\+10FFFF' AND body IS NOT NULL
 ORDER BY due, key LIMIT $3
 """
 
+ROWS = """
+SELECT key, body FROM row
+WHERE key > $2 AND key >= $1 AND key < $1 || U&'\\+10FFFF' AND body IS NOT NULL
+ORDER BY key LIMIT $3
+"""
+
 LINK = "SELECT writer, first, number, at, body, mac FROM link WHERE writer = $1 AND first <= $2 ORDER BY first DESC LIMIT 1"
 CHAIN = "SELECT writer, first, number, at, body, mac FROM link WHERE writer = $1 AND first > $2 ORDER BY first LIMIT $3"
 
@@ -93,6 +99,19 @@ NEW_WRITER = "INSERT INTO writer (name) VALUES ($1) RETURNING number"
 DOCUMENT = "SELECT body FROM document WHERE kind = $1 AND name = $2"
 DOCUMENTS = "SELECT name FROM document WHERE kind = $1 ORDER BY name"
 KEEP_DOCUMENT = "INSERT INTO document (kind, name, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING name"
+
+FORGET_LINKS = """
+DELETE FROM link USING (SELECT writer, first FROM link WHERE writer = $1 AND first <= $2 ORDER BY first LIMIT $3) AS old
+WHERE link.writer = old.writer AND link.first = old.first
+"""
+FORGET_FEED = """
+DELETE FROM feed USING (SELECT number, at FROM feed WHERE number IS NOT NULL ORDER BY number LIMIT $2) AS old
+WHERE feed.number = old.number AND old.at < $1
+"""
+FORGET_DOCUMENTS = """
+DELETE FROM document USING (SELECT kind, name FROM document WHERE kind = $1 AND name <= $2 ORDER BY name LIMIT $3) AS old
+WHERE document.kind = old.kind AND document.name = old.name
+"""
 
 CLOCK = f"SELECT {NOW}"
 

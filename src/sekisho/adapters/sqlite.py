@@ -17,7 +17,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -42,6 +42,12 @@ _LINK = "INSERT INTO link (writer, first, number, at, body, mac) VALUES (?, ?, ?
 _LINKS = "SELECT writer, first, number, at, CAST(body AS BLOB), CAST(mac AS BLOB) FROM link"
 """As blobs, whatever stands there: whoever changed a link may have made text of it."""
 _FEED = "INSERT INTO feed (at, body) VALUES (?, ?)"
+_ROWS = "SELECT key, body FROM row WHERE key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+_FORGET_LINKS = "DELETE FROM link WHERE writer = ?1 AND first IN (SELECT first FROM link WHERE writer = ?1 AND first <= ?2 ORDER BY first LIMIT ?3)"
+_FORGET_FEED = "DELETE FROM feed WHERE number IN (SELECT number FROM feed ORDER BY number LIMIT ?2) AND at < ?1"
+_FORGET_DOCUMENTS = (
+    "DELETE FROM document WHERE kind = ?1 AND name IN (SELECT name FROM document WHERE kind = ?1 AND name <= ?2 ORDER BY name LIMIT ?3)"
+)
 _DUE = "SELECT key, due FROM row WHERE due <= ? AND key >= ? AND key < ? ORDER BY due LIMIT ?"
 
 
@@ -262,6 +268,18 @@ class SqliteStore:
         })
         return sorted(found, key=lambda key: (found[key], key))[:limit]
 
+    async def rows(self, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """Rows in the order of their keys: those in the table, and over them what the journal says."""
+        end = prefix + "\U0010ffff"
+        with self._looking() as cursor:
+            known = self._journal.bodies
+            changed = [key for key in self._journal.changed if key > after and key.startswith(prefix)]
+            found: dict[str, bytes | None] = dict(
+                cursor.execute(_ROWS, (after, prefix, end, limit + sum(known[key] is None for key in changed))),
+            )
+            found.update((key, known[key]) for key in changed)
+        return sorted((key, body) for key, body in found.items() if body is not None)[:limit]
+
     async def link(self, writer: int, sequence: int) -> Link | None:
         """The link that holds this event."""
         statement = f"{_LINKS} WHERE writer = ? AND first <= ? ORDER BY first DESC LIMIT 1"
@@ -298,17 +316,39 @@ class SqliteStore:
         """Store a document once."""
         await self._alone("INSERT INTO document (kind, name, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (kind, name, body))
 
+    async def forget_links(self, writer: int, through: int, limit: int) -> int:
+        """Delete the oldest links of a writer."""
+        return await self._forget(_FORGET_LINKS, (writer, through, limit))
+
+    async def forget_feed(self, before: int, limit: int) -> int:
+        """Delete the oldest entries of the feed."""
+        return await self._forget(_FORGET_FEED, (before, limit))
+
+    async def forget_documents(self, kind: str, through: str, limit: int) -> int:
+        """Delete documents of a kind."""
+        return await self._forget(_FORGET_DOCUMENTS, (kind, through, limit))
+
+    async def _forget(self, statement: str, values: tuple[Any, ...]) -> int:
+        """A statement that deletes; how many rows it did."""
+        async with self._by_itself() as cursor:
+            cursor.execute(statement, values)
+            return self._db.changes()
+
     async def _alone(self, statement: str, values: tuple[Any, ...]) -> Any:
         """One statement in a transaction of its own."""
+        async with self._by_itself() as cursor:
+            return cursor.execute(statement, values).get
+
+    @contextlib.asynccontextmanager
+    async def _by_itself(self) -> AsyncIterator[apsw.Cursor]:
+        """A transaction of its own, beside the batches."""
         await self._take_turn()
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
-            answer = self._cursor.execute(statement, values).get
+            yield self._cursor
             self._cursor.execute("COMMIT")
         except apsw.Error as no:
             raise LedgerUnavailable(str(no)) from no
-        else:
-            return answer
         finally:
             await self.rollback()
 
