@@ -23,7 +23,7 @@ from sekisho.adapters.secrets import KeyedSecrets
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
 from sekisho.adapters.watch import ClockWatch
 from sekisho.core.state import InForce
-from sekisho.errors import CallerError, LedgerUnavailable
+from sekisho.errors import CallerError, LedgerUnavailable, StoreIsOlder
 from sekisho.flows import clock, tick
 from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
@@ -43,6 +43,9 @@ POSTGRES = "postgresql://"
 
 SEAL_S = 60.0
 """How often the heads of all chains are sealed."""
+
+
+ACCEPT = "put the newer store back, or take this one into service with: sekisho restore accept"
 
 
 class Settings(msgspec.Struct):
@@ -91,6 +94,8 @@ class App:
     @property
     def table(self) -> Table:
         """The policy in force by this node's clock; what decides is read again in every batch."""
+        if self.ledger.withheld is not None:
+            raise LedgerUnavailable(self.ledger.withheld)
         version = self.in_force.at(self.clock())
         table = self.tables.get(version or "")
         if table is None:
@@ -109,9 +114,22 @@ class App:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._survive(self.sealer.seal())
-            self.entries.close()
-            await self.ledger.stop()
+            await self._survive(self.seal())
+            await self.leave()
+
+    @contextlib.asynccontextmanager
+    async def working(self) -> AsyncIterator[App]:
+        """Decide what one command asks for, and nothing else: no time passes, nothing is sealed."""
+        await self.ledger.start()
+        try:
+            yield self
+        finally:
+            await self.leave()
+
+    async def leave(self) -> None:
+        """Finish what is queued, let go of the store."""
+        self.entries.close()
+        await self.ledger.stop()
 
     async def _ticking(self) -> None:
         while True:
@@ -120,10 +138,30 @@ class App:
 
     async def turn(self) -> None:
         """One turn of housekeeping: mind the clock, follow the policy, let time pass over what falls due."""
+        await self._survive(self.mind_store())
+        if self.ledger.withheld is not None:
+            return
         await self._survive(clock.mind(self.ledger, self.store, self.watch, wall_clock))
         await self._survive(self.follow_policy())
         if not self.watch.doubting:
             await self._survive(tick.pass_time(self.ledger, self.store, self.subjects, self.entries))
+
+    async def mind_store(self) -> None:
+        """Hold the store against what this node has written into it: an older copy in its place is not served."""
+        if self.ledger.withheld is None and not all([await self.sealer.stands(head) for head in self.ledger.heads]):
+            self._withhold("the store lacks what this node has written: an older copy was put in its place")
+
+    async def seal(self) -> None:
+        """Seal what has happened; a store that lacks what was sealed before is not served any more."""
+        try:
+            await self.sealer.seal()
+        except StoreIsOlder as no:
+            self._withhold(str(no))
+
+    def _withhold(self, why: str) -> None:
+        if self.ledger.withheld is None:
+            self.ledger.withheld = f"{why}; {ACCEPT}"
+            logging.getLogger("sekisho").critical("nothing is granted any more: %s", self.ledger.withheld)
 
     async def _survive(self, turn: Coroutine[Any, Any, object]) -> None:
         """Whatever goes wrong in one turn, there is a next one; what went wrong is said and counted."""
@@ -143,7 +181,7 @@ class App:
     async def _sealing(self) -> None:
         while True:
             await asyncio.sleep(SEAL_S)
-            await self._survive(self.sealer.seal())
+            await self._survive(self.seal())
 
 
 def seals_path(store: str, keyring: Keyring) -> Path:
@@ -194,7 +232,24 @@ def open_store(url: str, *, make: bool = False, replicated: bool = False, accept
 
 
 async def build(settings: Settings) -> App:
-    """Open the store, put the first policy in force where there is none, and put the node together.
+    """Put a node together that is to serve, over a new store where there is none.
+
+    Raises:
+        CallerError: the settings cannot be served; the text says what to change.
+        PolicyError: the policy file has errors.
+        StoreIsOlder: the store lacks what was sealed outside it.
+
+    """
+    app = await assemble(settings, make=True)
+    complaint = await app.sealer.complaint()
+    if complaint is not None:
+        await app.leave()
+        raise StoreIsOlder(f"{complaint}; {ACCEPT}")
+    return app
+
+
+async def assemble(settings: Settings, *, make: bool = False) -> App:
+    """Open the store, put the first policy in force where there is none, and put a node together.
 
     Raises:
         CallerError: the settings cannot be served; the text says what to change.
@@ -205,7 +260,7 @@ async def build(settings: Settings) -> App:
     if keyring.has_demo_keys and not settings.demo:
         detail = f"{settings.keys} holds keys of the demonstration; make real ones with: sekisho keys new"
         raise CallerError(detail)
-    store = open_store(settings.store, make=True, replicated=settings.replicated, accept_weaker=settings.accept_weaker)
+    store = open_store(settings.store, make=make, replicated=settings.replicated, accept_weaker=settings.accept_weaker)
     tables: dict[str, Table] = {}
     if settings.policy is not None:
         table = await first_policy(store, settings.policy.read_bytes(), settings.policy.name)
@@ -214,4 +269,4 @@ async def build(settings: Settings) -> App:
     return App(settings, store, keyring, tables, in_force)
 
 
-__all__ = ["PURPOSES", "App", "Keyring", "Settings", "build", "open_store", "seals_path"]
+__all__ = ["PURPOSES", "App", "Keyring", "Settings", "assemble", "build", "open_store", "seals_path"]

@@ -30,3 +30,7 @@ class LedgerUnavailable(SekishoError):
 
 class UnknownFate(SekishoError):
     """The ledger did not say whether the change is durable; it may stay spent and is spent once at most."""
+
+
+class StoreIsOlder(SekishoError):
+    """The store lacks what was sealed outside it: an older copy was restored, or its newest events were cut off."""

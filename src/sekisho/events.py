@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     RELEASE_DONE = "release-done"
     POLICY_PROPOSED = "policy-proposed"
     BUCKETS_AGED = "buckets-aged"
+    RESTORE_ACCEPTED = "restore-accepted"
     CLOCK_DOUBTED = "clock-doubted"
     CLOCK_AGREED = "clock-agreed"
 

@@ -32,7 +32,7 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
     mac: bytes
 
 
-class Seal(msgspec.Struct, frozen=True):
+class Seal(msgspec.Struct, frozen=True, omit_defaults=True):
     """All heads at one moment, under one digest."""
 
     number: int
@@ -40,15 +40,22 @@ class Seal(msgspec.Struct, frozen=True):
     heads: tuple[Head, ...]
     policy: str
     mac: bytes
+    aged: tuple[Head, ...] = ()
+    """Chains are kept no more up to and with these links; each was sealed while it stood."""
+    ends: tuple[Head, ...] = ()
+    """Chains that end here since a restored copy was accepted: what earlier seals name after these is lost."""
 
 
-def seal(key: bytes, number: int, at: int, heads: tuple[Head, ...], policy: str, previous: bytes) -> Seal:
+def seal(
+    key: bytes, number: int, at: int, heads: tuple[Head, ...], policy: str, previous: bytes, *, aged: tuple[Head, ...] = (),
+    ends: tuple[Head, ...] = (),
+) -> Seal:
     """Seal the heads, bound to the seal before."""
-    body = msgspec.msgpack.encode((number, at, heads, policy))
-    return Seal(number, at, heads, policy, link(key, previous, body))
+    sealed = (number, at, heads, policy) if not aged and not ends else (number, at, heads, policy, aged, ends)
+    return Seal(number, at, heads, policy, link(key, previous, msgspec.msgpack.encode(sealed)), aged, ends)
 
 
 def holds(key: bytes, found: Seal, previous: bytes) -> bool:
     """Whether a seal is the one that was made."""
-    made = seal(key, found.number, found.at, found.heads, found.policy, previous)
+    made = seal(key, found.number, found.at, found.heads, found.policy, previous, aged=found.aged, ends=found.ends)
     return hmac.compare_digest(made.mac, found.mac)

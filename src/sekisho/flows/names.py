@@ -20,13 +20,14 @@ def checked_subject(name: str) -> str:
     """
     kind, colon, identifier = name.partition(":")
     odd = len(name) > SUBJECT_MAX or not name.isprintable() or unicodedata.normalize("NFKC", name) != name
-    if not colon or not identifier or identifier.strip() != identifier or odd or kind not in _KINDS:
-        detail = "a subject is named kind:id, as customer:0012345678; the kinds are " + ", ".join(sorted(_KINDS))
+    if not colon or not identifier or identifier.strip() != identifier or odd or kind not in KINDS:
+        detail = "a subject is named kind:id, as customer:0012345678; the kinds are " + ", ".join(sorted(KINDS))
         raise CallerError(detail)
     return name
 
 
-_KINDS = frozenset(reach.value for reach in Reach) - {Reach.PROCEDURE.value, Reach.SESSION.value, Reach.BANK.value}
+KINDS = frozenset(reach.value for reach in Reach) - {Reach.PROCEDURE.value, Reach.SESSION.value, Reach.BANK.value}
+"""Kinds of subjects that a caller can name."""
 
 
 def operation_named(table: Table, name: str) -> Operation:

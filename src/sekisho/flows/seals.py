@@ -1,22 +1,25 @@
 """Sealing and verifying: every minute the heads of all chains are bound together, and the seal goes outside the database.
 
 Whoever can write the database cannot make a link that holds, since the key is not in it. Whoever cuts off the newest
-links leaves a seal outside that names them.
+links, or puts an older copy in place, leaves a seal outside that names them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 import msgspec
 
 from sekisho.core import chain
 from sekisho.core.chain import GENESIS, Head, Seal
-from sekisho.core.state import IN_FORCE
+from sekisho.core.state import IN_FORCE, SECOND
+from sekisho.errors import StoreIsOlder
 from sekisho.ports import Link, Store
 
 PAGE = 500
@@ -53,41 +56,101 @@ class Sealer:
     """Seals, and keeps each seal in the store and in a file outside it. A seal names the heads that moved since the last."""
 
     def __init__(self, store: Store, keys: AuditKeys, outside: Path) -> None:
+        self.aged: dict[int, Head] = {}
+        """By writer: up to and with which link its chain is kept no more."""
+        self.outside_file = outside
         self._store = store
         self._keys = keys
-        self._outside = outside
         self._read_to = 0
+        self._aged_to = 0
         self._last: Seal | None = None
         self._heads: dict[int, Head] = {}
+        self._newest: tuple[Head, ...] = ()
+        """What the last seal that names any head says must be there."""
 
-    async def seal(self) -> Seal | None:
-        """Seal the heads as they are; None when nothing has happened since the last seal, or another node is sealing."""
-        opened = os.open(self._outside, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    async def seal(self, keep_since: int = 0) -> Seal | None:
+        """Seal the heads as they are; None when nothing has happened since the last seal, or another node is sealing.
+
+        Args:
+            keep_since: links that were sealed before this time need be kept no more; the seal says so.
+
+        Raises:
+            StoreIsOlder: the store lacks what was sealed before. Nothing is sealed then.
+
+        """
+        with self._alone() as out:
+            if out is None:
+                return None
+            complaint = await self.complaint()
+            if complaint is not None:
+                raise StoreIsOlder(complaint)
+            aged, read_to = self._sealed_before(keep_since)
+            made = await self._put(out, tuple([head async for head in self._moved()]), aged, ())
+            self._aged_to = read_to
+            return made
+
+    async def accept(self) -> Seal | None:
+        """Seal the heads of a restored copy: whatever earlier seals name and the copy lacks is lost, and known to be."""
+        with self._alone() as out:
+            if out is None:
+                return None
+            if not self.outside():
+                await self._write_again(out)
+            self._catch_up()
+            ends = await self._ends()
+            self._heads.update((head.writer, head) for head in ends)
+            return await self._put(out, tuple([head async for head in self._moved()]), (), ends)
+
+    async def complaint(self) -> str | None:
+        """What the store lacks of what was sealed outside it, as a sentence; None: nothing."""
+        self._catch_up()
+        if self._last is None:
+            if self._store.clock_is_ours and await self._store.documents("seal"):
+                return f"the store was sealed before, and {self.outside_file} is not there: put it back, beside the key file"
+            return None
+        lacking = [head for head in self._newest if not await self.stands(head)]
+        if not lacking:
+            return None
+        when = datetime.fromtimestamp(self._last.at / SECOND, UTC).isoformat(timespec="seconds")
+        return f"the store is older than its last seal (number {self._last.number}, of {when}): it lacks events of {len(lacking)} writer(s)"
+
+    async def stands(self, head: Head) -> bool:
+        """Whether the store has this link, or has let it age out."""
+        if self._is_aged(head):
+            return True
+        link = await self._store.link(head.writer, head.sequence)
+        return link is not None and link.mac == head.mac
+
+    def _is_aged(self, head: Head) -> bool:
+        aged = self.aged.get(head.writer)
+        return aged is not None and head.sequence <= aged.sequence
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[BinaryIO | None]:
+        """The file of seals, to write at its end; None while another node holds it."""
+        opened = os.open(self.outside_file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with os.fdopen(opened, "ab") as out:
             try:
                 fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return None
-            self._catch_up()
-            made = await self._made()
-            if made is not None:
-                await self._store.keep_document("seal", f"{made.number:012d}", msgspec.msgpack.encode(made))
-                # A power cut may have left half a line: begin a new one, and leave that to be found.
-                out.write(b"\n" + msgspec.msgpack.encode(made).hex().encode() + b"\n")
-                out.flush()
-                os.fsync(out.fileno())
-            return made
+                yield None
+            else:
+                yield out
 
-    async def _made(self) -> Seal | None:
-        moved = tuple([head async for head in self._moved()])
-        if not moved:
+    async def _put(self, out: BinaryIO, heads: tuple[Head, ...], aged: tuple[Head, ...], ends: tuple[Head, ...]) -> Seal | None:
+        if not heads and not aged and not ends:
             return None
         last = self._last
         in_force = (await self._store.peek([IN_FORCE])).get(IN_FORCE, b"")
-        return chain.seal(
-            self._keys.secret("audit"), 1 if last is None else last.number + 1, await self._store.clock(), moved, in_force.hex(),
-            GENESIS if last is None else last.mac,
+        made = chain.seal(
+            self._keys.secret("audit"), 1 if last is None else last.number + 1, await self._store.clock(), heads, in_force.hex(),
+            GENESIS if last is None else last.mac, aged=aged, ends=ends,
         )
+        await self._store.keep_document("seal", f"{made.number:012d}", msgspec.msgpack.encode(made))
+        _write(out, made)
+        self._take(made)
+        self._read_to = self.outside_file.stat().st_size
+        return made
 
     async def _moved(self) -> AsyncIterator[Head]:
         for writer in await self._store.writers():
@@ -98,31 +161,82 @@ class Sealer:
             if head is not None and head is not known:
                 yield head
 
+    async def _ends(self) -> tuple[Head, ...]:
+        """Where the chains end of which the store lacks anything that was ever sealed."""
+        named: dict[int, Head] = {}
+        for seal in self.outside():
+            named.update((head.writer, head) for head in seal.heads if head.sequence >= named.get(head.writer, head).sequence)
+        ends = []
+        for writer, head in sorted(named.items()):
+            if not await self.stands(head):
+                ends.append(await self._end_of(writer))
+        return tuple(ends)
+
+    async def _end_of(self, writer: int) -> Head:
+        end = self.aged.get(writer, Head(writer, 0, GENESIS))
+        async for link in links_of(self._store, writer, end.sequence):
+            end = Head(writer, link.first, link.mac)
+        return end
+
+    async def _write_again(self, out: BinaryIO) -> None:
+        """The file outside is gone: begin it with the copies that the store keeps."""
+        for name in await self._store.documents("seal"):
+            body = await self._store.document("seal", name)
+            if body is not None:
+                _write(out, msgspec.msgpack.decode(body, type=Seal))
+
+    def _sealed_before(self, time: int) -> tuple[tuple[Head, ...], int]:
+        """Heads sealed before a time and not said to be aged yet; and the place in the file up to which they were read."""
+        found: dict[int, Head] = {}
+        place = self._aged_to
+        for seal, end in self._lines(place):
+            if seal.at >= time:
+                break
+            place = end
+            found.update((head.writer, head) for head in seal.heads)
+        return tuple(head for head in found.values() if not self._is_aged(head)), place
+
     def _catch_up(self) -> None:
         """Take in the seals that were added outside since this was last asked: every node seals into the same file."""
-        for found in self.outside(self._read_to):
-            self._last = found
-            self._heads.update((head.writer, head) for head in found.heads)
-        self._read_to = self._outside.stat().st_size
+        for found, end in self._lines(self._read_to):
+            self._take(found)
+            self._read_to = end
 
-    def outside(self, start: int = 0) -> list[Seal]:
-        """The seals outside the database, oldest first, from a place in the file on."""
-        if not self._outside.exists():
-            return []
-        with self._outside.open("rb") as seals:
-            seals.seek(start)
-            return [seal for seal in map(_seal_of, seals.read().split()) if seal is not None]
+    def _take(self, found: Seal) -> None:
+        self._last = found
+        for known, heads in ((self.aged, found.aged), (self._heads, found.ends), (self._heads, found.heads)):
+            known.update((head.writer, head) for head in heads)
+        self._newest = found.heads or self._newest
+
+    def outside(self) -> list[Seal]:
+        """The seals outside the database, oldest first."""
+        return [seal for seal, _ in self._lines(0)]
+
+    def _lines(self, start: int) -> Iterator[tuple[Seal, int]]:
+        """Seals from a place in the file on, each with the place where its line ends. Half a line is left for later."""
+        if not self.outside_file.exists():
+            return
+        with self.outside_file.open("rb") as lines:
+            lines.seek(start)
+            for line in lines:
+                start += len(line)
+                seal = _seal_of(line) if line.endswith(b"\n") else None
+                if seal is not None:
+                    yield seal, start
 
     async def verify(self, progress: Callable[[int], None] = lambda _links: None) -> Verified:
-        """Follow every chain from its beginning and hold it against every seal."""
+        """Follow every chain from its beginning, or from where it has aged out, and hold it against every seal."""
         # The seals first: one made while the chains are followed would name what was not there yet.
         seals = self.outside()
+        for seal in seals:
+            self._take(seal)
         broken = await self._missing_seals(seals)
         macs: dict[tuple[int, int], bytes] = {}
         links = events = 0
         for writer in await self._store.writers():
-            previous, expected = GENESIS, 1
-            async for link in links_of(self._store, writer, 0):
+            aged = self.aged.get(writer)
+            previous, expected = (GENESIS, 1) if aged is None else (aged.mac, None)
+            async for link in links_of(self._store, writer, 0 if aged is None else aged.sequence):
                 links, events = links + 1, events + link.number
                 fault = self._fault(link, previous, expected)
                 if fault is not None:
@@ -143,8 +257,9 @@ class Sealer:
             number < newest or not outside
         )]
 
-    def _fault(self, link: Link, previous: bytes, expected: int) -> Broken | None:
-        if link.first != expected:
+    def _fault(self, link: Link, previous: bytes, expected: int | None) -> Broken | None:
+        """What is wrong with a link. `expected` is not known of the first after what has aged out: its digest alone binds it."""
+        if expected is not None and link.first != expected:
             return Broken(link.writer, expected, f"events {expected} to {link.first - 1} are missing")
         made = [chain.link(key, previous, chain.place(link.writer, link.first) + link.body) for key in self._versions()]
         if link.mac not in made:
@@ -157,20 +272,40 @@ class Sealer:
     def _seal_faults(self, seals: list[Seal], macs: dict[tuple[int, int], bytes]) -> list[Broken]:
         broken: list[Broken] = []
         previous = GENESIS
+        lost = _lost(seals)
         for found in seals:
             if not any(chain.holds(key, found, previous) for key in self._versions()):
                 broken.append(Broken(0, found.number, "a seal outside the database was changed"))
             previous = found.mac
             broken.extend(
                 Broken(head.writer, head.sequence, f"the tail was cut: seal {found.number} names events that are not there")
-                for head in found.heads if macs.get((head.writer, head.sequence)) != head.mac
+                for head in (*found.heads, *found.ends)
+                if head.sequence and macs.get((head.writer, head.sequence)) != head.mac and not self._is_aged(head)
+                and not _is_lost(found, head, lost)
             )
         return broken
 
 
+def _lost(seals: Iterable[Seal]) -> dict[int, tuple[int, Head]]:
+    """By writer: the last seal that says where its chain ends since a restored copy was accepted, and that end."""
+    return {head.writer: (seal.number, head) for seal in seals for head in seal.ends}
+
+
+def _is_lost(found: Seal, head: Head, lost: dict[int, tuple[int, Head]]) -> bool:
+    number, end = lost.get(head.writer, (0, head))
+    return found.number < number and head.sequence > end.sequence
+
+
+def _write(out: BinaryIO, made: Seal) -> None:
+    # A power cut may have left half a line: begin a new one, and leave that to be found.
+    out.write(b"\n" + msgspec.msgpack.encode(made).hex().encode() + b"\n")
+    out.flush()
+    os.fsync(out.fileno())
+
+
 def _seal_of(line: bytes) -> Seal | None:
     try:
-        return msgspec.msgpack.decode(bytes.fromhex(line.decode()), type=Seal)
+        return msgspec.msgpack.decode(bytes.fromhex(line.decode()), type=Seal) if line.strip() else None
     except (ValueError, msgspec.MsgspecError):
         return None
 
