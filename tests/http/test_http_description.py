@@ -35,6 +35,7 @@ CALLS = (
     ("PUT", "/v1/staff/subjects/{subject}"),
     ("PUT", "/v1/staff/subjects/{subject}/items/{item}"),
     ("POST", "/v1/staff/subjects/{subject}/releases"),
+    ("GET", "/v1/staff/approvals"),
     ("POST", "/v1/staff/approvals/{id}"),
 )
 

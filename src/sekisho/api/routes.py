@@ -23,7 +23,17 @@ from sekisho.api.customer import (
     VerdictBody,
 )
 from sekisho.api.http import CHANNEL, STAFF, Call, Endpoint, Handler
-from sekisho.api.staff import AgreeBody, ApprovalAnswer, ClockAnswer, ItemAnswer, ReleaseBody, ReleasedAnswer, Staff, SubjectAnswer
+from sekisho.api.staff import (
+    AgreeBody,
+    ApprovalAnswer,
+    ApprovalsAnswer,
+    ClockAnswer,
+    ItemAnswer,
+    ReleaseBody,
+    ReleasedAnswer,
+    Staff,
+    SubjectAnswer,
+)
 from sekisho.app import App
 from sekisho.flows.desk import Enrolment, ItemSetting
 from sekisho.terms import Role
@@ -65,6 +75,7 @@ def operations(app: App) -> list[Operation]:
         ),
         Operation("GET", "/v1/staff/clock", staff.clock, STAFF, None, {200: ClockAnswer}),
         Operation("POST", "/v1/staff/clock", staff.agree_to_clock, frozenset({Role.ADMIN}), AgreeBody, {200: ClockAnswer}),
+        Operation("GET", "/v1/staff/approvals", staff.approvals, STAFF, None, {200: ApprovalsAnswer}),
         Operation("POST", "/v1/staff/approvals/{id}", staff.approve, RELEASERS, None, {200: ReleasedAnswer}),
     ]
 

@@ -68,6 +68,27 @@ class ApprovalAnswer(msgspec.Struct):
     approval: str
 
 
+class WaitingApproval(msgspec.Struct):
+    """A release that waits for its second person. Times: RFC 3339, UTC."""
+
+    approval: str
+    subject: str
+    lock: str
+    row: str
+    path: str
+    reason: str
+    asked_by: str
+    asked_at: str
+    lapses: str
+    evidence: str | None = None
+
+
+class ApprovalsAnswer(msgspec.Struct):
+    """All that wait; the one that lapses soonest first."""
+
+    approvals: list[WaitingApproval]
+
+
 def operator_of(key: ApiKey) -> Operator:
     """Who acts."""
     return Operator(key.operator, key.role)
@@ -120,6 +141,11 @@ class Staff:
             call.replay(self._replay_key),
         )
         return _released(done)
+
+    async def approvals(self, call: Call[None]) -> tuple[int, Any]:
+        """The releases that wait for a second person, the one that lapses soonest first."""
+        del call
+        return 200, ApprovalsAnswer(msgspec.convert(await self._app.desk.waiting(), list[WaitingApproval]))
 
     async def approve(self, call: Call[None]) -> tuple[int, Any]:
         """Carry out what another operator asked for."""

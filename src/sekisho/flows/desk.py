@@ -17,9 +17,11 @@ from sekisho.core import budget, release
 from sekisho.core.fold import fold
 from sekisho.core.penalty import RUN_ENDS, lock_id
 from sekisho.core.scene import count_of
-from sekisho.core.state import FORMAT, SECOND, Count, Guard, Lock, Secret, decode
+from sekisho.core.state import SECOND, Count, Guard, Lock, Secret, decode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
+from sekisho.flows import approvals
+from sekisho.flows.approvals import Approval
 from sekisho.flows.attempt import secret_key
 from sekisho.flows.names import checked_subject
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
@@ -27,9 +29,6 @@ from sekisho.flows.subjects import Subjects
 from sekisho.policy.table import AbolishedLock, Counter, Penalty, ReleasePath, Table
 from sekisho.ports import Ledger, Secrets, Store, Tx
 from sekisho.terms import PathKind, PenaltyKind, Reach, Role
-
-APPROVAL_S = 3 * 24 * 3600
-"""How long a release waits for its second person. Seconds."""
 
 HISTORY = 20
 """Recent events that staff see beside a customer's state."""
@@ -54,21 +53,6 @@ class Awaits(msgspec.Struct, frozen=True, tag="awaits"):
     """A second person must approve."""
 
     approval: str
-
-
-class Approval(msgspec.Struct, omit_defaults=True, gc=False):
-    """A release that waits for its second person."""
-
-    v: int = FORMAT
-    subject: str = ""
-    lock: str = ""
-    path: str = ""
-    reason: str = ""
-    evidence: str | None = None
-    asked_by: str = ""
-    asked_at: int = 0
-    expires: int = 0
-    done_by: str | None = None
 
 
 class Operator(msgspec.Struct, frozen=True):
@@ -224,7 +208,7 @@ class _Release:
         self, subject: str, lock: str, source: str | None, path: str, reason: str, evidence: str | None, operator: Operator, approval: str,
         replay: Replay | None,
     ) -> None:
-        self.keys = [subject, *([source] if source else []), f"approval:{approval}", *([replay.key] if replay else [])]
+        self.keys = [subject, *([source] if source else []), approvals.key_of(approval), approvals.LIST, *([replay.key] if replay else [])]
         self._replay = replay
         self._subject = subject
         self._lock = lock
@@ -257,15 +241,14 @@ class _Release:
         if refusal is not None or path is None:
             return refusal or Denied("no-such-path", "the policy does not name this path", conflict=True)
         if path.second_person:
-            return self._ask(tx)
+            return self._ask(tx, lock)
         return _carry_out(tx, self._subject, guard, lock, path, self._operator.name, self._reason)
 
-    def _ask(self, tx: Tx) -> Awaits:
-        expires = tx.now + APPROVAL_S * SECOND
-        tx.put(f"approval:{self._approval}", Approval(
-            subject=self._subject, lock=self._lock, path=self._path, reason=self._reason, evidence=self._evidence,
-            asked_by=self._operator.name, asked_at=tx.now, expires=expires,
-        ), due=expires)
+    def _ask(self, tx: Tx, lock: Lock) -> Awaits:
+        approvals.put_down(tx, self._approval, Approval(
+            subject=self._subject, lock=lock.id, row=lock.row, path=self._path, reason=self._reason, evidence=self._evidence,
+            asked_by=self._operator.name, asked_at=tx.now, expires=approvals.lapses_at(tx.now),
+        ))
         tx.tell(Event(
             EventKind.RELEASE_ASKED, self._subject, lock=self._lock, path=self._path, operator=self._operator.name, reason=self._reason,
         ))
@@ -276,7 +259,10 @@ class _Approve:
     """The second person carries the release out."""
 
     def __init__(self, approval: str, found: Approval, source: str | None, operator: Operator, replay: Replay | None) -> None:
-        self.keys = [f"approval:{approval}", found.subject, *([source] if source else []), *([replay.key] if replay else [])]
+        self.keys = [
+            approvals.key_of(approval), approvals.LIST, found.subject, *([source] if source else []), *([replay.key] if replay else []),
+        ]
+        self._approval = approval
         self._operator = operator
         self._replay = replay
 
@@ -307,9 +293,11 @@ class _Approve:
         if refusal is not None or path is None:
             return refusal or Denied("no-such-path", "the policy no longer names this path", conflict=True)
         if guard is None or lock is None:
+            approvals.take_off(tx, self._approval)
             return Denied("no-such-lock", "there is no such lock any more", conflict=True)
         found.done_by = self._operator.name
         tx.put(key, found)
+        approvals.take_off(tx, self._approval)
         return _carry_out(tx, found.subject, guard, lock, path, f"{found.asked_by}, {self._operator.name}", found.reason)
 
 
@@ -435,13 +423,24 @@ class Desk:
         self, approval: str, operator: Operator, replay: Replay | None = None,
     ) -> Denied | Lifted | Repeated | OtherBody | InFlight:
         """Carry out what another operator asked for."""
-        body = (await self._store.peek([f"approval:{approval}"])).get(f"approval:{approval}")
+        key = approvals.key_of(approval)
+        body = (await self._store.peek([key])).get(key)
         if body is None:
             return Denied("no-such-approval", "there is no such approval", conflict=True)
         found = decode(body, Approval)
         _, guard = await self._guard(found.subject)
         source = next((lock.source for lock in guard.locks if lock.id == found.lock), None)
         return await self._ledger.run(_Approve(approval, found, source, operator, replay))
+
+    async def waiting(self, subject: str | None = None) -> list[dict[str, Any]]:
+        """The releases that wait for a second person, of one subject or of all; the one that lapses soonest first."""
+        return [
+            {
+                "approval": approval, "subject": asked.subject, "lock": asked.lock, "row": asked.row, "path": asked.path, "reason": asked.reason,
+                "evidence": asked.evidence, "asked_by": asked.asked_by, "asked_at": rfc3339(asked.asked_at), "lapses": rfc3339(asked.expires),
+            }
+            for approval, asked in await approvals.waiting(self._store) if subject in {None, asked.subject}
+        ]
 
     async def view(self, table: Table, subject: str, refusals: Mapping[tuple[str, str], Sequence[int]]) -> dict[str, Any]:
         """Everything staff may know about a subject: counts with their stages, locks with their ways out, recent events."""
@@ -456,6 +455,7 @@ class Desk:
             "authenticators": [{"item": item, "kind": table.items[item].kind} for item in held],
             "counts": [_shown_count(name, count, table.counters.get(name), now) for name, count in sorted(guard.counts.items())],
             "locks": [_shown_lock(lock, table, refusals.get((key, lock.id))) for lock in guard.locks if lock.stands(now)],
+            "approvals": await self.waiting(subject),
             "events": await self._history(guard),
         }
 
@@ -497,6 +497,12 @@ def _shown_count(name: str, count: Count, counter: Counter | None, now: int) -> 
     }
 
 
+def _shown_hours(path: ReleasePath, opens_s: tuple[int, int]) -> dict[str, str]:
+    """When a path may be walked, as staff read it."""
+    since, until = (f"{second // 3600:02}:{second % 3600 // 60:02}" for second in opens_s)
+    return {"from": since, "until": until, "every": path.every, "zone": path.zone}
+
+
 def _shown_lock(lock: Lock, table: Table, refused: Sequence[int] | None) -> dict[str, Any]:
     paths = [table.paths[name] for name in lock.undo if name in table.paths]
     return {
@@ -504,7 +510,10 @@ def _shown_lock(lock: Lock, table: Table, refused: Sequence[int] | None) -> dict
         "since": rfc3339(lock.since), "until": rfc3339(lock.until),
         "operations": lock.operations, "spares": lock.spares, "items": lock.items, "counter": lock.counter,
         "release": [
-            {"path": p.name, "kind": p.kind, "ja": p.text.ja, "en": p.text.en, "roles": p.roles, "second_person": p.second_person}
+            {
+                "path": p.name, "kind": p.kind, "ja": p.text.ja, "en": p.text.en, "roles": p.roles, "second_person": p.second_person,
+                "hours": None if p.opens_s is None else _shown_hours(p, p.opens_s),
+            }
             for p in paths
         ],
         "refused": {

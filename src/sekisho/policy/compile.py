@@ -184,6 +184,7 @@ class _Compiler:
     def path(self, name: str, cell: m.ProcedureCell | m.FormCell) -> t.ReleasePath:
         paper = isinstance(cell, m.FormCell)
         takes = cell.days * 86_400 if isinstance(cell, m.FormCell) else m.seconds(cell.takes) if cell.takes else 0
+        # Desk hours bind what is done while a customer waits; a form that has come in is worked on whenever somebody is there.
         opens, every = (cell.open, "day") if isinstance(cell, m.ProcedureCell) and cell.open else self.desk_hours(cell)
         return t.ReleasePath(
             name=name, kind=PathKind.FORM if isinstance(cell, m.FormCell) else cell.kind, text=text(cell),
