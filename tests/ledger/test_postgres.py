@@ -300,7 +300,7 @@ def test_a_database_that_promises_less_is_refused_with_what_to_change(postgres, 
 
 def test_a_database_that_does_not_sync_is_refused_and_so_is_a_replica():
     async def story(server, standby):
-        for url, text in ((server.url(), "fsync off"), (standby.url(), "no primary|replica")):
+        for url, text in ((server.url(), "fsync off"), (standby.url(), "replica")):
             store = PostgresStore(url)
             for ask in (lambda: store.begin(["a"]), lambda: store.peek(["a"])):  # noqa: B023  asked at once
                 with pytest.raises(LedgerUnavailable, match=f"{text}|a moment ago"):
@@ -314,6 +314,38 @@ def test_a_database_that_does_not_sync_is_refused_and_so_is_a_replica():
 
     with Server(fsync="off") as server, server.standby() as standby:
         told(story(server, standby))
+
+
+def test_a_host_that_never_answers_does_not_keep_us_from_the_one_that_does(postgres, url):
+    async def story():
+        left = asyncio.Event()
+
+        async def listen(reader, writer):
+            await reader.read()
+            writer.close()
+            left.set()
+
+        silent = await asyncio.start_server(listen, "127.0.0.1", 0)
+        port = silent.sockets[0].getsockname()[1]
+        hosts = f"host=127.0.0.1,{postgres.folder}&port={port},5432"
+        store = PostgresStore(f"{url.partition('?')[0]}?{hosts}")
+        await asyncio.wait_for(committed(store, ("a", b"1", None)), postgres_wire.DEADLINE_S)
+        await left.wait()
+        await store.close()
+        silent.close()
+    told(story())
+
+
+@pytest.mark.parametrize(("url", "hosts"), [
+    ("postgresql://a:b@h1:1,h2,[::1]:3/db?sslmode=require", [
+        "postgresql://a:b@h1:1/db?sslmode=require", "postgresql://a:b@h2/db?sslmode=require", "postgresql://a:b@[::1]:3/db?sslmode=require"]),
+    ("postgresql://h1/db", ["postgresql://h1/db"]),
+    ("postgresql://a@/db?host=/x,/y&port=1,2", ["postgresql://a@/db?host=%2Fx&port=1", "postgresql://a@/db?host=%2Fy&port=2"]),
+    ("postgresql://a@/db?host=x,y&port=1", ["postgresql://a@/db?host=x&port=1", "postgresql://a@/db?host=y&port=1"]),
+    ("postgresql:///db", ["postgresql:///db"]),
+])
+def test_each_host_of_a_url_is_asked_by_a_url_of_its_own(url, hosts):
+    assert postgres_wire.each_host(url) == hosts
 
 
 # The schema

@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
 import msgspec
-from asyncpg.connect_utils import SessionAttribute
 
 from sekisho.adapters import postgres_sql as sql
 from sekisho.errors import LedgerUnavailable, UnknownFate
@@ -50,6 +50,10 @@ _NOT_FLUSHED = frozenset({"off"})
 _FLUSHED_ON_STANDBY = frozenset({"on", "remote_apply"})
 
 
+class NotPrimary(LedgerUnavailable):
+    """This PostgreSQL is a replica or takes no writes; name the primary."""
+
+
 class Promise(msgspec.Struct, frozen=True):
     """What the database must promise of a commit."""
 
@@ -66,7 +70,7 @@ class Promise(msgspec.Struct, frozen=True):
 
         """
         if settings["read_only"]:
-            raise LedgerUnavailable("this PostgreSQL is a replica or takes no writes; name the primary")
+            raise NotPrimary
         weak = self._weaker(settings)
         if weak and not self.accept_weaker:
             raise LedgerUnavailable(f"PostgreSQL has {weak}, or serve with --accept-weaker")
@@ -95,7 +99,7 @@ class Wire:
     """
 
     def __init__(self, url: str, promise: Promise, prepare: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
-        self._url = url
+        self._hosts = each_host(url)
         self._promise = promise
         self._prepare = prepare
         self._con: asyncpg.Connection | None = None
@@ -138,10 +142,28 @@ class Wire:
         return self._con
 
     async def _connect(self) -> asyncpg.Connection:
+        """All hosts at once: one that does not answer at all must not keep us from the one that has taken over."""
+        trying = {asyncio.create_task(self._connect_to(host)) for host in self._hosts}
+        faults: list[BaseException] = []
         try:
-            con: asyncpg.Connection = await asyncpg.connect(
-                self._url, timeout=DEADLINE_S, server_settings=SESSION, target_session_attrs=SessionAttribute.primary,
-            )
+            while trying:
+                done, trying = await asyncio.wait(trying, return_when=asyncio.FIRST_COMPLETED)
+                found = [one for one in done if not one.exception()]
+                faults += [no for one in done if (no := one.exception())]
+                for other in found[1:]:
+                    other.result().terminate()
+                if found:
+                    return found[0].result()
+        finally:
+            for one in trying:
+                one.add_done_callback(_discard)
+                one.cancel()
+        # Of several hosts all but one are replicas, as they should be: what the one says is what helps.
+        raise next((no for no in faults if not isinstance(no, NotPrimary)), faults[0])
+
+    async def _connect_to(self, host: str) -> asyncpg.Connection:
+        try:
+            con: asyncpg.Connection = await asyncpg.connect(host, timeout=DEADLINE_S, server_settings=SESSION)
         except ValueError:
             # Its text may repeat a part of the URL, and that a password.
             raise LedgerUnavailable("the store's URL cannot be read") from None
@@ -221,6 +243,29 @@ class Wire:
                 con.terminate()
 
 
+def each_host(url: str) -> list[str]:
+    """One URL for each host that a URL names; the URL itself where it names none, or where it cannot be read."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return [url]
+    who, at, hosts = parts.netloc.rpartition("@")
+    if hosts:
+        return [url.replace(f"//{parts.netloc}", f"//{who}{at}{host}", 1) for host in hosts.split(",")]
+    told = dict(parse_qsl(parts.query))
+    named, ports = told.pop("host", "").split(","), told.pop("port", "").split(",")
+    if len(named) == 1:
+        return [url]
+    bare, every = url.partition("?")[0], zip(named, ports if len(ports) == len(named) else ports[:1] * len(named), strict=True)
+    return [f"{bare}?{urlencode({**told, 'host': host, **({'port': port} if port else {})})}" for host, port in every]
+
+
+def _discard(one: asyncio.Task[asyncpg.Connection]) -> None:
+    """Nobody needs this connection any more."""
+    if not one.cancelled() and not one.exception():
+        one.result().terminate()
+
+
 def _look_away(sent: asyncio.Future[str]) -> None:
     """Nobody waits for this answer any more."""
     if not sent.cancelled():
@@ -244,6 +289,4 @@ def said_of(no: BaseException) -> str:
     if isinstance(no, asyncpg.PostgresError):
         told = no.message if getattr(no, "severity_en", None) == "FATAL" else None
         return f"PostgreSQL: {told or kind} ({getattr(no, 'sqlstate', None)})"
-    if isinstance(no, asyncpg.TargetServerAttributeNotMatched):
-        return "PostgreSQL: no primary among the hosts that are named"
     return f"PostgreSQL: {kind}"
