@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from house import House, expecting
 from postgres import Server
+from scale import times
 from tables import block, counter, row, stage, table
 
 from sekisho.adapters import postgres as adapter
@@ -179,10 +180,10 @@ async def stuck(victim, ledger):
         told = await asked
 
 
-async def counted(url):
+async def counted(url, subject=SUBJECT):
     """What anybody else sees as counted."""
     con = await asyncpg.connect(url)
-    body = await con.fetchval("SELECT body FROM row WHERE key = $1", SUBJECT)
+    body = await con.fetchval("SELECT body FROM row WHERE key = $1", subject)
     await con.close()
     return decode(body, Guard).valid_after if body else 0
 
@@ -247,3 +248,41 @@ def test_a_database_that_takes_no_writes_answers_no_until_it_does(victim, url):
             victim.set(default_transaction_read_only="off")
             assert await recovered(ledger) == 2
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("turn", range(times(1, full=20)))
+def test_what_was_told_stands_after_the_standby_has_taken_over(turn):
+    """The primary is gone under load and a synchronous standby takes over: the nodes find it, and no count that was told is lost."""
+    told = {f"customer:{n}": 0 for n in range(8)}
+
+    async def count_on(ledger, subject, until_s):
+        """Count, again and again, whatever comes of it, until what stood after the failover has grown by three."""
+        while not stood or told[subject] < stood[subject] + 3:
+            assert time.monotonic() < until_s, "it does not recover"
+            try:
+                told[subject] = await ledger.run(Count(subject))
+            except (LedgerUnavailable, UnknownFate):
+                await asyncio.sleep(0.01)
+            if not stood and min(told.values()) > 3 * turn + 3:
+                enough.set()
+
+    async def story(primary, standby):
+        url = f"postgresql://postgres@/postgres?host={primary.folder},{standby.folder}&port=5432,5432"
+        async with node(url) as ledger:
+            counting = asyncio.gather(*[count_on(ledger, subject, time.monotonic() + 60) for subject in told])
+            await enough.wait()
+            await asyncio.to_thread(primary.kill)
+            before = dict(told)
+            await asyncio.to_thread(standby.promote)
+            # The nodes may have found it already: what stands is at least what was told before.
+            after = {subject: await counted(standby.url(), subject) for subject in told}
+            assert all(before[subject] <= after[subject] for subject in told)
+            stood.update(after)
+            await counting
+            assert {subject: await counted(standby.url(), subject) for subject in told} == told
+
+    enough, stood = asyncio.Event(), {}
+    with Server() as primary, primary.standby("follower") as standby:
+        primary.set(synchronous_standby_names="follower")
+        asyncio.run(until(primary, "SELECT FROM pg_stat_replication WHERE sync_state = 'sync'"))
+        asyncio.run(story(primary, standby))
