@@ -65,7 +65,7 @@ class Server:
         """Start it, and wait until it answers; a first time makes its files."""
         assert threading.current_thread() is threading.main_thread(), "it ends with the thread that starts it"
         if not self._made:
-            _run("initdb", "--pgdata", self.data, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
+            run("initdb", "--pgdata", self.data, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
             self._made = True
         settings = [word for name, value in {**self.options, "unix_socket_directories": self.folder}.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
@@ -80,7 +80,7 @@ class Server:
     def wait(self):
         """Until it answers."""
         until = time.monotonic() + START_S
-        while _run("pg_isready", "--host", self.folder, "--quiet", check=False).returncode:
+        while run("pg_isready", "--host", self.folder, "--quiet", check=False).returncode:
             if self.process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"PostgreSQL did not start: {self.log()[-2000:]}")
             time.sleep(0.02)
@@ -122,16 +122,16 @@ class Server:
     def url(self, database="postgres"):
         return f"postgresql://postgres@/{database}?host={quote(str(self.folder))}"
 
-    def database(self, template="template1"):
+    def database(self, name=None, template="template1"):
         """The URL of a new database."""
-        name = f"bank{next(self._names)}"
+        name = name or f"bank{next(self._names)}"
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
     def sql(self, text, database="postgres"):
         """What psql says, a line a row."""
         words = ("psql", "--host", self.folder, "--username", "postgres", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet")
-        return _run(*words, "--set", "ON_ERROR_STOP=1", "--command", text, database).stdout.strip()
+        return run(*words, "--set", "ON_ERROR_STOP=1", "--command", text, database).stdout.strip()
 
     def set(self, **settings):
         """Change settings of the running server."""
@@ -142,7 +142,7 @@ class Server:
     def standby(self, name="standby", **options):
         """A replica that follows this server. Named in `synchronous_standby_names`, it is one that commits wait for."""
         other = Server(**{**self.options, **options})
-        _run("pg_basebackup", "--host", self.folder, "--username", "postgres", "--pgdata", other.data, "--checkpoint", "fast", "--no-sync")
+        run("pg_basebackup", "--host", self.folder, "--username", "postgres", "--pgdata", other.data, "--checkpoint", "fast", "--no-sync")
         other._made = True
         other.options["primary_conninfo"] = f"host={self.folder} user=postgres application_name={name}"
         (other.data / "standby.signal").touch()
@@ -153,7 +153,8 @@ class Server:
         self.sql("SELECT pg_promote(true, 30)")
 
 
-def _run(name, *words, check=True):
+def run(name, *words, check=True):
+    """One of PostgreSQL's own programs, as whoever the server runs as."""
     done = subprocess.run([_binary(name), *words], capture_output=True, text=True, check=False, cwd="/", **_who())
     if check and done.returncode:
         raise RuntimeError(f"{name}: {done.stderr}")

@@ -1,10 +1,26 @@
 """The stores that keep the contract. Another joins by adding its name and how it is opened."""
 
+import asyncio
+
 import pytest
 from places import Place
 
+from sekisho.adapters.postgres import PostgresStore
+
 DURABLE = ("sqlite", "postgres")
 STORES = ("memory", *DURABLE)
+
+
+@pytest.fixture(scope="session")
+def prepared(postgres):
+    """The name of a database that has the schema and nothing else, to copy."""
+    async def migrate(url):
+        store = PostgresStore(url)
+        await store.clock()
+        await store.close()
+
+    asyncio.run(migrate(postgres.database("prepared")))
+    return "prepared"
 
 
 def opened(kind, request):
@@ -13,7 +29,7 @@ def opened(kind, request):
     if kind == "sqlite":
         at = request.getfixturevalue("tmp_path") / "ledger.db"
     elif kind == "postgres":
-        at = request.getfixturevalue("postgres").database()
+        at = request.getfixturevalue("postgres").database(template=request.getfixturevalue("prepared"))
     return Place(kind, at)
 
 
