@@ -6,11 +6,11 @@ import os
 import sys
 from pathlib import Path
 
-from bench import attempts, report
+from bench import attempts, ledger, report
 from bench.sizes import DEFAULT, LONG, TINY
 from bench.steps import Steps
 
-BENCHES = {"attempts": attempts}
+BENCHES = {"attempts": attempts, "ledger": ledger}
 
 
 def main(words=None):

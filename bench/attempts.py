@@ -5,10 +5,7 @@ from statistics import median
 from bench import attacked, engine, http, idle, load, memory
 from bench.apart import apart
 from bench.node import ONE_COUNT, TWO_COUNTS, seeded_home
-from bench.report import Figure, Found
-
-GOALS_SET_AT = 33_000
-"""Empty requests a second of the machine on which the goals in time were set: 60 µs of processor are two of them there."""
+from bench.report import GOALS_SET_AT, Figure, Found
 
 NAMES = {TWO_COUNTS: "two counts", ONE_COUNT: "one count"}
 

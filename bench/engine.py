@@ -26,8 +26,8 @@ def measure(home, size):
 
 async def _rounds(first, second, size):
     async with contextlib.AsyncExitStack() as stack:
-        batched = await _opened(stack, first, first.settings())
-        single = await _opened(stack, second, second.settings(batch_max=1))
+        batched = await opened(stack, first, first.settings())
+        single = await opened(stack, second, second.settings(batch_max=1))
         _calm_collector()
         samples = {}
         for number in range(-size.warming, size.rounds):
@@ -37,9 +37,9 @@ async def _rounds(first, second, size):
         return samples
 
 
-async def _opened(stack, home, settings):
+async def opened(stack, home, settings):
     app = await stack.enter_async_context((await build(settings)).running())
-    return _Engine(app, home.owner, {name: [await app.runs.facts(run) for run in home.runs[name]] for name in OPERATIONS})
+    return Engine(app, home.owner, {name: [await app.runs.facts(run) for run in home.runs[name]] for name in OPERATIONS})
 
 
 def _keep(samples, found):
@@ -66,7 +66,7 @@ def _yardstick():
     return {"turn_ns": (time.process_time() - spent) / TURNS * 1e9}
 
 
-class _Engine:
+class Engine:
     def __init__(self, app, owner, facts):
         self._app = app
         self._owner = owner

@@ -12,7 +12,7 @@ from pathlib import Path
 import uvloop
 
 from bench.apart import apart
-from sekisho.app import Keyring, Settings, build
+from sekisho.app import Keyring, Settings, build, seals_path
 from sekisho.flows.desk import Enrolment, ItemSetting, Operator
 from sekisho.terms import Role
 
@@ -29,11 +29,12 @@ DISK = "/var/tmp"
 
 @dataclass(frozen=True)
 class Home:
-    """A folder with a key file and a store."""
+    """A folder with a key file, and a store: in it, or where a URL says."""
 
     folder: Path
     channel: str
     """The channel's API key."""
+    url: str | None = None
 
     @property
     def keys(self):
@@ -41,7 +42,7 @@ class Home:
 
     @property
     def store(self):
-        return f"sqlite:///{self.folder / 'sekisho.db'}"
+        return self.url or f"sqlite:///{self.folder / 'sekisho.db'}"
 
     @property
     def owner(self):
@@ -61,19 +62,23 @@ class Home:
         """The same again, so that no measure finds what another has written."""
         with tempfile.TemporaryDirectory(prefix="sekisho-bench-", dir=DISK) as folder:
             shutil.copytree(self.folder, folder, dirs_exist_ok=True)
-            yield Home(Path(folder), self.channel)
+            other = Home(Path(folder), self.channel)
+            # Seals are named after the place of their store, and this store has moved.
+            for seals in other.folder.glob("*.seals"):
+                seals.rename(seals_path(other.store, Keyring.open(other.keys)))
+            yield other
 
 
 @contextlib.contextmanager
-def empty_home():
+def empty_home(url=None):
     with tempfile.TemporaryDirectory(prefix="sekisho-bench-", dir=DISK) as folder:
         ring = Keyring.make(Path(folder) / "keys.json")
-        yield Home(Path(folder), ring.new(Role.CHANNEL, "bench"))
+        yield Home(Path(folder), ring.new(Role.CHANNEL, "bench"), url)
 
 
 @contextlib.contextmanager
-def seeded_home(subjects):
-    with empty_home() as home:
+def seeded_home(subjects, url=None):
+    with empty_home(url) as home:
         apart(_seed, home, subjects)
         yield home
 

@@ -59,12 +59,12 @@ class Service:
 
 
 @contextlib.contextmanager
-def serving(home, policy, environment=None):
+def serving(home, policy, environment=None, workers=1):
     """A service that is ready, and how long it took until then, in seconds."""
     port = _free_port()
     command = [
         sys.executable, "-m", "sekisho.cli", "serve", "--store", home.store, "--keys", str(home.keys), "--policy", str(policy),
-        "--listen", f"{HOST}:{port}", "--no-hold",
+        "--listen", f"{HOST}:{port}", "--no-hold", "--workers", str(workers),
     ]
     began = time.perf_counter()
     service = Service(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL), port, home.channel)

@@ -25,6 +25,8 @@ class Size:
     """Attempts a second on each connection of the others."""
     starts: int = 5
     settle_s: float = 1.0
+    many: int = 1_000_000
+    """Subjects of a large bank."""
     strangers: int = 10_000
     """Unknown subjects; each is attempted ten times."""
 
@@ -33,5 +35,5 @@ DEFAULT = Size("default")
 LONG = replace(DEFAULT, name="long", rounds=11, strangers=100_000)
 TINY = Size(
     "tiny", subjects=200, at_once=16, rounds=1, warming=0, batched=400, single=100, load_s=1, lead_s=0, attackers=4, others=4, starts=1, settle_s=0.1,
-    strangers=100,
+    strangers=100, many=2_000,
 )

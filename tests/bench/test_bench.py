@@ -33,7 +33,7 @@ def bench(*words):
 
 
 def test_without_a_name_the_benches_are_listed():
-    assert [line.split()[0] for line in bench().splitlines()] == ["attempts"]
+    assert [line.split()[0] for line in bench().splitlines()] == ["attempts", "ledger"]
 
 
 def test_attempts_are_measured_against_their_limits_and_every_sample_is_kept(tmp_path):
@@ -44,3 +44,15 @@ def test_attempts_are_measured_against_their_limits_and_every_sample_is_kept(tmp
     assert table.count(" ≥ ") + table.count(" ≤ ") >= len(MUST)
     assert told["samples"].keys() == {"engine", "http", "attacked", "start", "memory"}
     assert told["size"] == "tiny" and told["commit"] and told["load"] and told["machine"]["cores"]
+
+
+def test_the_ledger_is_measured_beside_its_own_load_tool(tmp_path):
+    bench("ledger", "--tiny", "--json", str(tmp_path / "told.json"))
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert {one["figure"]: one["must"] for one in told["figures"] if "must" in one} == {
+        "spread: over pgbench": 2, "hot: over pgbench": 8, "HTTP: of the empty handler": 20, "HTTP: p99": 30, "HTTP: errors": 0,
+        "HTTP: p99, in the mean of empty requests": 30e-3 * 33_000 / 128,
+        "at 2,000 subjects, of the rate at 200": 80,
+    }
+    assert told["samples"].keys() == {"ledger", "http", "many"}
+    assert all(one["value"] > 0 for one in told["figures"] if one["unit"] == "/s")
