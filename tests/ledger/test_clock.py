@@ -146,6 +146,28 @@ def test_nothing_is_granted_until_an_operator_agrees():
     asyncio.run(story())
 
 
+def test_whoever_agreed_to_one_jump_has_not_agreed_to_the_next():
+    """Neither to one that the node sees only now, nor to one right after it trusts the clock again."""
+    async def story():
+        time = Jumping()
+        [node] = nodes(MemoryStore(time), time, 1)
+        async with node:
+            run = await node.begin("procedure:1")
+            assert await node.enters(run) == "wrong"
+            time.jump(10)
+            assert await node.enters(run) == "nothing"
+            await node.minds()
+            assert await node.ledger.run(Agree(operator="ito")) == 1
+            time.jump(HOUR)
+            assert await node.enters(run) == "nothing"
+            await node.minds()
+            assert await node.ledger.run(Agree(operator="ito")) == 1
+            await node.ledger.run(Read("clock", ClockRow))
+            time.jump(HOUR)
+            assert await node.enters(run) == "nothing"
+    asyncio.run(story())
+
+
 def test_a_second_node_whose_own_clock_shows_the_same_time_agrees():
     async def story():
         time = Jumping()

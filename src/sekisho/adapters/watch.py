@@ -51,6 +51,8 @@ class ClockWatch:
         self.told = False
         """Whether the ledger holds our doubt."""
         self._anchor: _Anchor | None = None
+        self._last: _Anchor | None = None
+        """The last look."""
 
     def stale(self) -> bool:
         """Whether the last look is so long ago that there should be one, though nobody asks for anything."""
@@ -64,21 +66,25 @@ class ClockWatch:
     def look(self, at: int, before: float, after: float) -> None:
         """Compare what the ledger's clock said between two looks at the own one. `at` in microseconds."""
         anchor = self._anchor
+        last = self._last = _Anchor(at, before, after)
         if anchor is None:
-            self._anchor = _Anchor(at, before, after)
+            self._anchor = last
             return
         passed = (at - anchor.at) / SECOND
         # Whatever moment it was read at: it has gone at least so much ahead, or fallen at least so much behind.
         ahead, behind = passed - (after - anchor.before), (before - anchor.after) - passed
         if ahead > TOLERATED_S or behind > TOLERATED_S:
-            self.moved_s = ahead if ahead > 0 else -behind
+            moved_s = ahead if ahead > 0 else -behind
+            # Whoever agreed to another jump has not agreed to this one.
+            self.told = self.told and abs(moved_s - self.moved_s) <= TOLERATED_S
+            self.moved_s = moved_s
         elif self.doubting:
             # It goes again as it did before: nothing was decided in between.
             self.moved_s = 0.0
         elif after - anchor.after > ANCHORED_S:
-            self._anchor = _Anchor(at, before, after)
+            self._anchor = last
 
     def trust(self) -> None:
-        """Somebody else agrees to the ledger's time: compare with it anew."""
+        """Somebody else agrees to the ledger's time as it was at the last look: compare with that."""
         self.moved_s, self.told = 0.0, False
-        self._anchor = None
+        self._anchor = self._last
