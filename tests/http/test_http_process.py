@@ -45,16 +45,17 @@ def keys(tmp_path_factory):
 
 
 class Process:
-    """`sekisho serve` over one SQLite file."""
+    """`sekisho serve` over one store: a SQLite file, where no other is given."""
 
-    def __init__(self, folder, keys, *more):
+    def __init__(self, folder, keys, *more, store=None):
         self.folder = folder
         # Seals are kept beside the key file: each store has its own.
         self.key_file, self.keys = Path(shutil.copy2(keys[0], folder)), keys[1]
         self.port, self.metrics_port = free_port(), free_port()
         self.base = f"http://127.0.0.1:{self.port}"
+        self.store = store or f"sqlite:///{folder / 'sekisho.db'}"
         self.words = [
-            "serve", "--store", f"sqlite:///{folder / 'sekisho.db'}", "--listen", f"127.0.0.1:{self.port}", "--keys", str(self.key_file),
+            "serve", "--store", self.store, "--listen", f"127.0.0.1:{self.port}", "--keys", str(self.key_file),
             "--policy", str(reference("postal-bank")), "--metrics", f"127.0.0.1:{self.metrics_port}", *more,
         ]
         self.running = None
@@ -120,10 +121,11 @@ def served(tmp_path, keys):
         made.running.wait()
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory, keys):
-    """Two worker processes on one file."""
-    made = Process(tmp_path_factory.mktemp("two"), keys, "--workers", "2", "--no-hold").start()
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def two(request, tmp_path_factory, keys):
+    """Two worker processes on one file, and on one database."""
+    store = request.getfixturevalue("postgres").database() if request.param == "postgres" else None
+    made = Process(tmp_path_factory.mktemp("two"), keys, "--workers", "2", "--no-hold", store=store).start()
     yield made
     assert made.stop() == 0, made.said()
 
@@ -302,6 +304,27 @@ def test_a_request_repeated_at_the_other_process_is_one_request(two):
     assert {(one.status_code, one.content) for one in answers} == {(200, answers[0].content)}
     assert answers[0].json()["outcome"] == "wrong"
     assert two.wrong(hana) == 1
+
+
+def test_its_record_is_whole_while_it_serves(two):
+    two.enter(two.enrol("2000000003"))
+    verified = sekisho("audit", "verify", "--store", two.store, "--keys", two.key_file)
+    assert verified.returncode == 0 and "whole" in verified.stdout, verified.stderr
+
+
+@pytest.mark.parametrize(("settings", "options", "said"), [
+    ({"synchronous_commit": "off"}, (), "synchronous_commit off"), ({}, ("--replicated",), "no synchronous_standby_names"),
+])
+def test_a_database_that_may_lose_guesses_is_not_served_and_its_password_not_told(postgres, tmp_path, keys, settings, options, said):
+    store = postgres.database().replace("postgres@", "postgres:s3cret@")
+    for name, value in settings.items():
+        postgres.sql(f"ALTER DATABASE {store.partition('@/')[2].partition('?')[0]} SET {name} = {value}")
+    refused = Process(tmp_path, keys, *options, store=store)
+    ended = sekisho(*refused.words)
+    assert ended.returncode != 0 and said in ended.stderr and "s3cret" not in ended.stderr + ended.stdout
+    served = Process(tmp_path, keys, *options, "--accept-weaker", store=store).start()
+    assert served.enter(served.enrol("2000000004")) == "wrong"
+    assert served.stop() == 0 and "s3cret" not in served.said()
 
 
 def test_a_retired_key_is_no_key_after_a_restart(served):
