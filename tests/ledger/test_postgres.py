@@ -282,7 +282,8 @@ def test_a_database_that_promises_less_is_refused_with_what_to_change(postgres, 
     async def story():
         store = PostgresStore(url)
         await committed(store, ("a", b"1", None))
-        store._promise = store._wire._promise = Promise(**promise)
+        assert await store.peek(["a"]) == {"a": b"1"}
+        store._promise = store._wire._promise = store._reader._promise = Promise(**promise)
         database = url.partition("@/")[2].partition("?")[0]
         for name, value in settings.items():
             postgres.sql(f"ALTER DATABASE {database} SET {name} = '{value}'")
@@ -290,6 +291,8 @@ def test_a_database_that_promises_less_is_refused_with_what_to_change(postgres, 
         for other in (store, PostgresStore(url, Promise(**promise))):
             with pytest.raises(LedgerUnavailable, match=text):
                 await other.begin(["a"])
+            with pytest.raises(LedgerUnavailable, match=text):
+                await other.peek(["a"])
             await other.close()
         weaker = PostgresStore(url, Promise(**promise, accept_weaker=True))
         assert (await weaker.begin(["a"])).rows == {"a": b"1"}

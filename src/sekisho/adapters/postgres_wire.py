@@ -71,11 +71,12 @@ class Promise(msgspec.Struct, frozen=True):
         """
         if settings["read_only"]:
             raise NotPrimary
-        weak = self._weaker(settings)
+        weak = self.weaker(settings)
         if weak and not self.accept_weaker:
             raise LedgerUnavailable(f"PostgreSQL has {weak}, or serve with --accept-weaker")
 
-    def _weaker(self, settings: asyncpg.Record) -> str | None:
+    def weaker(self, settings: asyncpg.Record) -> str | None:
+        """What promises less than this, what that costs and what to do; None: nothing."""
         commit = settings["synchronous_commit"]
         if settings["fsync"] != "on":
             return "fsync off: a power cut loses guesses; set it to on"
@@ -223,7 +224,7 @@ class Wire:
             said = sent.result()
         except FAULTS as no:
             # An error is told before anything is committed; anything worse may come at any time.
-            if isinstance(no, asyncpg.PostgresError) and getattr(no, "severity_en", None) == "ERROR":
+            if is_plain(no):
                 await self.leave()
                 raise LedgerUnavailable(said_of(no)) from no
             self.drop()
@@ -270,6 +271,11 @@ def _look_away(sent: asyncio.Future[str]) -> None:
     """Nobody waits for this answer any more."""
     if not sent.cancelled():
         sent.exception()
+
+
+def is_plain(no: BaseException | None) -> bool:
+    """Whether the server has told of an error, and the connection is as good as before."""
+    return isinstance(no, asyncpg.PostgresError) and getattr(no, "severity_en", None) == "ERROR"
 
 
 @contextlib.contextmanager
