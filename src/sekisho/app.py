@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from sekisho.adapters import postgres, sqlite
 from sekisho.adapters.batching import BatchedLedger
 from sekisho.adapters.keyring import PURPOSES, Keyring
 from sekisho.adapters.memory import MemoryStore
@@ -34,7 +35,7 @@ from sekisho.flows.seals import Sealer
 from sekisho.flows.sessions import Sessions
 from sekisho.flows.subjects import Subjects
 from sekisho.policy.table import Table
-from sekisho.ports import Store
+from sekisho.ports import Condition, Store
 
 TICK_S = 0.5
 """How often time is let pass over what falls due."""
@@ -231,6 +232,19 @@ def open_store(url: str, *, make: bool = False, replicated: bool = False, accept
     raise CallerError("a store is named sqlite:///PATH or postgresql://USER@HOST/DATABASE")
 
 
+async def condition_of(url: str, *, replicated: bool = False) -> Condition:
+    """What the database of a URL says of itself; it is neither made nor changed.
+
+    Raises:
+        CallerError: not a URL of a store that this release knows, or nothing is there.
+        LedgerUnavailable: it cannot be reached.
+
+    """
+    if url.startswith(POSTGRES):
+        return await postgres.condition(url, Promise(replicated))
+    return sqlite.condition(Path(url.removeprefix("sqlite:///")))
+
+
 async def build(settings: Settings) -> App:
     """Put a node together that is to serve, over a new store where there is none.
 
@@ -269,4 +283,4 @@ async def assemble(settings: Settings, *, make: bool = False) -> App:
     return App(settings, store, keyring, tables, in_force)
 
 
-__all__ = ["PURPOSES", "App", "Keyring", "Settings", "assemble", "build", "open_store", "seals_path"]
+__all__ = ["PURPOSES", "App", "Keyring", "Settings", "assemble", "build", "condition_of", "open_store", "seals_path", "wall_clock"]

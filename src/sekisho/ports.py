@@ -136,6 +136,27 @@ class Store(Protocol):
         """Let go of everything."""
 
 
+class Schema(msgspec.Struct, frozen=True):
+    """How far a store's schema has come."""
+
+    number: int
+    """The newest step that was taken."""
+    to_take: tuple[str, ...]
+    """Steps of this release that are still to be taken."""
+    too_new: bool
+    """A later release has taken a step that this one cannot run on."""
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """What a database says of itself before anybody uses it."""
+
+    schema: Schema
+    weak: str | None
+    """Why it promises less of a commit than it should, and what to do; None: it does not."""
+    free_bytes: int | None
+    """Room where it is kept; None: that is its own machine's affair."""
+
+
 class Tx(Protocol):
     """One decision's view of the rows of its batch."""
 

@@ -1,16 +1,30 @@
 """The commands as an operator types them, over a folder of his own."""
 
+import contextlib
+import io
 import json
-import subprocess
 import sys
 
 from lives import copy_file
 
-from sekisho.app import Keyring, Settings, build
+from sekisho.app import Keyring, Settings, build, seals_path
+from sekisho.cli import main
 from sekisho.policy import reference
 from sekisho.terms import Role
 
-WAIT_S = 60
+
+def call(words):
+    """A command in this process: its exit code, what it printed, what it complained of."""
+    out, err, before = io.StringIO(), io.StringIO(), sys.argv
+    sys.argv = ["sekisho", *words]
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as end:
+        return end.code, out.getvalue(), err.getvalue()
+    finally:
+        sys.argv = before
+    return 0, out.getvalue(), err.getvalue()
 
 
 class Installation:
@@ -31,6 +45,10 @@ class Installation:
     def settings(self):
         return Settings(self.store, self.keys, self.policy, hold=False)
 
+    def app_seals(self):
+        """Where the seals of this store are kept."""
+        return seals_path(self.store, Keyring.open(self.keys))
+
     async def app(self):
         """The node that `serve` would run."""
         return await build(self.settings)
@@ -38,10 +56,9 @@ class Installation:
     def says(self, *words, code=0, keys=True):
         """What a command prints on stdout; its exit code must be the one given."""
         given = [*map(str, words), "--store", self.store, *(["--keys", str(self.keys)] if keys else [])]
-        done = subprocess.run([sys.executable, "-m", "sekisho.cli", *given], capture_output=True, text=True, timeout=WAIT_S, check=False)
-        assert done.returncode == code, f"{given}: {done.returncode}\n{done.stdout}{done.stderr}"
-        self.complaint = done.stderr
-        return done.stdout
+        exit_code, said, self.complaint = call(given)
+        assert exit_code == code, f"{given}: {exit_code}\n{said}{self.complaint}"
+        return said
 
     def tells(self, *words, code=0):
         """The same, read as JSON."""

@@ -18,9 +18,9 @@ import asyncpg
 
 from sekisho.adapters import postgres_sql as sql
 from sekisho.adapters import schema
-from sekisho.adapters.postgres_wire import DEADLINE_S, HAND_OVER_S, PATIENCE_S, Promise, Wire, is_plain, refusing
-from sekisho.errors import LedgerUnavailable, UnknownFate
-from sekisho.ports import Change, Link, Opened
+from sekisho.adapters.postgres_wire import DEADLINE_S, HAND_OVER_S, PATIENCE_S, Promise, Wire, refusing
+from sekisho.errors import LedgerUnavailable
+from sekisho.ports import Change, Condition, Link, Opened
 
 T = TypeVar("T")
 
@@ -83,21 +83,12 @@ class PostgresStore:
             raise
 
     async def _abandon(self, no: BaseException) -> None:
-        """Leave the transaction; the connections too, unless the server has told of a plain error.
-
-        Else they may be busy with what nobody waits for any more, weaker than they were, or lead to a server that another has
-        replaced.
-        """
-        told = no.__cause__
-        if is_plain(told) and not isinstance(told, asyncpg.ReadOnlySQLTransactionError):
+        """Leave the transaction; the connection too, where it may still be busy with what nobody waits for any more."""
+        if isinstance(no, LedgerUnavailable) and not isinstance(no.__cause__, OSError):
             await self._wire.leave()
         else:
-            self._drop()
+            self._wire.drop()
         self._one.release()
-
-    def _drop(self) -> None:
-        self._wire.drop()
-        self._reader.drop()
 
     async def _begin(self, keys: Sequence[str], seen: Sequence[str], patient: bool) -> Opened:  # noqa: FBT001  handed on
         make = True
@@ -160,9 +151,6 @@ class PostgresStore:
     async def _finish(self) -> None:
         try:
             await self._wire.commit()
-        except UnknownFate:
-            self._drop()
-            raise
         finally:
             self._one.release()
 
@@ -197,7 +185,7 @@ class PostgresStore:
                 async with asyncio.timeout(DEADLINE_S):
                     return await con.fetch(statement, *values)
         except BaseException as no:
-            if not is_plain(no.__cause__):
+            if not isinstance(no, LedgerUnavailable) or isinstance(no.__cause__, OSError):
                 self._reader.drop()
             raise
 
@@ -316,6 +304,27 @@ async def migrate(con: asyncpg.Connection) -> None:
             for step in schema.to_take(ours, await _done(con))[:1]:
                 await con.execute(step.text)
                 await con.execute(sql.STEP_DONE, step.number, step.name, step.needs)
+
+
+async def condition(url: str, promise: Promise) -> Condition:
+    """What the database says of itself; nothing in it is changed.
+
+    Raises:
+        LedgerUnavailable: it cannot be reached.
+
+    """
+    found: list[tuple[int, int]] = []
+
+    async def look(con: asyncpg.Connection) -> None:
+        with contextlib.suppress(asyncpg.UndefinedTableError):
+            found.extend(await _done(con))
+
+    wire = Wire(url, Promise(accept_weaker=True), look)
+    try:
+        [settings] = await (await wire.connection()).fetch(sql.ASK_SETTINGS)
+    finally:
+        await wire.close()
+    return Condition(schema.stand("postgres", found), promise.weaker(settings), None)
 
 
 async def _done(con: asyncpg.Connection) -> list[tuple[int, int]]:

@@ -10,10 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 import msgspec
 
 from sekisho.errors import NewerState
+from sekisho.ports import Schema
+
+FOLDER: Traversable = resources.files("sekisho.adapters") / "migrations"
 
 _FILE = re.compile(r"(\d{4})_(before|after)_[a-z_]+\.sql")
 _NEEDS = re.compile(r"-- needs (\d+) --")
@@ -32,7 +36,7 @@ class Step(msgspec.Struct, frozen=True):
 def steps(store: str) -> list[Step]:
     """All steps that this release knows for a kind of store, in order."""
     found = []
-    for file in (resources.files("sekisho.adapters") / "migrations" / store).iterdir():
+    for file in (FOLDER / store).iterdir():
         match = _FILE.fullmatch(file.name)
         if match:
             text = file.read_text(encoding="utf-8")
@@ -59,3 +63,12 @@ def to_take(ours: list[Step], done: Iterable[tuple[int, int]]) -> list[Step]:
     if any(needs > newest for needs in taken.values()):
         raise NewerState
     return [step for step in ours if step.number not in taken]
+
+
+def stand(store: str, done: list[tuple[int, int]]) -> Schema:
+    """How far a kind of store has come with the steps that were taken."""
+    number = max((number for number, _ in done), default=0)
+    try:
+        return Schema(number, tuple(step.name for step in to_take(steps(store), done)), too_new=False)
+    except NewerState:
+        return Schema(number, (), too_new=True)

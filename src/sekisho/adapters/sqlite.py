@@ -15,21 +15,19 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import re
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from sekisho.adapters import schema
 from sekisho.adapters.journal import Journal
-from sekisho.errors import LedgerUnavailable, NewerState, UnknownFate
-from sekisho.ports import Change, Link, Opened
-
-MIGRATION = re.compile(r"(\d{4})_(before|after)_[a-z_]+\.sql")
+from sekisho.errors import CallerError, LedgerUnavailable, NewerState, UnknownFate
+from sekisho.ports import Change, Condition, Link, Opened
 
 TURN_S = 2.0
 """How long a batch waits for another process that holds the file."""
@@ -37,6 +35,7 @@ TURN_S = 2.0
 BUSY_MS = 100
 """How long a statement waits for a program that knows nothing of our turns. It stands still meanwhile, so: not long."""
 
+_STEPS = "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, needs INTEGER NOT NULL DEFAULT 0)"
 _READ = "SELECT body FROM row WHERE key = ?"
 _LINK = "INSERT INTO link (writer, first, number, at, body, mac) VALUES (?, ?, ?, ?, ?, ?)"
 _LINKS = "SELECT writer, first, number, at, CAST(body AS BLOB), CAST(mac AS BLOB) FROM link"
@@ -85,7 +84,7 @@ class SqliteStore:
         try:
             with self._our_turn():
                 self._db = _connect(self.path, synchronous, vfs)
-                migrate(self._db)
+                self._knows = migrate(self._db)
                 self._db.set_busy_timeout(BUSY_MS)
         except apsw.Error as no:
             os.close(self._turn)
@@ -115,6 +114,9 @@ class SqliteStore:
             raise
 
     def _read(self, keys: Sequence[str]) -> Opened:
+        if self._cursor.execute("PRAGMA user_version").get > self._knows:
+            # A later release has taken a step since we opened the file.
+            raise NewerState
         self._journal.catch_up(self._cursor)
         rows: dict[str, bytes] = {}
         known, run = self._journal.bodies, self._cursor.execute
@@ -378,32 +380,51 @@ def _connect(path: str, synchronous: str, vfs: str | None, *, read_only: bool = 
     return db
 
 
-def migrate(db: apsw.Connection) -> list[str]:
-    """Bring the schema up to this release, each numbered step once; says which steps it took.
+def migrate(db: apsw.Connection) -> int:
+    """Bring the schema up to this release, each numbered step once. The newest step that this release knows.
 
     Raises:
-        NewerState: a later release has migrated this file.
+        NewerState: a later release has taken a step that this one cannot run on.
 
     """
-    db.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL)")
-    done = {number for (number,) in db.execute("SELECT number FROM migration")}
-    ours = _migrations()
-    if done - set(ours):
-        raise NewerState
-    taken = []
-    for number in sorted(set(ours) - done):
-        name, text = ours[number]
+    ours = schema.steps("sqlite")
+    db.execute(_STEPS)
+    if "needs" not in {name for _, name, *_ in db.execute("PRAGMA table_info(migration)")}:
+        db.execute("ALTER TABLE migration ADD COLUMN needs INTEGER NOT NULL DEFAULT 0")
+    for step in schema.to_take(ours, _taken(db)):
         with db:
-            db.execute(text)
-            db.execute("INSERT INTO migration (number, name) VALUES (?, ?)", (number, name))
-        taken.append(name)
-    return taken
+            db.execute(step.text)
+            db.execute("INSERT INTO migration (number, name, needs) VALUES (?, ?, ?)", (step.number, step.name, step.needs))
+            # Whoever has the file open sees it at the beginning of its next batch.
+            db.execute(f"PRAGMA user_version = {max(needs for _, needs in _taken(db))}")
+    return ours[-1].number
 
 
-def _migrations() -> dict[int, tuple[str, str]]:
-    found = {}
-    for file in (resources.files("sekisho.adapters") / "migrations" / "sqlite").iterdir():
-        match = MIGRATION.fullmatch(file.name)
-        if match:
-            found[int(match[1])] = (file.name, file.read_text(encoding="utf-8"))
-    return found
+def _taken(db: apsw.Connection) -> list[tuple[int, int]]:
+    """The numbers of the steps that were taken, each with the newest step that a release must know since."""
+    return [(number, needs) for number, needs in db.execute("SELECT number, needs FROM migration")]
+
+
+def condition(path: Path) -> Condition:
+    """What the file says of itself; nothing in it is changed.
+
+    Raises:
+        CallerError: it is not there.
+        LedgerUnavailable: it cannot be read as a database of ours.
+
+    """
+    if not path.exists():
+        raise CallerError(f"{path} is not there")
+    try:
+        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            db.set_busy_timeout(BUSY_MS)
+            columns = {name for _, name, *_ in db.execute("PRAGMA table_info(migration)")}
+            done = _taken(db) if "needs" in columns else [(number, 0) for (number,) in db.execute("SELECT number FROM migration")]
+            mode = db.pragma("journal_mode")
+        finally:
+            db.close()
+    except apsw.Error as no:
+        raise LedgerUnavailable(f"{path}: {no}") from no
+    weak = None if mode == "wal" else f"journal mode {mode}, not wal: something else has opened the file; the next start sets it right"
+    return Condition(schema.stand("sqlite", done), weak, shutil.disk_usage(path.parent).free)

@@ -63,7 +63,8 @@ class Sealer:
         self._keys = keys
         self._read_to = 0
         self._aged_to = 0
-        self._last: Seal | None = None
+        self.last: Seal | None = None
+        """The newest seal outside the store that was looked at."""
         self._heads: dict[int, Head] = {}
         self._newest: tuple[Head, ...] = ()
         """What the last seal that names any head says must be there."""
@@ -104,15 +105,15 @@ class Sealer:
     async def complaint(self) -> str | None:
         """What the store lacks of what was sealed outside it, as a sentence; None: nothing."""
         self._catch_up()
-        if self._last is None:
+        if self.last is None:
             if self._store.clock_is_ours and await self._store.documents("seal"):
                 return f"the store was sealed before, and {self.outside_file} is not there: put it back, beside the key file"
             return None
         lacking = [head for head in self._newest if not await self.stands(head)]
         if not lacking:
             return None
-        when = datetime.fromtimestamp(self._last.at / SECOND, UTC).isoformat(timespec="seconds")
-        return f"the store is older than its last seal (number {self._last.number}, of {when}): it lacks events of {len(lacking)} writer(s)"
+        when = datetime.fromtimestamp(self.last.at / SECOND, UTC).isoformat(timespec="seconds")
+        return f"the store is older than its last seal (number {self.last.number}, of {when}): it lacks events of {len(lacking)} writer(s)"
 
     async def stands(self, head: Head) -> bool:
         """Whether the store has this link, or has let it age out."""
@@ -140,7 +141,7 @@ class Sealer:
     async def _put(self, out: BinaryIO, heads: tuple[Head, ...], aged: tuple[Head, ...], ends: tuple[Head, ...]) -> Seal | None:
         if not heads and not aged and not ends:
             return None
-        last = self._last
+        last = self.last
         in_force = (await self._store.peek([IN_FORCE])).get(IN_FORCE, b"")
         made = chain.seal(
             self._keys.secret("audit"), 1 if last is None else last.number + 1, await self._store.clock(), heads, in_force.hex(),
@@ -203,7 +204,7 @@ class Sealer:
             self._read_to = end
 
     def _take(self, found: Seal) -> None:
-        self._last = found
+        self.last = found
         for known, heads in ((self.aged, found.aged), (self._heads, found.ends), (self._heads, found.heads)):
             known.update((head.writer, head) for head in heads)
         self._newest = found.heads or self._newest

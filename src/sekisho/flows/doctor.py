@@ -1,0 +1,148 @@
+"""What is wrong with an installation: each thing that was looked at, what was found, and what to do where it is not well.
+
+Nothing is changed, and nothing that is said holds a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from sekisho.core.state import IN_FORCE, SECOND, InForce, Reservation, decode
+from sekisho.errors import SekishoError
+from sekisho.flows.clock import doubts
+from sekisho.flows.policies import read
+from sekisho.flows.seals import Sealer
+from sekisho.policy import PolicyError
+from sekisho.ports import Condition, Store
+
+OVERDUE_S = 60
+"""How long after its deadline a guess without a verdict shows that no node lets time pass."""
+
+LOOKED_AT = 1000
+"""Overdue guesses looked at."""
+
+APART_S = 2.0
+"""How far the ledger's clock and this machine's may be apart."""
+
+FREE_BYTES = 1 << 30
+"""Room that a file should have to grow into."""
+
+UPGRADE = "upgrade this machine: a later release has used this store"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    check: str
+    ok: bool
+    text: str
+    do: str | None = None
+    """What to do; None: nothing."""
+
+
+def _well(check: str, text: str) -> Check:
+    return Check(check, ok=True, text=text)
+
+
+def _wrong(check: str, text: str, do: str) -> Check:
+    return Check(check, ok=False, text=text, do=do)
+
+
+def of_condition(condition: Condition) -> list[Check]:
+    """The schema, the durability and the room, as the database itself tells them."""
+    schema = condition.schema
+    text = f"schema {schema.number}"
+    if schema.too_new:
+        checks = [_wrong("schema", f"{text}, which this release does not know", UPGRADE)]
+    elif schema.to_take:
+        steps = ", ".join(schema.to_take)
+        checks = [_wrong("schema", f"{text}; to be taken: {steps}", "they are taken when a node of this release starts")]
+    else:
+        checks = [_well("schema", text)]
+    if condition.weak is None:
+        checks.append(_well("durability", "a commit is durable"))
+    else:
+        checks.append(_wrong("durability", condition.weak, "set it so; till then a node refuses to count, unless told --accept-weaker"))
+    if condition.free_bytes is not None:
+        free = f"{condition.free_bytes >> 20} MiB free"
+        full = condition.free_bytes < FREE_BYTES
+        checks.append(_wrong("disk", free, "make room: on a full disk every answer is no") if full else _well("disk", free))
+    return checks
+
+
+def of_keys(purposes: Iterable[str], missing: Iterable[str], *, demo: bool) -> list[Check]:
+    """The key file: what it lacks, and whether it was made for a demonstration."""
+    lacking = ", ".join(missing)
+    if lacking:
+        checks = [_wrong("keys", f"no secret key for {lacking}", "take the file from the backup: what was made with a lost key is lost with it")]
+    else:
+        checks = [_well("keys", f"secret keys for {', '.join(purposes)}")]
+    if demo:
+        checks.append(_wrong("demo keys", "keys of the demonstration", "make a key file of your own: sekisho keys new"))
+    return checks
+
+
+async def of_policy(store: Store) -> Check:
+    """Whether this release can decide by the policy in force."""
+    body = (await store.peek([IN_FORCE])).get(IN_FORCE)
+    if body is None:
+        return _wrong("policy", "none is in force", "give the first one to sekisho serve --policy FILE")
+    version = decode(body, InForce).at(await store.clock()) or ""
+    source = await store.document("policy", version)
+    if source is None:
+        return _wrong("policy", f"{version[:12]} is in force, and its text is not in the store", "accept it again: sekisho policy accept FILE")
+    try:
+        table = read(source, version[:12])
+    except PolicyError as no:
+        return _wrong("policy", f"this release cannot read the one in force: {no.errors[0]}", "accept one that it can: sekisho policy accept FILE")
+    return _well("policy", f"{table.name} {version[:12]}")
+
+
+async def of_seals(sealer: Sealer) -> Check:
+    """Whether the store has what was sealed outside it."""
+    complaint = await sealer.complaint()
+    if complaint is not None:
+        return _wrong("seals", complaint, "put the newer store back, or: sekisho restore accept")
+    last = sealer.last
+    return _well("seals", "nothing was sealed yet" if last is None else f"the store has what seal {last.number} names")
+
+
+async def of_reservations(store: Store) -> Check:
+    """Whether somebody lets time pass."""
+    keys = await store.due("reservation:", await store.clock() - OVERDUE_S * SECOND, LOOKED_AT)
+    rows = (await store.peek(keys)).values()
+    overdue = sum(decode(body, Reservation).settled is None for body in rows)
+    if overdue:
+        return _wrong("reservations", f"{overdue} without a verdict are overdue", "start a node: it settles them as wrong")
+    return _well("reservations", "none is overdue")
+
+
+async def of_clock(store: Store, wall: Callable[[], int]) -> Check:
+    """Whether the ledger's time is this machine's. `wall`: this machine's, microseconds since the epoch."""
+    opened = await store.begin([])
+    await store.rollback()
+    ahead = (opened.now - wall()) / SECOND
+    doubting = await doubts(store)
+    if doubting:
+        agree = "look at the clock; when it is right, an admin agrees to it: POST /v1/staff/clock"
+        return _wrong("clock", f"{len(doubting)} node(s) doubt the ledger's clock and grant nothing", agree)
+    apart = f"the ledger's time is {ahead:+.1f} s from this machine's"
+    if abs(ahead) > APART_S:
+        return _wrong("clock", apart, "set both by a time server: timed locks end by the ledger's time")
+    return _well("clock", apart)
+
+
+async def of_store(store: Store, sealer: Sealer | None, wall: Callable[[], int]) -> list[Check]:
+    """All that has to be read in the store. What cannot be read is a finding too."""
+    checks = []
+    for name, look in (
+        ("policy", of_policy(store)), ("reservations", of_reservations(store)), ("clock", of_clock(store, wall)),
+        *([("seals", of_seals(sealer))] if sealer is not None else []),
+    ):
+        try:
+            checks.append(await look)
+        except SekishoError as no:
+            checks.append(_wrong(name, str(no), "mend what it says, and look again"))
+    return checks
