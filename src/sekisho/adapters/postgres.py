@@ -18,8 +18,8 @@ import asyncpg
 
 from sekisho.adapters import postgres_sql as sql
 from sekisho.adapters import schema
-from sekisho.adapters.postgres_wire import DEADLINE_S, HAND_OVER_S, PATIENCE_S, Promise, Wire, refusing
-from sekisho.errors import LedgerUnavailable
+from sekisho.adapters.postgres_wire import DEADLINE_S, HAND_OVER_S, PATIENCE_S, Promise, Wire, is_plain, refusing
+from sekisho.errors import LedgerUnavailable, UnknownFate
 from sekisho.ports import Change, Condition, Link, Opened
 
 T = TypeVar("T")
@@ -83,12 +83,21 @@ class PostgresStore:
             raise
 
     async def _abandon(self, no: BaseException) -> None:
-        """Leave the transaction; the connection too, where it may still be busy with what nobody waits for any more."""
-        if isinstance(no, LedgerUnavailable) and not isinstance(no.__cause__, OSError):
+        """Leave the transaction; the connections too, unless the server has told of a plain error.
+
+        Else they may be busy with what nobody waits for any more, weaker than they were, or lead to a server that another has
+        replaced.
+        """
+        told = no.__cause__
+        if is_plain(told) and not isinstance(told, asyncpg.ReadOnlySQLTransactionError):
             await self._wire.leave()
         else:
-            self._wire.drop()
+            self._drop()
         self._one.release()
+
+    def _drop(self) -> None:
+        self._wire.drop()
+        self._reader.drop()
 
     async def _begin(self, keys: Sequence[str], seen: Sequence[str], patient: bool) -> Opened:  # noqa: FBT001  handed on
         make = True
@@ -151,6 +160,9 @@ class PostgresStore:
     async def _finish(self) -> None:
         try:
             await self._wire.commit()
+        except UnknownFate:
+            self._drop()
+            raise
         finally:
             self._one.release()
 
@@ -185,7 +197,7 @@ class PostgresStore:
                 async with asyncio.timeout(DEADLINE_S):
                     return await con.fetch(statement, *values)
         except BaseException as no:
-            if not isinstance(no, LedgerUnavailable) or isinstance(no.__cause__, OSError):
+            if not is_plain(no.__cause__):
                 self._reader.drop()
             raise
 

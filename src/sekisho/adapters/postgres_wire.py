@@ -224,7 +224,7 @@ class Wire:
             said = sent.result()
         except FAULTS as no:
             # An error is told before anything is committed; anything worse may come at any time.
-            if isinstance(no, asyncpg.PostgresError) and getattr(no, "severity_en", None) == "ERROR":
+            if is_plain(no):
                 await self.leave()
                 raise LedgerUnavailable(said_of(no)) from no
             self.drop()
@@ -271,6 +271,11 @@ def _look_away(sent: asyncio.Future[str]) -> None:
     """Nobody waits for this answer any more."""
     if not sent.cancelled():
         sent.exception()
+
+
+def is_plain(no: BaseException | None) -> bool:
+    """Whether the server has told of an error, and the connection is as good as before."""
+    return isinstance(no, asyncpg.PostgresError) and getattr(no, "severity_en", None) == "ERROR"
 
 
 @contextlib.contextmanager
