@@ -86,6 +86,20 @@ def test_a_watch_that_has_not_looked_for_long_says_so():
     assert times.watch.stale()
 
 
+def test_what_was_read_before_a_doubt_was_told_says_nothing_of_it():
+    """One lane asks and waits; meanwhile the other puts the doubt on record. The answer of the first is no agreement."""
+    times = Times()
+    times.ledger += HOUR
+    assert times.look()
+    asked, said = times.own, times.ledger
+    times.pass_(1)
+    times.watch.told = True
+    times.pass_(1)
+    times.watch.look(int(said * SECOND), asked, times.own)
+    assert not times.watch.agreed({})
+    assert times.look() and times.watch.agreed({}) and not times.watch.agreed({times.watch.node: HOUR})
+
+
 class Node(House):
     """A node with a watch; its own clock goes with the test's, the ledger's may jump away."""
 

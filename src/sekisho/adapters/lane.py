@@ -159,7 +159,7 @@ class Lane:
         """While the clock is doubted only its own row is written: until somebody else has taken our doubt back."""
         body = opened.rows.get(CLOCK)
         doubts = decode(body, Clock).doubts if body is not None else {}
-        if watch.told and watch.node not in doubts:
+        if watch.agreed(doubts):
             watch.trust()
             return
         for one in [one for one in waiting if tuple(one.keys) != (CLOCK,)]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from sekisho.core.state import SECOND
@@ -48,11 +48,26 @@ class ClockWatch:
         """Who doubts, as the ledger's row names it."""
         self.moved_s = 0.0
         """How far the ledger's clock has jumped; 0 while it is trusted."""
-        self.told = False
-        """Whether the ledger holds our doubt."""
+        self._told_at: float | None = None
         self._anchor: _Anchor | None = None
         self._last: _Anchor | None = None
         """The last look."""
+
+    @property
+    def told(self) -> bool:
+        """Whether the ledger holds our doubt."""
+        return self._told_at is not None
+
+    @told.setter
+    def told(self, told: bool) -> None:
+        self._told_at = self.own() if told else None
+
+    def agreed(self, doubts: Container[str]) -> bool:
+        """Whether somebody else has taken our doubt back, by the doubts that were read with the last look.
+
+        What was read before our doubt was on record says nothing of it: another lane may have asked long ago.
+        """
+        return self._told_at is not None and self._last is not None and self._last.before >= self._told_at and self.node not in doubts
 
     def stale(self) -> bool:
         """Whether the last look is so long ago that there should be one, though nobody asks for anything."""
@@ -76,7 +91,8 @@ class ClockWatch:
         if ahead > TOLERATED_S or behind > TOLERATED_S:
             moved_s = ahead if ahead > 0 else -behind
             # Whoever agreed to another jump has not agreed to this one.
-            self.told = self.told and abs(moved_s - self.moved_s) <= TOLERATED_S
+            if abs(moved_s - self.moved_s) > TOLERATED_S:
+                self.told = False
             self.moved_s = moved_s
         elif self.doubting:
             # It goes again as it did before: nothing was decided in between.
