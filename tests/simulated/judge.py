@@ -22,6 +22,11 @@ TOLD = {
 }
 """By event: the verdict, and what was told for it."""
 
+GRANTS = frozenset({*TOLD, EventKind.GUESS_RESERVED, EventKind.PROCEDURE_BEGUN, EventKind.SESSION_OPENED, EventKind.LOCK_LIFTED})
+
+FAR_US = 60 * SECOND
+"""Farther than a slow answer could hide."""
+
 
 def judged(world):
     """Everything there is to complain about."""
@@ -32,7 +37,7 @@ def judged(world):
     record = Record(world.shared, found)
     return [
         *Replay(record).complaints(), *_unfinished(record), *_told_and_lost(world, record), *_counted_twice(world, record),
-        *_beyond_the_budget(world, record), *_not_as_one_counter(world),
+        *_beyond_the_budget(world, record), *_at_a_doubted_time(world.shared), *_not_as_one_counter(world),
     ]
 
 
@@ -53,8 +58,8 @@ class Record:
         self.now = shared.clock()
         self.events = []
         for link in found:
-            in_force, began = shared.decided_by[link.writer, link.first]
-            version = decode(in_force, InForce).at(began)
+            transaction = shared.decided_by[link.writer, link.first]
+            version = decode(transaction.in_force, InForce).at(transaction.now)
             self.events += [(event, version) for event in told_in(link)]
         self.events.sort(key=lambda one: one[0].at)
         rows = shared.versions
@@ -227,6 +232,21 @@ def _beyond_the_budget(world, record):
     budget_max = max(table.counters["codes"].stages[-1].wrong for table in BOOK.values() if table.version in world.in_force)
     allowed = budget_max * (1 + released)
     return [f"{verdicts} verdicts on the code of {VICTIM}, and {allowed} are allowed"] if verdicts > allowed else []
+
+
+def _at_a_doubted_time(shared):
+    """No node grants by a clock that is far from where it was when the node began, unless somebody agreed to it since."""
+    found, agreed = [], []
+    for link in shared.links:
+        transaction = shared.decided_by[link.writer, link.first]
+        kinds = {event.kind for event in told_in(link)}
+        if EventKind.CLOCK_AGREED in kinds:
+            agreed.append(transaction.ahead_us)
+        if kinds.intersection(GRANTS) and transaction.owner is not None:
+            trusted = (transaction.owner.began_us, *agreed)
+            if all(abs(transaction.ahead_us - one) > FAR_US for one in trusted):
+                found.append(f"{transaction.owner} granted while the clock was {transaction.ahead_us / SECOND:+.0f} s off, trusted were {trusted}")
+    return found
 
 
 def _not_as_one_counter(world):

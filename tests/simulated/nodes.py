@@ -8,8 +8,9 @@ from shared import SimStore
 from turns import WHOSE
 
 from sekisho.adapters.batching import BatchedLedger
+from sekisho.adapters.watch import ClockWatch
 from sekisho.errors import LedgerUnavailable, SekishoError
-from sekisho.flows import tick
+from sekisho.flows import clock, tick
 from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
@@ -44,12 +45,14 @@ class Node:
     store_kind = SimStore
     ledger_kind = BatchedLedger
     entries_kind = Entries
+    watch_kind = ClockWatch
 
     def __init__(self, name, shared, chance, fuse=None):
         self.name = name
         self.alive = True
         self.fuse = fuse
         self.shared = shared
+        self.set_alike = chance.random() < 0.3
         self.asked = set()
         self.context = copy_context()
         self.context.run(WHOSE.set, self)
@@ -58,8 +61,12 @@ class Node:
         self.tables = {}
         self.in_force = None
         self.subjects = Subjects(b"s" * 32)
+        self.began_us = None
+        """How far the ledger's clock was ahead when this node first saw it."""
+        self.watch = self.watch_kind(asyncio.get_running_loop().time)
         self.ledger = self.ledger_kind(
-            self.store, KEY, self.tables, contended=contended if chance.random() < 0.7 else None, batch_max=chance.choice([1, 3, 64]), name=name,
+            self.store, KEY, self.tables, contended=contended if chance.random() < 0.7 else None, watch=self.watch,
+            batch_max=chance.choice([1, 3, 64]), name=name,
         )
         self.runs = Runs(self.ledger, self.store, self.subjects)
         self.entries = self.entries_kind(self.runs, self.ledger, self.store, SaysItself())
@@ -85,8 +92,10 @@ class Node:
     async def _ticking(self):
         while True:
             await asyncio.sleep(TICK_S)
+            await self._survive(clock.mind(self.ledger, self.store, self.watch, self.wall))
             await self._survive(self._follow_policy())
-            await self._survive(self.pass_time())
+            if not self.watch.doubting:
+                await self._survive(self.pass_time())
 
     async def _survive(self, turn):
         try:
@@ -101,6 +110,10 @@ class Node:
         self.in_force = await load_tables(self.store, self.tables)
         if any(version not in self.in_force.told for _, version in self.in_force.versions):
             await self.ledger.run(Note())
+
+    def wall(self):
+        """What this machine believes the time is: set with the ledger's, or not."""
+        return self.shared.true_clock() + (self.shared.ahead_us if self.set_alike else 0)
 
     @property
     def table(self):

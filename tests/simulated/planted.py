@@ -6,6 +6,7 @@ from nodes import Node
 from shared import SimStore
 
 from sekisho.adapters.batching import BatchedLedger
+from sekisho.adapters.watch import ClockWatch
 from sekisho.core.state import IN_FORCE
 from sekisho.errors import UnknownFate
 from sekisho.flows.entries import Entries
@@ -50,7 +51,7 @@ class DecidesWhatWasSkipped(Node):
             for lane in self._lanes:
                 lane._pass_on = self._wave_through
 
-        def _wave_through(self, skipped, waiting):
+        def _wave_through(self, *_):
             """As if nothing had been skipped."""
 
 
@@ -98,6 +99,13 @@ class ReadsThePolicyOnce(Node):
             return super()._table_of(opened)
 
 
+class TrustsAnyClock(Node):
+    """Whatever the ledger's clock says is the time."""
+
+    class watch_kind(ClockWatch):  # noqa: N801
+        doubting = False
+
+
 class ForgetsItsRequests(Node):
     """What was answered under an idempotency key is kept by nobody."""
 
@@ -108,5 +116,5 @@ class ForgetsItsRequests(Node):
 
 PLANTED = (
     LosesTheRowLock, ReadsBeforeItLocks, AnswersBeforeItIsDurable, DecidesWhatWasSkipped, TriesAgainWhenNobodyKnows, GoesOnWithALostChain,
-    ForgetsTheLeases, ReadsThePolicyOnce, ForgetsItsRequests,
+    ForgetsTheLeases, ReadsThePolicyOnce, TrustsAnyClock, ForgetsItsRequests,
 )

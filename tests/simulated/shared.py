@@ -37,11 +37,13 @@ FAIR = Weather()
 
 
 class Transaction:
-    """What the server knows of one: the rows it holds, and what it was told to decide by."""
+    """What the server knows of one: whose it is, the rows it holds, and what it was told to decide by."""
 
-    def __init__(self):
+    def __init__(self, owner):
+        self.owner = owner
         self.held = []
         self.now = 0
+        self.ahead_us = 0
         self.in_force = b""
 
 
@@ -60,17 +62,22 @@ class SharedLedger:
         self.at = {}
         """The newest time a row was decided at."""
         self.chains = {}
+        self.links = []
+        """All of them, in the order in which they were committed."""
         self.fed = []
         self.documents = {}
         self.versions = []
         """(key, body, due) of every version of the rows in `KEPT`."""
         self.decided_by = {}
-        """(writer, first) of each link: the policies in force as its transaction was told, and the time it began at."""
+        """(writer, first) of each link: the transaction it was committed in."""
         self._holder = {}
         self._waiting = {}
 
+    def true_clock(self):
+        return START + int(self.loop.time() * SECOND)
+
     def clock(self):
-        return START + int(self.loop.time() * SECOND) + self.ahead_us
+        return self.true_clock() + self.ahead_us
 
     # Locks.
 
@@ -107,8 +114,11 @@ class SharedLedger:
 
     def open(self, transaction, keys, last):
         transaction.now = max(self.clock(), last + 1, *(self.at.get(key, 0) + 1 for key in transaction.held), 0)
+        transaction.ahead_us = self.ahead_us
+        if transaction.owner is not None and transaction.owner.began_us is None:
+            transaction.owner.began_us = self.ahead_us
         transaction.in_force = self.rows.get(IN_FORCE, b"")
-        return Opened(transaction.now, {key: self.rows[key] for key in keys if key in self.rows})
+        return Opened(transaction.now, {key: self.rows[key] for key in keys if key in self.rows}, clock=self.clock())
 
     def apply(self, transaction, change):
         for key, body, due in change.rows:
@@ -118,7 +128,8 @@ class SharedLedger:
             self.at[key] = max(self.at.get(key, 0), change.at)
         if change.link is not None:
             self.chains.setdefault(change.link.writer, []).append(change.link)
-            self.decided_by[change.link.writer, change.link.first] = (transaction.in_force, transaction.now)
+            self.links.append(change.link)
+            self.decided_by[change.link.writer, change.link.first] = transaction
         self.fed += change.feed
         self.let_go(transaction)
 
@@ -137,6 +148,8 @@ class SharedLedger:
 class SimStore:
     """One connection of one node. `owner` is that node; a connection of a dead one tells nothing and does nothing."""
 
+    clock_is_ours = False
+
     def __init__(self, shared, owner=None):
         self.shared = shared
         self.owner = owner
@@ -146,7 +159,7 @@ class SimStore:
     async def begin(self, keys, seen=(), *, patient=True):
         await self._trip()
         self._perhaps(self.shared.weather.no_begin, "nothing was begun")
-        transaction = self.open = Transaction()
+        transaction = self.open = Transaction(self.owner)
         skipped = await self._take(transaction, keys, patient)
         opened = self.shared.open(transaction, [key for key in (*keys, *seen) if key not in skipped], self._last)
         opened.skipped = skipped

@@ -11,15 +11,16 @@ from unittest import mock
 import policy_book
 from judge import judged
 from linear import Recorder
-from nodes import Node
+from nodes import CutOff, Node
 from policy_book import BOOK, FIRST, LEASE_S
 from shared import FAIR, SharedLedger, SimStore, Weather
-from staff import CLERK
+from staff import CLERK, Look
 from turns import Turns
 from visitors import CUSTOMERS, SAMPLED, VICTIM, Attacker, Clerk, Customer, Sampled
 
 from sekisho.core.state import IN_FORCE, SECOND, InForce, decode
-from sekisho.errors import SekishoError
+from sekisho.errors import LedgerUnavailable, SekishoError
+from sekisho.flows.clock import Agree
 from sekisho.flows.desk import Enrolment
 from sekisho.flows.policies import first_policy, propose
 
@@ -116,7 +117,7 @@ class World:
             self._light(node)
         kinds = [Customer, Customer, Attacker, Sampled, Sampled, Clerk]
         visitors = [kind(self, f"{kind.__name__}-{n}", random.Random(chance.random())) for n, kind in enumerate(kinds)]
-        troubles = [asyncio.ensure_future(trouble) for trouble in (self._restart(), self._set_the_clock(), self._change_the_policy())]
+        troubles = [asyncio.ensure_future(trouble) for trouble in (self._restart(), self._set_the_clock(), self._agree(), self._change_the_policy())]
         await asyncio.gather(*[visitor.live() for visitor in visitors])
         for trouble in troubles:
             trouble.cancel()
@@ -144,6 +145,13 @@ class World:
             self.note(f"the ledger's clock is set by {by_s:+} s")
             self.shared.ahead_us += by_s * SECOND
 
+    async def _agree(self):
+        """An operator looks at the clock now and then, and agrees to it."""
+        while True:
+            await asyncio.sleep(self.chance.choice([1, 3, 8]))
+            with contextlib.suppress(SekishoError, CutOff):
+                await self.some_node(self.chance).ask(lambda node: node.ledger.run(Agree(operator="aoki")))
+
     async def _change_the_policy(self):
         for _ in range(self.chance.choice([0, 0, 1, 2])):
             await asyncio.sleep(self.chance.uniform(0, 8))
@@ -162,7 +170,13 @@ class World:
         self._replace_the_dead()
         await asyncio.sleep(10)
         self.shared.ahead_us += 3 * HOUR_S * SECOND
-        await asyncio.sleep(5)
+        for node in self.nodes:
+            # A node that is asked nothing sees the clock jump only at its next look.
+            with contextlib.suppress(LedgerUnavailable):
+                await node.ask(lambda node: node.ledger.run(Look(VICTIM)))
+        operator = asyncio.ensure_future(self._agree())
+        await asyncio.sleep(30)
+        operator.cancel()
         last = Attacker(self, "the-last", random.Random(self.seed))
         last.patience_s = (60,)
         for _ in range(10):
