@@ -42,6 +42,9 @@ TICK_S = 0.5
 
 POSTGRES = "postgresql://"
 
+QUICK_LANES = 2
+"""Batches that one node has on their way to a database of its own at once: one is decided while another is written."""
+
 SEAL_S = 60.0
 """How often the heads of all chains are sealed."""
 
@@ -80,9 +83,10 @@ class App:
         self.subjects = Subjects(keyring.secret("subjects"))
         name = f"node/{keyring.newest('audit')}"
         self.watch = ClockWatch()
-        contended = store.another() if isinstance(store, PostgresStore) else None
+        others = [store.another() for _ in range(QUICK_LANES)] if isinstance(store, PostgresStore) else []
         self.ledger = BatchedLedger(
-            store, keyring.secret("audit"), tables, contended=contended, watch=self.watch, batch_max=settings.batch_max, name=name,
+            store, keyring.secret("audit"), tables, beside=others[1:], contended=others[0] if others else None, watch=self.watch,
+            batch_max=settings.batch_max, name=name,
         )
         self.secrets = KeyedSecrets(keyring.secret("pepper"))
         self.runs = Runs(self.ledger, store, self.subjects)

@@ -1,13 +1,16 @@
 """The ledger of one node: decisions that arrive within the same moment share one transaction, one read and one commit.
 
-Where rows may be held by other nodes there are two lanes: one that never waits for a row, and one that waits for those
-that were held. So one contended subject stalls nobody else. Where one file has one writer there is nothing to wait for
-but the file, and one lane is enough.
+Where several connections may write at once there are several lanes: some that never wait for a row, so that one batch is
+decided while another is on its way to the database and back; and one that waits for rows that were held, by other nodes
+or by the lanes beside it. So one contended subject stalls nobody else. Where one file has one writer there is nothing to
+wait for but the file, and one lane is enough.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 from typing import TypeVar
 
 from sekisho.adapters.lane import Lane
@@ -29,7 +32,8 @@ class BatchedLedger:
         store: where rows and events are kept.
         key: the audit chain's key; never in the store.
         tables: the policies this node can decide by, by version. A version in force that is not here is a "no".
-        contended: another connection to the same store, for works whose rows another node holds; None where that cannot be.
+        beside: further connections to the same store, which take batches in turn with it.
+        contended: one more, for works whose rows somebody else holds; None: every batch waits for its rows.
         watch: looks at the ledger's clock; None: it is trusted whatever it says.
         batch_max: how many works share a transaction at the most.
         queue_max: how many may wait; beyond it the answer is no.
@@ -37,7 +41,7 @@ class BatchedLedger:
     """
 
     def __init__(
-        self, store: Store, key: bytes, tables: dict[str, Table], *, contended: Store | None = None,
+        self, store: Store, key: bytes, tables: dict[str, Table], *, beside: Sequence[Store] = (), contended: Store | None = None,
         watch: ClockWatch | None = None, batch_max: int = 256, queue_max: int = 20_000, name: str = "node",
     ) -> None:
         self.store = store
@@ -46,13 +50,11 @@ class BatchedLedger:
         self.withheld: str | None = None
         """Why nothing is decided here any more; None: it is."""
         self._in_force: tuple[bytes, InForce] | None = None
-        self._lanes: list[Lane] = []
-        for connection, label in ((contended, f"{name}/contended"), (store, name)):
-            if connection is not None:
-                busy = self._lanes[0] if self._lanes else None
-                lane = Lane(connection, key, self._table_of, Queue(queue_max), batch_max=batch_max, name=label, watch=watch, busy=busy)
-                self._lanes.append(lane)
-        self._main = self._lanes[-1]
+        make = partial(Lane, key=key, table_of=self._table_of, batch_max=batch_max, watch=watch)
+        queue = Queue(queue_max)
+        waits = None if contended is None else make(contended, queue=Queue(queue_max), name=f"{name}/contended")
+        quick = [make(one, queue=queue, name=name, beside=1 + len(beside), busy=waits) for one in (store, *beside)]
+        self._lanes = quick if waits is None else [*quick, waits]
 
     @property
     def batches(self) -> int:
@@ -66,8 +68,8 @@ class BatchedLedger:
 
     @property
     def writer(self) -> int:
-        """Whose chain this node writes."""
-        return self._main.writer
+        """Whose chain this node writes, or the first of its lanes."""
+        return self._lanes[0].writer
 
     @property
     def heads(self) -> list[Head]:
@@ -77,7 +79,7 @@ class BatchedLedger:
     @property
     def queued(self) -> int:
         """Works waiting for a batch."""
-        return sum(len(lane.queue) for lane in self._lanes)
+        return sum(len(queue) for queue in {id(lane.queue): lane.queue for lane in self._lanes}.values())
 
     async def start(self) -> None:
         """Register this node's chains and begin to serve."""
@@ -85,8 +87,8 @@ class BatchedLedger:
             await lane.start()
 
     async def stop(self) -> None:
-        """Finish what is queued, then let go of the store. Whoever waits in the first lane may end up in the other."""
-        for lane in reversed(self._lanes):
+        """Finish what is queued, then let go of the store. Whoever waits in one of the quick lanes may end up in the last."""
+        for lane in self._lanes:
             await lane.stop()
 
     async def run(self, work: Work[R]) -> R:
@@ -98,7 +100,7 @@ class BatchedLedger:
 
         """
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._main.add(Waiting(work, future))
+        self._lanes[0].add(Waiting(work, future))
         return await future
 
     def _table_of(self, opened: Opened) -> Table:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sekisho.adapters.batch import BatchTx
@@ -26,6 +27,9 @@ _log = logging.getLogger("sekisho")
 EVERY_BATCH = (CLOCK, IN_FORCE)
 """Rows that every batch reads and does not lock."""
 
+ALONE = 32
+"""Works that one batch takes although other lanes could share them: below it a batch costs about the same, whatever it holds."""
+
 TableOf = Callable[[Opened], Table]
 """The table to decide a batch by; raises where there is none that this node may decide by."""
 
@@ -40,13 +44,14 @@ class Lane:
         queue: who waits.
         batch_max: how many works share a transaction at the most.
         watch: looks at the ledger's clock; None: it is trusted whatever it says.
-        busy: where works go whose rows another node holds; None: this lane waits for them.
+        beside: how many lanes take from the queue, this one included.
+        busy: where works go whose rows somebody else holds; None: this lane waits for them.
 
     """
 
     def __init__(
         self, store: Store, key: bytes, table_of: TableOf, queue: Queue, *, batch_max: int, name: str, watch: ClockWatch | None = None,
-        busy: Lane | None = None,
+        beside: int = 1, busy: Lane | None = None,
     ) -> None:
         self.batches = 0
         self.decided = 0
@@ -59,8 +64,10 @@ class Lane:
         self._batch_max = batch_max
         self._name = name
         self._watch = watch
+        self._beside = beside
         self._busy = busy
-        self._wake = asyncio.Event()
+        self._needed = Counter[str]()
+        """Rows that works need which were taken over, and how many of those need each."""
         self._task: asyncio.Task[None] | None = None
         self._sequence = 0
         self._mac = chain.GENESIS
@@ -80,7 +87,7 @@ class Lane:
     async def stop(self) -> None:
         """Finish what is queued."""
         self._closing = True
-        self._wake.set()
+        self.queue.wake()
         if self._task is not None:
             await self._task
         await self._store.close()
@@ -95,19 +102,47 @@ class Lane:
         if self._closing:
             raise LedgerUnavailable
         self.queue.add(one)
-        self._wake.set()
+
+    def take_over(self, one: Waiting) -> None:
+        """Wait here for rows that somebody else holds; until it has its answer, whoever needs the same rows waits here too."""
+        try:
+            self.add(one)
+        except LedgerUnavailable as no:
+            one.refuse(no)
+            return
+        self._needed.update(one.keys)
+        one.future.add_done_callback(lambda _: self._forget(one.keys))
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._needed[key] -= 1
+            if not self._needed[key]:
+                del self._needed[key]
+
+    def needs(self, one: Waiting) -> bool:
+        """Whether works that wait here need the same rows."""
+        return bool(self._needed) and not self._needed.keys().isdisjoint(one.keys)
 
     async def _serve(self) -> None:
         while not (self._closing and not self.queue):
-            if not self.queue:
-                self._wake.clear()
-                await self._wake.wait()
+            await self.queue.some()
             # One turn of the loop: whoever is ready to ask now shares this batch.
             await asyncio.sleep(0)
-            await self._run_batch(self.queue.take(self._batch_max))
+            await self._run_batch(self.queue.take(self._share()))
+
+    def _share(self) -> int:
+        """How many works this batch may take, so that the lanes beside this one have some too."""
+        return min(self._batch_max, max(ALONE, -(-len(self.queue) // self._beside)))
+
+    @property
+    def _waits(self) -> bool:
+        """Whether this lane waits for rows that somebody else holds."""
+        return self._busy is None
 
     async def _run_batch(self, waiting: list[Waiting]) -> None:
         waiting = [one for one in waiting if not one.future.done()]
+        if self._busy is not None:
+            self._pass_on(waiting, self._busy.needs)
         if not waiting:
             return
         try:
@@ -127,7 +162,7 @@ class Lane:
         committed = False
         try:
             if opened.skipped:
-                self._pass_on(opened.skipped, waiting)
+                self._pass_on(waiting, lambda one: not opened.skipped.isdisjoint(one.keys))
             if self._watch is not None and self._watch.doubting:
                 self._grant_nothing(self._watch, opened, waiting)
             tx, answers = self._decide(opened, waiting)
@@ -149,9 +184,9 @@ class Lane:
     async def _begin(self, keys: set[str]) -> Opened:
         seen = [key for key in EVERY_BATCH if key not in keys]
         if self._watch is None:
-            return await self._store.begin(sorted(keys), seen, patient=self._busy is None)
+            return await self._store.begin(sorted(keys), seen, patient=self._waits)
         before = self._watch.own()
-        opened = await self._store.begin(sorted(keys), seen, patient=self._busy is None)
+        opened = await self._store.begin(sorted(keys), seen, patient=self._waits)
         self._watch.look(opened.clock or opened.now, before, self._watch.own())
         return opened
 
@@ -166,15 +201,12 @@ class Lane:
             waiting.remove(one)
             one.refuse(LedgerUnavailable(f"the ledger's clock moved {watch.moved_s:+.0f} s against this node's; an operator must agree"))
 
-    def _pass_on(self, skipped: frozenset[str], waiting: list[Waiting]) -> None:
-        """Works that need a row which another node holds wait for it elsewhere, and stall nobody here."""
-        for one in [one for one in waiting if not skipped.isdisjoint(one.keys)]:
+    def _pass_on(self, waiting: list[Waiting], held: Callable[[Waiting], bool]) -> None:
+        """Works that need rows which somebody else holds wait for them elsewhere, and stall nobody here."""
+        for one in [one for one in waiting if held(one)]:
             waiting.remove(one)
-            try:
-                assert self._busy is not None, "only a lane that does not wait is told of skipped rows"
-                self._busy.add(one)
-            except LedgerUnavailable as no:
-                one.refuse(no)
+            assert self._busy is not None, "only a lane that does not wait is told of skipped rows"
+            self._busy.take_over(one)
 
     async def _commit(self, change: Change) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Who waits for a batch, and who goes into the next one.
+"""Who waits for a batch, and who goes into the next one. One or several lanes take from a queue.
 
 Works go in the order they came. Where several subjects ask, one of them may take only a few places in each batch: whoever
 attacks one subject waits for himself, and not all others for him. A subject that is alone may fill the batch. Why:
@@ -68,6 +68,7 @@ class Queue:
         self._crowd = ""
         """The row that the last batch needed most."""
         self._company_until = 0.0
+        self._some = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._new) + self._parking
@@ -82,6 +83,17 @@ class Queue:
         if len(self) >= self._longest:
             raise LedgerUnavailable
         self._new.append(one)
+        self._some.set()
+
+    async def some(self) -> None:
+        """Wait until somebody waits, or until `wake`."""
+        if not self:
+            self._some.clear()
+            await self._some.wait()
+
+    def wake(self) -> None:
+        """Let those go on who wait for works: there may be none any more."""
+        self._some.set()
 
     def take(self, most: int) -> list[Waiting]:
         """The works of the next batch, `most` of them at the most; where any wait there is at least one."""
