@@ -30,6 +30,7 @@ from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
 from sekisho.flows.policies import Note, first_policy, load_tables
+from sekisho.flows.retention import Retention, cutoff
 from sekisho.flows.runs import Runs
 from sekisho.flows.seals import Sealer
 from sekisho.flows.sessions import Sessions
@@ -95,6 +96,8 @@ class App:
         self.sessions = Sessions(self.ledger, store)
         self.desk = Desk(self.ledger, store, self.subjects, self.secrets)
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
+        self.retention = Retention(self.ledger, store, self.sealer)
+        self._something_aged = True
 
     @property
     def table(self) -> Table:
@@ -150,6 +153,7 @@ class App:
         await self._survive(self.follow_policy())
         if not self.watch.doubting:
             await self._survive(tick.pass_time(self.ledger, self.store, self.subjects, self.entries))
+            await self._survive(self.forget())
 
     async def mind_store(self) -> None:
         """Hold the store against what this node has written into it: an older copy in its place is not served."""
@@ -159,9 +163,24 @@ class App:
     async def seal(self) -> None:
         """Seal what has happened; a store that lacks what was sealed before is not served any more."""
         try:
-            await self.sealer.seal()
+            await self.sealer.seal(self._keep_since())
+            self._something_aged = True
         except StoreIsOlder as no:
             self._withhold(str(no))
+
+    async def forget(self) -> None:
+        """Delete some of what has aged; when all is gone look at some rows, and do no more until the next seal."""
+        if self._something_aged:
+            self._something_aged = bool(await self.retention.forget(self.table, self.clock()))
+            if not self._something_aged:
+                await self.retention.look_at_rows(self.table, self.clock())
+
+    def _keep_since(self) -> int:
+        """Before when events are kept no more. By a clock that is doubted, or without a policy, all are: none could be had back."""
+        try:
+            return 0 if self.watch.doubting else cutoff(self.table, "audit", self.clock())
+        except LedgerUnavailable:
+            return 0
 
     def _withhold(self, why: str) -> None:
         if self.ledger.withheld is None:

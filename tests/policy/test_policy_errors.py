@@ -43,6 +43,9 @@ CELLS = [
      "          - {wrong: 10", "end-sesion", "did you mean `end-session`?"),
     ("kind: totp", "kind: topt", "topt", "did you mean `totp`?"),
     ("may: [lift-stop]", "may: [lift-stopp]", "lift-stopp", "did you mean `lift-stop`?"),
+    ("  feed: {ja: 通知, en: Feed, keep: 30d}\n", "", "retention:\n", "`feed` is missing"),
+    ("feed: {ja", "fed: {ja", "fed: {ja", "did you mean `feed`?"),
+    ("en: Strangers, keep: 30d", "en: Strangers, keep: for ever", "for ever", "a length of time"),
     # names of nothing
     ("steps: [amount, token]", "steps: [amuont, token]", "amuont", "unknown item `amuont`; did you mean `amount`?"),
     ("10, count: password-in-a-row", "10, count: pasword-in-a-row", "pasword-in", "did you mean `password-in-a-row`?"),

@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from sekisho.app import Keyring, open_store, seals_path
+from sekisho.cli.progress import bar
 from sekisho.flows.seals import Sealer, Verified
 
 
@@ -34,8 +33,7 @@ def verify(store: str, key_file: Path) -> None:
 async def _verify(store: str, keyring: Keyring) -> Verified:
     opened = open_store(store, accept_weaker=True)
     try:
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("links", total=None)
-            return await Sealer(opened, keyring, seals_path(store, keyring)).verify(lambda links: progress.update(task, completed=links))
+        with bar("links") as progress:
+            return await Sealer(opened, keyring, seals_path(store, keyring)).verify(progress)
     finally:
         await opened.close()

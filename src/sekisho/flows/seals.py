@@ -25,6 +25,11 @@ from sekisho.ports import Link, Store
 PAGE = 500
 
 
+def seal_name(number: int) -> str:
+    """The name of a seal among the store's documents: names are in the order of the numbers."""
+    return f"{number:012d}"
+
+
 class AuditKeys(Protocol):
     """Keys of the chains, by version."""
 
@@ -58,6 +63,8 @@ class Sealer:
     def __init__(self, store: Store, keys: AuditKeys, outside: Path) -> None:
         self.aged: dict[int, Head] = {}
         """By writer: up to and with which link its chain is kept no more."""
+        self.aged_seal = 0
+        """The newest seal from before that: its copy in the store is kept no more either."""
         self.outside_file = outside
         self._store = store
         self._keys = keys
@@ -85,9 +92,9 @@ class Sealer:
             complaint = await self.complaint()
             if complaint is not None:
                 raise StoreIsOlder(complaint)
-            aged, read_to = self._sealed_before(keep_since)
+            aged, aged_seal, read_to = self._sealed_before(keep_since)
             made = await self._put(out, tuple([head async for head in self._moved()]), aged, ())
-            self._aged_to = read_to
+            self.aged_seal, self._aged_to = aged_seal, read_to
             return made
 
     async def accept(self) -> Seal | None:
@@ -147,7 +154,7 @@ class Sealer:
             self._keys.secret("audit"), 1 if last is None else last.number + 1, await self._store.clock(), heads, in_force.hex(),
             GENESIS if last is None else last.mac, aged=aged, ends=ends,
         )
-        await self._store.keep_document("seal", f"{made.number:012d}", msgspec.msgpack.encode(made))
+        await self._store.keep_document("seal", seal_name(made.number), msgspec.msgpack.encode(made))
         _write(out, made)
         self._take(made)
         self._read_to = self.outside_file.stat().st_size
@@ -186,16 +193,16 @@ class Sealer:
             if body is not None:
                 _write(out, msgspec.msgpack.decode(body, type=Seal))
 
-    def _sealed_before(self, time: int) -> tuple[tuple[Head, ...], int]:
-        """Heads sealed before a time and not said to be aged yet; and the place in the file up to which they were read."""
+    def _sealed_before(self, time: int) -> tuple[tuple[Head, ...], int, int]:
+        """Heads sealed before a time and not said to be aged yet; the last of those seals, and where it ends in the file."""
         found: dict[int, Head] = {}
-        place = self._aged_to
+        number, place = self.aged_seal, self._aged_to
         for seal, end in self._lines(place):
             if seal.at >= time:
                 break
-            place = end
+            number, place = seal.number, end
             found.update((head.writer, head) for head in seal.heads)
-        return tuple(head for head in found.values() if not self._is_aged(head)), place
+        return tuple(head for head in found.values() if not self._is_aged(head)), number, place
 
     def _catch_up(self) -> None:
         """Take in the seals that were added outside since this was last asked: every node seals into the same file."""
@@ -229,25 +236,37 @@ class Sealer:
         """Follow every chain from its beginning, or from where it has aged out, and hold it against every seal."""
         # The seals first: one made while the chains are followed would name what was not there yet.
         seals = self.outside()
-        for seal in seals:
-            self._take(seal)
+        self._catch_up()
         broken = await self._missing_seals(seals)
         macs: dict[tuple[int, int], bytes] = {}
-        links = events = 0
+        events = 0
         for writer in await self._store.writers():
             aged = self.aged.get(writer)
-            previous, expected = (GENESIS, 1) if aged is None else (aged.mac, None)
-            async for link in links_of(self._store, writer, 0 if aged is None else aged.sequence):
-                links, events = links + 1, events + link.number
-                fault = self._fault(link, previous, expected)
-                if fault is not None:
-                    broken.append(fault)
-                    break
-                previous, expected = link.mac, link.first + link.number
-                macs[writer, link.first] = link.mac
-                progress(links)
+            more, fault = await self._follow(writer, aged, macs, progress)
+            self._catch_up()
+            if fault is not None and self.aged.get(writer) != aged:
+                # It has aged meanwhile: what is missing may be what was deleted.
+                more, fault = await self._follow(writer, self.aged[writer], macs, progress)
+            events += more
+            broken += [] if fault is None else [fault]
         broken += self._seal_faults(seals, macs)
-        return Verified(links, events, len(seals), tuple(broken))
+        return Verified(len(macs), events, len(seals), tuple(broken))
+
+    async def _follow(
+        self, writer: int, aged: Head | None, macs: dict[tuple[int, int], bytes], progress: Callable[[int], None],
+    ) -> tuple[int, Broken | None]:
+        """Follow one chain from where it has aged out: how many events it has, and where it breaks."""
+        previous, expected = (GENESIS, 1) if aged is None else (aged.mac, None)
+        events = 0
+        async for link in links_of(self._store, writer, 0 if aged is None else aged.sequence):
+            events += link.number
+            fault = self._fault(link, previous, expected)
+            if fault is not None:
+                return events, fault
+            previous, expected = link.mac, link.first + link.number
+            macs[writer, link.first] = link.mac
+            progress(len(macs))
+        return events, None
 
     async def _missing_seals(self, seals: list[Seal]) -> list[Broken]:
         """The store keeps a copy of every seal: what it has and the file outside has not was taken away there."""

@@ -112,7 +112,10 @@ class _Compiler:
             "suspension": t.Penalty(PenaltyKind.SUSPEND, (t.EVERYTHING,), tuple(spared.spares)) if spared else None,
             "cases": msgspec.to_builtins(file.cases) if file.cases else {},
             "incidents": msgspec.to_builtins(file.incidents) if file.incidents else {},
-            "retention_s": {name: m.seconds(cell.keep) for name, cell in file.retention.items()},
+            "retention_s": {
+                field.encode_name: m.seconds(cell.keep)
+                for field in msgspec.structs.fields(file.retention) if (cell := getattr(file.retention, field.name)) is not None
+            },
         }
 
     def collect(self) -> None:

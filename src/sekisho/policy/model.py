@@ -523,6 +523,18 @@ class RetentionCell(Named, frozen=True, kw_only=True):
     keep: Annotated[Duration, Meta(description="how long")]
 
 
+class RetentionClasses(Cell, frozen=True, kw_only=True):
+    """How long each class of records is kept. What is written into the ledger all the time must say it."""
+
+    audit: Annotated[RetentionCell, Meta(description="the record of events, its seals, and how often a lock refused")]
+    feed: Annotated[RetentionCell, Meta(description="what channels are told and may still ask for")]
+    strangers: Annotated[RetentionCell, Meta(description="counts of names that nobody has enrolled, after the last entry")]
+    personal_data: Annotated[RetentionCell | None, Meta(description="what is known of a person")] = (
+        msgspec.field(default=None, name="personal-data"))
+    mail_traces: Annotated[RetentionCell | None, Meta(description="the course of messages")] = (
+        msgspec.field(default=None, name="mail-traces"))
+
+
 class SessionTimes(Cell, frozen=True, kw_only=True):
     """A session's life."""
 
@@ -573,7 +585,7 @@ class PolicyFile(Cell, frozen=True, kw_only=True):
     risk: Annotated[RiskCell | None, Meta(description="when identity confirmation is demanded")] = None
     cases: Annotated[CasesCell | None, Meta(description="customers' matters at the desk")] = None
     incidents: Annotated[IncidentsCell | None, Meta(description="locks or losses by the bank's own fault")] = None
-    retention: Annotated[dict[Name, RetentionCell], Meta(description="how long records are kept")]
+    retention: Annotated[RetentionClasses, Meta(description="how long records are kept")]
 
 
 def jsonable(cell: Any) -> Any:
