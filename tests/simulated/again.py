@@ -1,4 +1,4 @@
-"""Plays one history again and tells all that happened: `python tests/simulated/again.py NUMBER`."""
+"""Plays histories again and tells all that happened: `python tests/simulated/again.py NUMBER …`."""
 
 import sys
 from pathlib import Path
@@ -8,4 +8,5 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from world import play, report
 
 if __name__ == "__main__":
-    sys.stdout.write(report(play(int(sys.argv[1]))) + "\n")
+    for number in sys.argv[1:]:
+        sys.stdout.write(report(play(int(number))) + "\n")

@@ -53,7 +53,7 @@ class Node:
         self.fuse = fuse
         self.shared = shared
         self.set_alike = chance.random() < 0.3
-        self.asked = set()
+        self.asked = {}
         self.context = copy_context()
         self.context.run(WHOSE.set, self)
         self.stores = [self.store_kind(shared, self) for _ in range(2)]
@@ -130,13 +130,13 @@ class Node:
         answer = asyncio.get_running_loop().create_future()
         if not self.alive:
             raise CutOff
-        self.asked.add(answer)
+        self.asked[answer] = question
         task = self._own_task(self._answered(question))
         task.add_done_callback(lambda done: _pass_on(done, answer))
         try:
             return await answer
         finally:
-            self.asked.discard(answer)
+            del self.asked[answer]
 
     async def _answered(self, question):
         await self.ready

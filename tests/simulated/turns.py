@@ -21,7 +21,15 @@ class Turns(asyncio.BaseEventLoop):
         self._now = 0.0
         self._laid_aside = []
         self._burying = False
+        self._tasks = []
+        self.set_task_factory(self._remembered)
         self.set_exception_handler(_tell)
+
+    def _remembered(self, loop, coroutine, **options):
+        """What the dead have left open is closed at the end, and not when the collector comes by."""
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        self._tasks.append(task)
+        return task
 
     def time(self):
         return self._now
@@ -74,7 +82,7 @@ class Turns(asyncio.BaseEventLoop):
         self._ready.extend(self._laid_aside)
         self._laid_aside.clear()
         # Some wait for others on their way out, so they are told more than once.
-        while left := asyncio.all_tasks(self):
+        while left := [task for task in self._tasks if not task.done()]:
             for task in left:
                 task.cancel()
             self.run_until_complete(asyncio.sleep(1))
