@@ -33,6 +33,8 @@ class EventKind(StrEnum):
     POLICY_PROPOSED = "policy-proposed"
     BUCKETS_AGED = "buckets-aged"
     RESTORE_ACCEPTED = "restore-accepted"
+    PERSONAL_EXPORTED = "personal-exported"
+    PERSONAL_ERASED = "personal-erased"
     CLOCK_DOUBTED = "clock-doubted"
     CLOCK_AGREED = "clock-agreed"
 
