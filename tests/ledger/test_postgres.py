@@ -167,17 +167,38 @@ def test_a_key_that_was_looked_at_and_not_written_leaves_nothing(url):
 
 
 @pytest.mark.parametrize("rows", [1, 256])
-def test_a_batch_is_five_statements_however_many_rows_it_has(url, rows):
+def test_a_batch_is_five_statements_at_the_most_however_many_rows_it_has(url, rows):
+    """Four where all rows are known to be there, so that none need be put there."""
     async def story():
         store = PostgresStore(url)
-        changed = [(f"k{n:03}", b"1", n) for n in range(rows)]
-        await committed(store, *changed)
+        await committed(store, ("warm", b"1", 1), feed=[(1, b"f")])
         sent = []
         store._wire._con.add_query_logger(lambda record: sent.append(record.query))
-        await committed(store, *changed, feed=[(1, b"f")])
-        await asyncio.sleep(0)
-        assert len(sent) == 5 and sent[-1] == postgres_sql.COMMIT
+        for statements in (5, 4, 4):
+            sent.clear()
+            await committed(store, *[(f"k{n:03}", b"1", n) for n in range(rows)], feed=[(1, b"f")])
+            await asyncio.sleep(0)
+            assert len(sent) == statements and sent[-1] == postgres_sql.COMMIT
         await store.close()
+    told(story())
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_a_row_that_is_remembered_and_was_deleted_since_is_made_or_skipped(url, patient):
+    async def story():
+        one = PostgresStore(url)
+        other = one.another()
+        await committed(one, ("a", b"1", None))
+        await committed(other, ("a", None, None))
+        opened = await one.begin(["a"], patient=patient)
+        assert opened.rows == {} and opened.skipped == (frozenset() if patient else {"a"})
+        await one.rollback()
+        assert (await one.begin(["a"], patient=patient)).skipped == frozenset()
+        # What was only put there to be locked is gone with the transaction, and not remembered.
+        await one.rollback()
+        assert (await one.begin(["a"], patient=patient)).skipped == frozenset()
+        await one.rollback()
+        await let_go(one, other)
     told(story())
 
 

@@ -1,7 +1,7 @@
 """PostgreSQL as the ledger's store: any number of nodes over one database, each row locked by one of them at a time.
 
-A batch is five statements, however many works are in it: begin; put an empty row where a key has none; lock and read in the
-order of the keys, and ask the time after that; write everything; commit. An empty row is what is locked for a key that is
+A batch is five statements at the most, however many works are in it: begin; put an empty row where a key has none; lock and
+read in the order of the keys, and ask the time after that; write everything; commit. An empty row is what is locked for a key that is
 absent: two nodes that race for one idempotency key or one subject meet there. Why: `docs/why/postgres-statements.md`.
 
 Reading beside the batches goes over a connection of its own, to the same primary; no replica is ever asked.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import asyncpg
@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 TURNS = 20
 """How often a batch is begun again because its rows changed hands meanwhile."""
+
+REMEMBER = 200_000
+"""Keys whose rows a process remembers to be there, at the most."""
 
 BUCKETS = "~"
 """How keys begin whose empty rows are left standing: every attempt locks some of them, and there are only so many."""
@@ -63,6 +66,8 @@ class PostgresStore:
         self._one_reads = asyncio.Lock()
         self._stand_ins: list[str] = []
         """Empty rows that this transaction has put there."""
+        self._standing: set[str] = set()
+        """Keys whose rows were there when they were last locked. It may be wrong: what is not found then is made, or skipped."""
         self._wanted: set[str] = set()
         self._peeking: asyncio.Task[dict[str, bytes]] | None = None
 
@@ -123,15 +128,24 @@ class PostgresStore:
     async def _attempt(self, keys: Sequence[str], seen: Sequence[str], *, patient: bool, make: bool) -> Opened:
         con = await self._wire.connection()
         await con.execute(sql.BEGIN.format(wait_ms=int(1000 * (PATIENCE_S if patient else HAND_OVER_S))))
-        self._stand_ins = [key for (key,) in await con.fetch(sql.STAND_IN, keys)] if make and keys else []
+        unknown = [key for key in keys if key not in self._standing] if make else []
+        self._stand_ins = [key for (key,) in await con.fetch(sql.STAND_IN, unknown)] if unknown else []
         [found] = await con.fetch(sql.LOCK_AND_READ if patient else sql.LOCK_FREE_AND_READ, keys, seen)
         self._promise.check(found)
         clock = self._clock(found["now"])
         now = max(clock, found["at"] + 1, self._at + 1)
         rows = dict(zip(found["seen_keys"], found["seen_bodies"], strict=True))
         rows.update(zip(found["keys"], found["bodies"], strict=True))
-        held = frozenset(keys).difference(found["keys"])
-        return Opened(now, {key: body for key, body in rows.items() if body is not None}, held, clock)
+        missing = frozenset(keys).difference(found["keys"])
+        # What was only put there to be locked is remembered once it is committed.
+        self._remember(found["keys"], missing.union(self._stand_ins))
+        return Opened(now, {key: body for key, body in rows.items() if body is not None}, missing, clock)
+
+    def _remember(self, there: Sequence[str], gone: Iterable[str]) -> None:
+        if len(self._standing) > REMEMBER:
+            self._standing.clear()
+        self._standing.update(there)
+        self._standing.difference_update(gone)
 
     async def commit(self, change: Change) -> None:
         """Write rows, link and feed in one statement, and commit."""
@@ -144,12 +158,15 @@ class PostgresStore:
             raise
         await self._finish()
         self._at = max(self._at, change.at)
+        self._standing.update(self._stand_ins)
 
     async def _write(self, change: Change) -> None:
         written = [row for row in change.rows if row[1] is not None]
         kept = {row[0] for row in written}
         gone = [row[0] for row in change.rows if row[1] is None]
         gone += [key for key in self._stand_ins if key not in kept and not key.startswith(BUCKETS)]
+        self._standing.difference_update(gone)
+        self._stand_ins = list(set(self._stand_ins).difference(gone))
         link = change.link
         await self._wire.begun.fetch(
             sql.WRITE, [row[0] for row in written], [row[1] for row in written], [row[2] for row in written], change.at, gone,
