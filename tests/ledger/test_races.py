@@ -75,7 +75,7 @@ def test_the_right_one_among_sixty_four_wins_as_often_as_it_comes_early_enough(t
 
 
 class Guessers:
-    """Processes over one file or database that are given each round at the same moment."""
+    """Processes over one file or database. What all are told they are told at the same moment, `{}` being each one's own number."""
 
     def __init__(self, place, fold_at=300):
         paths = [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
@@ -90,13 +90,28 @@ class Guessers:
         assert self._answers() == ["ready"] * len(self.processes)
         return self
 
-    def round(self, name, customer, verdict, lane, together):
-        """What all of them were told, together."""
-        each = together // len(self.processes)
+    def all(self, words):
+        """What each of them was told."""
         for n, process in enumerate(self.processes):
-            process.stdin.write(f"{name}-{n} {customer} {verdict} {lane} {each}\n")
-            process.stdin.flush()
-        return sum(map(collections.Counter, self._answers()), collections.Counter())
+            self._tell(process, words.replace("{}", str(n)))
+        return self._answers()
+
+    def one(self, number, words):
+        """What one of them was told."""
+        self._tell(self.processes[number], words)
+        return json.loads(self.processes[number].stdout.readline())
+
+    def count(self, words):
+        """What all of them were told, together."""
+        return sum(map(collections.Counter, self.all(words)), collections.Counter())
+
+    def round(self, name, customer, verdict, lane, together, operation="login"):
+        """So many guesses at one customer at once."""
+        return self.count(f"round {name}-{{}} {customer} {verdict} {lane} {together // len(self.processes)} {operation}")
+
+    def _tell(self, process, words):
+        process.stdin.write(f"{words}\n")
+        process.stdin.flush()
 
     def _answers(self):
         return [json.loads(process.stdout.readline()) for process in self.processes]
@@ -118,6 +133,22 @@ def test_in_several_processes_exactly_the_budget_gets_a_verdict(durable, lane):
     assert asyncio.run(_audited(durable)) == []
 
 
+def test_in_several_processes_a_million_guesses_get_no_verdict_over_the_budget(durable):
+    """Many customers at once, so that many rows change hands in every batch; at each of them many times the budget."""
+    customers, rounds, together = times((16, 2, 64), full=(128, 31, 256))
+    asyncio.run(_prepare(durable, customers * rounds))
+    with Guessers(durable, fold_at=20_000) as guessers:
+        for number in range(rounds):
+            asked = [f"customer:{n}" for n in range(number * customers, (number + 1) * customers)]
+            told = guessers.count(f"storm {number}-{{}} {','.join(asked)} {together // len(guessers.processes)}")
+            assert sum(told.values()) == customers * together
+            for customer in asked:
+                # Whoever was refused was not looked at; of whom there was no answer it is not known.
+                assert told[f"{customer} wrong"] <= BUDGET <= told[f"{customer} wrong"] + told[f"{customer} UnknownFate"], told
+    wrong = asyncio.run(_standing(durable, customers * rounds))
+    assert wrong == [BUDGET] * customers * rounds
+
+
 def test_in_several_processes_thirty_two_right_passwords_all_get_in(durable):
     asyncio.run(_prepare(durable))
     with Guessers(durable) as guessers:
@@ -126,16 +157,58 @@ def test_in_several_processes_thirty_two_right_passwords_all_get_in(durable):
     assert asyncio.run(_audited(durable)) == []
 
 
-async def _prepare(durable):
+def test_in_several_processes_no_failure_is_forgotten_in_the_moment_a_window_has_passed(durable):
+    """Whoever is first finds the old failures gone; what he counts nobody after him may take for old (keycloak#52646)."""
+    rounds = times(5, full=200)
+    asyncio.run(_prepare(durable, rounds))
+    with Guessers(durable) as guessers:
+        for number in range(rounds):
+            customer = f"customer:{number}"
+            assert guessers.one(0, f"round before-{number} {customer} wrong fast {BUDGET - 1} transfer") == {"wrong": BUDGET - 1}
+            assert guessers.all("wait 7200") == ["later"] * len(guessers.processes)
+            told = guessers.round(f"after-{number}", customer, "wrong", "fast", 32, "transfer")
+            assert told == {"wrong": BUDGET, "locked": 32 - BUDGET}
+
+
+@pytest.mark.parametrize("seed", range(times(2, full=40)))
+def test_in_several_processes_right_racing_wrong_loses_no_failure_and_no_lock(durable, seed):
+    """The ledger's own record of all processes is counted again (parse-server#10266)."""
+    asyncio.run(_prepare(durable, 4))
+    with Guessers(durable) as guessers:
+        for number in range(4):
+            told = guessers.count(f"mixed {number}-{{}} customer:{number} {seed}{{}} 12")
+            assert sum(told.values()) == 12 * len(guessers.processes)
+    assert asyncio.run(_audited(durable, 4)) == []
+
+
+def test_an_entry_begun_before_a_lock_in_one_process_is_refused_after_it_in_another(durable):
+    """Reserved by the first, locked by all, settled right by the last: it opens nothing and clears nothing."""
+    asyncio.run(_prepare(durable, 1))
+    with Guessers(durable) as guessers:
+        assert guessers.one(0, "reserve early customer:0") == ["early", "granted"]
+        told = guessers.round("transfer", "customer:0", "wrong", "fast", 32, "transfer")
+        assert told == {"wrong": BUDGET, "locked": 32 - BUDGET}
+        assert guessers.one(-1, "settle early right") == "refused"
+        assert guessers.round("late", "customer:0", "right", "slow", 8) == {"locked": 8}
+    assert asyncio.run(_audited(durable, 1)) == []
+
+
+async def _prepare(durable, customers=ROUNDS):
     async with House(store_at(durable.at), TABLE) as house:
-        await house.enrol(*[f"customer:{number}" for number in range(ROUNDS)])
+        await house.enrol(*[f"customer:{number}" for number in range(customers)])
 
 
-async def _audited(durable):
+async def _audited(durable, customers=ROUNDS):
     store = store_at(durable.at)
-    found = await audit(store, TABLE, [f"customer:{number}" for number in range(ROUNDS)])
+    found = await audit(store, TABLE, [f"customer:{number}" for number in range(customers)])
     await store.close()
     return found
+
+
+async def _standing(durable, customers):
+    """How many failures stand for each customer."""
+    async with House(store_at(durable.at), TABLE) as house:
+        return [(await house.count(f"customer:{number}"))[0] for number in range(customers)]
 
 
 def test_thirty_two_right_passwords_at_once_all_get_in(told):
