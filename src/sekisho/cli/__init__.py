@@ -10,7 +10,7 @@ import click
 from sekisho import __version__
 from sekisho.errors import SekishoError
 
-COMMANDS = ("audit", "demo", "doctor", "keys", "personal", "policy", "restore", "retention", "serve")
+COMMANDS = ("audit", "demo", "doctor", "keys", "migrate", "personal", "policy", "restore", "retention", "serve")
 
 
 class Commands(click.Group):
