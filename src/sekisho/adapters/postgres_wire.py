@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 import asyncpg
 import msgspec
@@ -244,16 +245,18 @@ class Wire:
                 con.terminate()
 
 
+_URL = re.compile(r"(?P<before>\w+://(?:[^/?#]*@)?)(?P<hosts>[^/?#@]*)(?P<after>[/?#].*|)")
+
+
 def each_host(url: str) -> list[str]:
-    """One URL for each host that a URL names; the URL itself where it names none, or where it cannot be read."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
+    """One URL for each host that a URL names; the URL itself where it names none."""
+    # By hand: several hosts are not a URL's to name, and not every Python takes the brackets of one among them.
+    found = _URL.fullmatch(url)
+    if found is None:
         return [url]
-    who, at, hosts = parts.netloc.rpartition("@")
-    if hosts:
-        return [url.replace(f"//{parts.netloc}", f"//{who}{at}{host}", 1) for host in hosts.split(",")]
-    told = dict(parse_qsl(parts.query))
+    if found["hosts"]:
+        return [f"{found['before']}{host}{found['after']}" for host in found["hosts"].split(",")]
+    told = dict(parse_qsl(found["after"].partition("?")[2]))
     named, ports = told.pop("host", "").split(","), told.pop("port", "").split(",")
     if len(named) == 1:
         return [url]
