@@ -56,8 +56,8 @@ class Node:
         self.asked = {}
         self.context = copy_context()
         self.context.run(WHOSE.set, self)
-        self.stores = [self.store_kind(shared, self) for _ in range(2)]
-        self.store, contended = self.stores
+        self.stores = [self.store_kind(shared, self) for _ in range(3)]
+        self.store, second, contended = self.stores
         self.tables = {}
         self.in_force = None
         self.subjects = Subjects(b"s" * 32)
@@ -65,8 +65,8 @@ class Node:
         """How far the ledger's clock was ahead when this node first saw it."""
         self.watch = self.watch_kind(asyncio.get_running_loop().time)
         self.ledger = self.ledger_kind(
-            self.store, KEY, self.tables, contended=contended if chance.random() < 0.7 else None, watch=self.watch,
-            batch_max=chance.choice([1, 3, 64]), name=name,
+            self.store, KEY, self.tables, beside=[second] if chance.random() < 0.5 else [],
+            contended=contended if chance.random() < 0.7 else None, watch=self.watch, batch_max=chance.choice([1, 3, 64]), name=name,
         )
         self.runs = Runs(self.ledger, self.store, self.subjects)
         self.entries = self.entries_kind(self.runs, self.ledger, self.store, SaysItself())

@@ -15,7 +15,7 @@ from world import play, report
 
 pytestmark = pytest.mark.timeout(times(300, full=7_200))
 
-HISTORIES = times(240, full=10_000)
+HISTORIES = times(200, full=10_000)
 TOGETHER = 20
 HAPPENS = ("dies", "it stands", "it does not stand", "is proposed", "clock is set", "gives up", "-> wrong", "-> right", "-> locked", "-> twice")
 """What the first histories must have in them, else they show nothing."""
