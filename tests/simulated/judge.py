@@ -11,7 +11,7 @@ from trail import links, told_in
 from visitors import CUSTOMERS, SAMPLED, STRANGER, VICTIM
 
 from sekisho.core import budget
-from sekisho.core.state import SECOND, Guard, InForce, Procedure, Reservation, Session, decode
+from sekisho.core.state import SECOND, Count, Guard, InForce, Procedure, Reservation, Session, decode
 from sekisho.events import EventKind
 from sekisho.flows.attempt import KEEP_SETTLED_S
 from sekisho.flows.subjects import Subjects
@@ -187,7 +187,7 @@ class Replay:
         guards = {key: decode(rows[key], Guard) for key in (*CUSTOMERS, SAMPLED, self._subjects.bucket(STRANGER)) if key in rows}
         for place in self.auditor.facts:
             if place.key in guards:
-                count = guards[place.key].counts[place.counter]
+                count = guards[place.key].counts.get(place.counter, Count())
                 budget.refresh(count, table.counters[place.counter], now)
                 told = (self.auditor.standing(place, now), self.auditor.recount(place, now)[1])
                 if (count.wrong, count.flight) != told:
