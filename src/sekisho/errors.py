@@ -28,6 +28,10 @@ class LedgerUnavailable(SekishoError):
     """The ledger could not be asked; nothing was granted. Try again; if it lasts, look at the database."""
 
 
+class Conflict(LedgerUnavailable):
+    """Other nodes were in the way and nothing was committed; the ledger begins the batch again by itself."""
+
+
 class UnknownFate(SekishoError):
     """The ledger did not say whether the change is durable; it may stay spent and is spent once at most."""
 

@@ -8,7 +8,7 @@ from tables import counter, lock, row, stage, table
 from trail import audit, events, links, told_in
 
 from sekisho.core.state import FORMAT, IN_FORCE, Guard, InForce, decode
-from sekisho.errors import LedgerUnavailable, NewerState, UnknownFate
+from sekisho.errors import Conflict, LedgerUnavailable, NewerState, UnknownFate
 
 
 def login(wrong=3):
@@ -149,6 +149,34 @@ def test_a_batch_reads_what_it_has_decided_itself(place, monkeypatch):
             answers = await asyncio.gather(*[house.enter(run, "wrong") for _ in range(64)])
             assert sorted(answers) == ["locked"] * 61 + ["wrong"] * 3 and house.ledger.batches == before + 1
     told(story())
+
+
+@pytest.mark.parametrize(("conflicts", "told"), [(1, "wrong"), (2, "wrong"), (3, "nothing")])
+def test_a_batch_that_others_were_in_the_way_of_is_begun_again_and_counts_once(place, conflicts, told):
+    """Surely not committed: so it may be run again, and after some turns the answer is no."""
+    async def story():
+        store = place.open()
+        async with House(store, login(5)) as house:
+            run = await house.begin("procedure:1")
+            left = conflicts
+            commit = store.commit
+
+            async def in_the_way(change):
+                nonlocal left
+                left -= 1
+                if left >= 0:
+                    await store.rollback()
+                    raise Conflict
+                await commit(change)
+
+            store.commit = in_the_way
+            try:
+                answer = await house.enter(run, "wrong")
+            except LedgerUnavailable:
+                answer = "nothing"
+            assert answer == told
+            assert await house.count(house.subjects.bucket("customer:1")) == (int(told == "wrong"), 0)
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize(("number", "batch_max", "batches"), [(256, 256, 1), (257, 256, 2), (64, 1, 64), (64, 7, 10)])

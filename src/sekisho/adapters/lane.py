@@ -18,7 +18,7 @@ from sekisho.adapters.queue import Queue, Waiting
 from sekisho.adapters.watch import ClockWatch
 from sekisho.core import chain
 from sekisho.core.state import CLOCK, IN_FORCE, Clock, decode
-from sekisho.errors import LedgerUnavailable, SekishoError, UnknownFate
+from sekisho.errors import Conflict, LedgerUnavailable, SekishoError, UnknownFate
 from sekisho.policy.table import Table
 from sekisho.ports import Change, Opened, Store
 
@@ -29,6 +29,9 @@ EVERY_BATCH = (CLOCK, IN_FORCE)
 
 ALONE = 32
 """Works that one batch takes although other lanes could share them: below it a batch costs about the same, whatever it holds."""
+
+TURNS = 3
+"""How often a batch is tried that others are in the way of."""
 
 TableOf = Callable[[Opened], Table]
 """The table to decide a batch by; raises where there is none that this node may decide by."""
@@ -146,11 +149,21 @@ class Lane:
         if not waiting:
             return
         try:
-            await self._attempt_batch(waiting)
+            await self._attempt_again(waiting)
         except SekishoError as no:
             _refuse(waiting, no)
         except Exception as no:  # noqa: BLE001  whatever breaks here, the answer to everyone in the batch is no
             _refuse(waiting, LedgerUnavailable(f"the batch failed: {type(no).__name__}"))
+
+    async def _attempt_again(self, waiting: list[Waiting]) -> None:
+        """A batch that was surely not committed because others were in the way is begun again, in a new snapshot."""
+        for _ in range(TURNS - 1):
+            try:
+                await self._attempt_batch(waiting)
+            except Conflict:
+                continue
+            return
+        await self._attempt_batch(waiting)
 
     async def _attempt_batch(self, waiting: list[Waiting]) -> None:
         keys: set[str] = set()

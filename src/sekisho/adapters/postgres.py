@@ -18,7 +18,7 @@ import asyncpg
 
 from sekisho.adapters import postgres_sql as sql
 from sekisho.adapters import schema
-from sekisho.adapters.postgres_wire import DEADLINE_S, HAND_OVER_S, PATIENCE_S, Promise, Wire, is_plain, refusing
+from sekisho.adapters.postgres_wire import CONFLICTS, DEADLINE_S, HAND_OVER_S, PATIENCE_S, Promise, Wire, is_plain, refusing
 from sekisho.errors import LedgerUnavailable, UnknownFate
 from sekisho.ports import Change, Condition, Link, Opened
 
@@ -32,8 +32,6 @@ REMEMBER = 200_000
 
 BUCKETS = "~"
 """How keys begin whose empty rows are left standing: every attempt locks some of them, and there are only so many."""
-
-_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
 def as_told(now: int) -> int:
@@ -109,7 +107,7 @@ class PostgresStore:
         for _ in range(TURNS):
             try:
                 opened = await self._attempt(keys, seen, patient=patient, make=make)
-            except _AGAIN:
+            except CONFLICTS:
                 await self._wire.leave()
                 continue
             except asyncpg.LockNotAvailableError:

@@ -17,7 +17,7 @@ import asyncpg
 import msgspec
 
 from sekisho.adapters import postgres_sql as sql
-from sekisho.errors import LedgerUnavailable, UnknownFate
+from sekisho.errors import Conflict, LedgerUnavailable, UnknownFate
 
 DEADLINE_S = 2.0
 """How long connecting, reading or committing may take. Whoever asked has an answer by then, if only a no."""
@@ -36,6 +36,9 @@ ABANDONED_S = 5.0
 
 FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """What a connection raises."""
+
+CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""What it raises where transactions were in each other's way: SQLSTATE 40001 and 40P01."""
 
 SESSION = {
     "application_name": "sekisho",
@@ -227,7 +230,7 @@ class Wire:
             # An error is told before anything is committed; anything worse may come at any time.
             if is_plain(no):
                 await self.leave()
-                raise LedgerUnavailable(said_of(no)) from no
+                raise refusal(no) from no
             self.drop()
             raise UnknownFate(said_of(no)) from no
         if said != "COMMIT":
@@ -287,7 +290,12 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except FAULTS as no:
-        raise LedgerUnavailable(said_of(no)) from no
+        raise refusal(no) from no
+
+
+def refusal(no: BaseException) -> LedgerUnavailable:
+    """What to say of a fault after which surely nothing was committed."""
+    return (Conflict if isinstance(no, CONFLICTS) else LedgerUnavailable)(said_of(no))
 
 
 def said_of(no: BaseException) -> str:
