@@ -60,6 +60,16 @@ def test_a_reservation_past_its_deadline_is_wrong_whatever_comes(told):
     told(story)
 
 
+def test_a_late_verdict_that_is_sent_again_is_told_the_same_again(told):
+    async def story(house, run, clock):
+        name, _ = await house.reserve(run)
+        clock.wait(LIFE_S + 1)
+        late = house.replay("verdict-1")
+        assert [await house.settle(name, "right", replay=late) for _ in range(3)] == ["twice"] * 3
+        assert await house.count("customer:1") == (1, 0)
+    told(story)
+
+
 def test_a_reservation_falls_due_at_its_deadline_and_a_tick_counts_it_as_wrong(told):
     async def story(house, run, clock):
         name, _ = await house.reserve(run)
