@@ -32,7 +32,7 @@ async def a_life(house):
         "account:1": Guard(known=True, links={"customer": HANA}), "account:2": Guard(known=True, links={"customer": JIRO}, accounts=["account:1"]),
         f"secret:{HANA}/password": Secret(kind="password", digest=SECRET), f"secret:{JIRO}/password": Secret(kind="password", digest=SECRET),
         "session:h": Session(subject=HANA), "session:j": Session(subject=JIRO),
-        "approval:1": Approval(subject=HANA, reason="form", asked_by="endo"),
+        "approval:1": Approval(subject=HANA, reason="form", asked_by="endo"), f"kept:{HANA}": Session(),
     }))
     for customer in (HANA, JIRO):
         for n in range(3):
@@ -50,6 +50,7 @@ def test_all_that_is_held_about_a_subject_is_told_and_nothing_about_another(kept
             assert shown["links"] == {"account": "account:1"} and shown["linked_from"] == ["account:1"]
             assert shown["items_set"] == ["password"] and len(shown["sessions"]) == 1 and len(shown["runs"]) == 3
             assert [one["asked_by"] for one in shown["releases"]] == ["endo"]
+            assert shown["also_held"] == ["kept"]
             assert [one["kind"] for one in shown["events"]].count("entry-wrong") == 3 and shown["events"][0]["kind"] == "personal-exported"
             assert [one["kind"] for one in shown["told_to_channels"]] == ["lock-set"]
             text = json.dumps(shown, default=repr)

@@ -15,7 +15,7 @@ from trail import events, links
 from sekisho.core import otp
 from sekisho.core.budget import CARRIED
 from sekisho.core.state import SECOND, Guard, Secret, Session, decode
-from sekisho.errors import LedgerUnavailable, StoreIsOlder
+from sekisho.errors import CallerError, LedgerUnavailable, StoreIsOlder
 from sekisho.events import EventKind
 from sekisho.flows import restore as flow
 from sekisho.terms import Counting
@@ -275,6 +275,23 @@ def test_accepting_is_told_sealed_and_verifies(kept):
         assert found.broken == () and found.seals == 4
         await links(house.store)
         await house.__aexit__()
+    told(story())
+
+
+def test_while_a_node_seals_nothing_is_accepted(kept):
+    async def story():
+        await first_life(kept, 1, 1)
+        kept.put_back("copy")
+        store = kept.open()
+        await kept.ahead(store)
+        async with House(store, login()) as house:
+            with kept.sealer(store)._alone() as out:
+                assert out is not None
+                with pytest.raises(CallerError, match="stop every node"):
+                    await kept.accept(store, house)
+            assert await kept.sealer(store).complaint() is not None
+            await kept.accept(store, house)
+            assert await kept.sealer(store).complaint() is None
     told(story())
 
 

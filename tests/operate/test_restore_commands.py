@@ -97,6 +97,8 @@ def test_a_running_node_notices_and_grants_nothing_from_then_on(bank, where):
             for _ in range(2):
                 with pytest.raises(LedgerUnavailable, match="restore accept"):
                     await enter(app, "correct horse 8")
+            with pytest.raises(LedgerUnavailable):
+                app.table  # noqa: B018  what readiness is asked by
             await app.turn()
             assert app.faults == 0
         with pytest.raises(StoreIsOlder):

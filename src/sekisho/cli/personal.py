@@ -57,7 +57,7 @@ def erase(store: str, key_file: Path, subject: str, operator: str, reason: str) 
     if found.guard is None and not found.secrets:
         click.echo(f"{subject} is not held")
     else:
-        rows = 1 + sum(map(len, (found.secrets, found.sessions, found.runs, found.approvals, found.guesses))) - found.flying
+        rows = 1 + sum(map(len, (found.secrets, found.sessions, found.runs, found.approvals, found.others, found.guesses))) - found.flying
         click.echo(f"{subject}: {rows} rows erased, {len(found.linked_from)} links to it cut")
     if found.flying:
         click.echo(f"{found.flying} guesses wait for their verdict: call it again a day later")

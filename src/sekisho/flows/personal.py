@@ -35,6 +35,8 @@ class Held(msgspec.Struct):
     runs: dict[str, Procedure] = {}
     guesses: dict[str, Reservation] = {}
     approvals: dict[str, Approval] = {}
+    others: list[str] = []
+    """Further rows that are kept under his name."""
 
     @property
     def flying(self) -> int:
@@ -58,6 +60,8 @@ class Held(msgspec.Struct):
             self.guesses[key] = guess
         elif kind == "approval" and (approval := decode(body, Approval)).subject == self.subject:
             self.approvals[key] = approval
+        elif key.partition(":")[2] == self.subject:
+            self.others.append(key)
 
     def _take_other(self, key: str, guard: Guard) -> None:
         if self.subject in guard.links.values() or self.subject in guard.accounts:
@@ -126,6 +130,7 @@ async def export(ledger: Ledger, store: Store, subject: str, operator: str, prog
             {"path": one.path, "reason": one.reason, "evidence": one.evidence, "asked_by": one.asked_by, "asked_at": rfc3339(one.asked_at)}
             for one in found.approvals.values()
         ],
+        "also_held": sorted(key.partition(":")[0] for key in found.others),
         "told_to_channels": await _feed(store, subject),
         "events": await _history(store, guard),
     }
@@ -205,7 +210,7 @@ async def erase(ledger: Ledger, store: Store, subject: str, operator: str, reaso
     """
     found = await held(store, subject, progress)
     settled = [key for key, guess in found.guesses.items() if guess.settled is not None]
-    works: list[Work[None]] = [_Drop(key) for key in (*found.sessions, *found.runs, *found.approvals, *settled)]
+    works: list[Work[None]] = [_Drop(key) for key in (*found.sessions, *found.runs, *found.approvals, *found.others, *settled)]
     works += [_Unlink(key, subject) for key in found.linked_from]
     await asyncio.gather(*(ledger.run(work) for work in works))
     if found.guard is not None or found.secrets:

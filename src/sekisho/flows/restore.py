@@ -15,6 +15,7 @@ import msgspec
 from sekisho.core.otp import DRIFT, STEP_S
 from sekisho.core.restore import distrust, items_of
 from sekisho.core.state import FORMAT, SECOND, THE_BANK, Guard, Secret, Session, decode
+from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows.names import KINDS
 from sekisho.flows.replay import Stored
@@ -147,6 +148,10 @@ async def accept(
     """Void and distrust everything in the store, tell it, and begin anew with a seal. What it concerned.
 
     The ledger must have been started after `set_writers_ahead`.
+
+    Raises:
+        CallerError: a node is running.
+
     """
     body = (await store.peek([RESTORE])).get(RESTORE)
     far = Restoring() if body is None else decode(body, Restoring)
@@ -162,7 +167,8 @@ async def accept(
         looked_at += len(page)
         progress(looked_at)
     await ledger.run(_Done(far, operator, reason))
-    await sealer.accept()
+    if await sealer.accept() is None:
+        raise CallerError("another node is sealing: stop every node, then call this again")
     return far
 
 
