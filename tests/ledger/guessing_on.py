@@ -9,12 +9,13 @@ import asyncio
 import itertools
 import sys
 
-from house import House
+from house import OWNER, House
 from tables import counter, lock, row, stage, table
 
 from sekisho.adapters import postgres, postgres_wire
 from sekisho.adapters.watch import ClockWatch
 from sekisho.errors import LedgerUnavailable, UnknownFate
+from sekisho.flows.subjects import Facts
 
 BUDGET = 5
 NEVER = 1_000_000
@@ -73,11 +74,11 @@ async def guess(house, run, operation, customer, *, slow):
 
 
 async def begun(house, run, operation, customer):
-    """A run; whether it was begun is not what is asked here."""
+    """A run, or what may be one: if it is not on record, no guess is looked at in it."""
     try:
         return await house.begin(run, operation, customer)
     except UnknownFate:
-        raise LedgerUnavailable from None
+        return Facts(run, operation, {"customer": customer}, None, OWNER)
 
 
 def say(told):
