@@ -31,7 +31,7 @@ def staffed(policy):
 
 
 def desk_of(house):
-    return Desk(house.ledger, house.store, house.subjects, None)
+    return Desk(house.ledger, house.store, house.subjects, None, None)
 
 
 async def lift(desk, ledger, subject, counter):

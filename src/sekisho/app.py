@@ -16,6 +16,8 @@ import msgspec
 
 from sekisho.adapters import postgres, sqlite
 from sekisho.adapters.batching import BatchedLedger
+from sekisho.adapters.channels import Inbox
+from sekisho.adapters.codes import KeyedCodes
 from sekisho.adapters.keyring import PURPOSES, Keyring
 from sekisho.adapters.memory import MemoryStore
 from sekisho.adapters.postgres import PostgresStore
@@ -26,9 +28,11 @@ from sekisho.adapters.watch import ClockWatch
 from sekisho.core.state import InForce
 from sekisho.errors import CallerError, LedgerUnavailable, StoreIsOlder
 from sekisho.flows import clock, tick
+from sekisho.flows.challenges import Challenges
 from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
+from sekisho.flows.outbox import Outbox
 from sekisho.flows.policies import Note, first_policy, load_tables
 from sekisho.flows.retention import Retention, cutoff
 from sekisho.flows.runs import Runs
@@ -36,7 +40,7 @@ from sekisho.flows.seals import Sealer
 from sekisho.flows.sessions import Sessions
 from sekisho.flows.subjects import Subjects
 from sekisho.policy.table import Table
-from sekisho.ports import Condition, Store
+from sekisho.ports import Channels, Condition, Store
 
 TICK_S = 0.5
 """How often time is let pass over what falls due."""
@@ -72,7 +76,9 @@ class Settings(msgspec.Struct):
 class App:
     """A node: ledger, flows and the tasks that let time pass."""
 
-    def __init__(self, settings: Settings, store: Store, keyring: Keyring, tables: dict[str, Table], in_force: InForce) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, keyring: Keyring, tables: dict[str, Table], in_force: InForce, channels: Channels,
+    ) -> None:
         self.settings = settings
         self.store = store
         self.keyring = keyring
@@ -91,10 +97,13 @@ class App:
         )
         self.secrets = KeyedSecrets(keyring.secret("pepper"))
         self.runs = Runs(self.ledger, store, self.subjects)
-        self.entries = Entries(self.runs, self.ledger, store, self.secrets)
+        self.codes = KeyedCodes(keyring)
+        self.entries = Entries(self.runs, self.ledger, store, self.secrets, self.codes)
+        self.outbox = Outbox(self.ledger, store, self.codes, channels)
+        self.challenges = Challenges(self.runs, self.ledger, store, self.codes, self.outbox)
         self.count_mode = CountMode(self.runs, self.entries, store)
         self.sessions = Sessions(self.ledger, store)
-        self.desk = Desk(self.ledger, store, self.subjects, self.secrets)
+        self.desk = Desk(self.ledger, store, self.subjects, self.secrets, self.codes)
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
         self.retention = Retention(self.ledger, store, self.sealer)
         self._something_aged = True
@@ -115,7 +124,7 @@ class App:
     async def running(self) -> AsyncIterator[App]:
         """Serve from here on; on the way out finish what is queued and seal."""
         await self.ledger.start()
-        tasks = [asyncio.create_task(self._ticking()), asyncio.create_task(self._sealing())]
+        tasks = [asyncio.create_task(turns()) for turns in (self._ticking, self._sealing, self._delivering)]
         try:
             yield self
         finally:
@@ -208,6 +217,16 @@ class App:
             await self._survive(self.seal())
 
 
+    async def _delivering(self) -> None:
+        """Hand messages over as soon as they are put in, and now and then what other nodes left."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.outbox.wake.wait(), TICK_S)
+            self.outbox.wake.clear()
+            if self.ledger.withheld is None and not self.watch.doubting:
+                await self._survive(self.outbox.deliver())
+
+
 def seals_path(store: str, keyring: Keyring) -> Path:
     """Where seals are kept outside the database: beside the key file, named after the store and the place it is in."""
     name, place = _database(store) if store.startswith(POSTGRES) else _file(store)
@@ -268,7 +287,7 @@ async def condition_of(url: str, *, replicated: bool = False) -> Condition:
     return sqlite.condition(Path(url.removeprefix("sqlite:///")))
 
 
-async def build(settings: Settings) -> App:
+async def build(settings: Settings, channels: Channels | None = None) -> App:
     """Put a node together that is to serve, over a new store where there is none.
 
     Raises:
@@ -277,7 +296,7 @@ async def build(settings: Settings) -> App:
         StoreIsOlder: the store lacks what was sealed outside it.
 
     """
-    app = await assemble(settings, make=True)
+    app = await assemble(settings, make=True, channels=channels)
     complaint = await app.sealer.complaint()
     if complaint is not None:
         await app.leave()
@@ -285,8 +304,13 @@ async def build(settings: Settings) -> App:
     return app
 
 
-async def assemble(settings: Settings, *, make: bool = False) -> App:
+async def assemble(settings: Settings, *, make: bool = False, channels: Channels | None = None) -> App:
     """Open the store, put the first policy in force where there is none, and put a node together.
+
+    Args:
+        settings: what the node is told.
+        make: begin an empty file where there is none.
+        channels: the ways by which it sends codes; None: it sends none.
 
     Raises:
         CallerError: the settings cannot be served; the text says what to change.
@@ -303,7 +327,7 @@ async def assemble(settings: Settings, *, make: bool = False) -> App:
         table = await first_policy(store, settings.policy.read_bytes(), settings.policy.name)
         tables[table.version] = table
     in_force = await load_tables(store, tables)
-    return App(settings, store, keyring, tables, in_force)
+    return App(settings, store, keyring, tables, in_force, channels or {})
 
 
-__all__ = ["PURPOSES", "App", "Keyring", "Settings", "assemble", "build", "condition_of", "open_store", "seals_path", "wall_clock"]
+__all__ = ["PURPOSES", "App", "Inbox", "Keyring", "Settings", "assemble", "build", "condition_of", "open_store", "seals_path", "wall_clock"]

@@ -13,6 +13,8 @@ class EventKind(StrEnum):
     PROCEDURE_BEGUN = "procedure-begun"
     PROCEDURE_ENDED = "procedure-ended"
     PROCEDURE_DONE = "procedure-done"
+    CODE_SENT = "code-sent"
+    """Put into the outbox; what became of it is in its trace."""
     GUESS_RESERVED = "guess-reserved"
     ENTRY_RIGHT = "entry-right"
     ENTRY_WRONG = "entry-wrong"

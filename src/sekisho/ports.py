@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from sekisho.core.state import Secret
+from sekisho.core.state import Challenge, Secret
 from sekisho.events import Event
 from sekisho.policy.table import Table
-from sekisho.terms import Role
+from sekisho.terms import Role, Way
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -223,3 +223,47 @@ class Secrets(Protocol):
 
     def step_of(self, record: Secret | None, code: str, now_s: int) -> int | None:
         """The token's time step whose code this is, if it may still be used."""
+
+
+class Codes(Protocol):
+    """Makes codes that are sent, and keyed digests, with keys outside the database."""
+
+    @property
+    def version(self) -> int:
+        """Of the key that new challenges get."""
+
+    def code(self, challenge: Challenge) -> str | None:
+        """The code of a challenge; None where its key is gone."""
+
+    def digest(self, *parts: str) -> bytes:
+        """32 bytes that follow from the parts, and tell whoever lacks the key nothing of them."""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What is handed over to be carried to a customer. It holds a code: it is written nowhere."""
+
+    delivery: str
+    to: str
+    subject: str
+    body: str
+    language: str
+
+
+class Handed(msgspec.Struct, frozen=True):
+    """What the next station said to a message."""
+
+    accepted: bool
+    said: str
+    """Its words, without anything of the message."""
+    again: bool = False
+    """Not accepted, and worth another try."""
+
+
+class Channel(Protocol):
+    """One way to customers."""
+
+    async def send(self, message: Message) -> Handed:
+        """Hand a message over."""
+
+
+Channels = Mapping[Way, Channel]

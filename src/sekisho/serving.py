@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 from sekisho.api.server import LOCAL_HOSTS, application, metrics_application
 from sekisho.app import App, Settings, build
 from sekisho.errors import CallerError
+from sekisho.ports import Channels
 
 BACKLOG = 2048
 GRACE_S = 10
@@ -44,17 +45,17 @@ def bind(listen: str) -> socket.socket:
 
 def run(
     settings: Settings, sock: socket.socket, hosts: frozenset[str] = LOCAL_HOSTS, metrics: socket.socket | None = None, *,
-    pages: Sequence[BaseRoute] = (), started: Started | None = None,
+    pages: Sequence[BaseRoute] = (), started: Started | None = None, channels: Channels | None = None,
 ) -> None:
-    """Serve until interrupted. `started` runs once everything answers."""
-    uvloop.run(_serve(settings, sock, hosts, metrics, pages, started))
+    """Serve until interrupted. `started` runs once everything answers; codes are sent by `channels`."""
+    uvloop.run(_serve(settings, sock, hosts, metrics, pages, started, channels))
 
 
 async def _serve(
     settings: Settings, sock: socket.socket, hosts: frozenset[str], metrics: socket.socket | None, pages: Sequence[BaseRoute],
-    started: Started | None,
+    started: Started | None, channels: Channels | None,
 ) -> None:
-    app = await build(settings)
+    app = await build(settings, channels)
     _calm_collector()
     servers = [(uvicorn.Server(_config(application(app, hosts=hosts, pages=pages))), sock)]
     if metrics is not None:

@@ -117,6 +117,21 @@ class ItemKind(StrEnum):
     """An identity confirmation code over a channel on file (A15)."""
 
 
+class Way(StrEnum):
+    """How a code reaches the customer."""
+
+    MAIL = "mail"
+    TELEPHONE = "telephone"
+
+
+class AddressState(StrEnum):
+    """Whether codes may be sent to an address."""
+
+    CONFIRMED = "confirmed"
+    UNCONFIRMED = "unconfirmed"
+    """On file, and nobody has shown yet that he reads what is sent there: it gets no code."""
+
+
 class Role(StrEnum):
     """Who calls: what an API key may do and see."""
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+import re
 from typing import NamedTuple
 from urllib.parse import quote
 
 import httpx
 
+from sekisho.adapters.channels import Inbox
 from sekisho.adapters.keyring import Keyring
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
 from sekisho.adapters.watch import own_clock
@@ -17,7 +19,7 @@ from sekisho.core import otp
 from sekisho.flows import tick
 from sekisho.flows.policies import first_policy, load_tables
 from sekisho.policy import reference
-from sekisho.terms import Role
+from sekisho.terms import Role, Way
 
 HOST = "http://127.0.0.1:8080"
 MINUTE = 60
@@ -57,7 +59,8 @@ class Service:
         store = SqliteStore(self.folder / "sekisho.db", clock=self.clock)
         table = await first_policy(store, self.policy.read_bytes(), self.policy.name)
         tables = {table.version: table}
-        made = App(settings, store, ring, tables, await load_tables(store, tables))
+        self.boxes = {way: Inbox() for way in Way}
+        made = App(settings, store, ring, tables, await load_tables(store, tables), self.boxes)
         made.watch.own = self.own_clock
         return made
 
@@ -176,11 +179,17 @@ class Service:
         """A customer nobody else in these tests has, who holds a login password and these items."""
         one = person(**changes)
         for subject, body in one.enrolments():
-            self.put(subject, body)
+            self.put(subject, {**body, "addresses": one.addresses(subject)})
         for item in ("login-password", *items) if one.contract else items:
             subject, secret = one.secrets()[item]
             self.put(subject, {"secret": secret, **({"first_time": one.first_time} if item == "login-password" else {})}, item)
         return one
+
+    def code(self, customer, way="mail", n=0):
+        """The code in the newest message that reached the customer."""
+        self.do(self.app.outbox.deliver())
+        message = self.boxes[way].received(customer.telephone if way == "telephone" else customer.mails[n])[0]
+        return re.search(r"\d[\d ]{4,12}\d", message.body)[0]
 
     def account(self, *items):
         """An account without an online contract."""
@@ -220,6 +229,7 @@ class Customer(NamedTuple):
     first_time: bool = False
     contract: bool = True
     flags: tuple[str, ...] = ()
+    reachable: bool = True
 
     @property
     def subject(self):
@@ -246,6 +256,23 @@ class Customer(NamedTuple):
             (self.account_subject, {"links": {"customer": self.subject, "app": self.app_subject}}),
             (self.app_subject, {"links": {"customer": self.subject, "account": self.account_subject}}),
         ]
+
+    @property
+    def mails(self):
+        return (f"first-{self.number}@example.com", f"second-{self.number}@example.jp")
+
+    @property
+    def telephone(self):
+        return f"+81 90-{self.number}"
+
+    def addresses(self, subject):
+        """Where he can be reached: by mail as a customer, by telephone as the holder of an account."""
+        if not self.reachable:
+            return []
+        on_file = {"state": "confirmed", "since": "2020-01-01T00:00:00Z"}
+        mails = [{"kind": "mail", "to": to, **on_file} for to in self.mails]
+        telephone = [{"kind": "telephone", "to": self.telephone, **on_file}]
+        return {self.subject: mails, self.account_subject: telephone + ([] if self.contract else mails)}.get(subject, [])
 
     def secrets(self):
         """His items: name to (subject, secret)."""

@@ -236,15 +236,14 @@ def test_a_body_that_lies_about_its_length_is_cut_off(service, given):
 
 
 def test_a_proof_that_only_a_bank_can_compare_is_not_counted(service, verify):
-    """A code sent by the bank is compared by the bank: 422 here, and the way is named."""
+    """A face is judged by the bank's app: 422 here, and the way is named."""
     hana = service.customer()
-    run = verify.run("mail-address", hana)
-    run.right("new-addresses")
-    answer = service.post(f"/v1/procedures/{run.id}/attempts", {"item": "mail-otp", "proof": CANARY})
+    run = verify.run("login", hana)
+    answer = service.post(f"/v1/procedures/{run.id}/attempts", {"item": "app-face", "proof": CANARY})
     assert answer.status_code == 422
     assert "reservation" in answer.json()["detail"]
     assert CANARY not in answer.text
-    assert service.counts(hana.subject) == {}
+    assert service.counts(hana.app_subject) == {}
 
 
 ODD_PROOFS = ("", " ", "　", "ｃｏｒｒｅｃｔ", "\u200b", "' OR 1=1 --", "a" * 1024, "🔑" * 256, "\u0301", "%s%s%n", "../../etc/passwd")

@@ -26,6 +26,9 @@ CALLS = (
     ("POST", "/v1/procedures"),
     ("GET", "/v1/procedures/{id}"),
     ("POST", "/v1/procedures/{id}/attempts"),
+    ("POST", "/v1/procedures/{id}/challenges"),
+    ("GET", "/v1/procedures/{id}/addresses"),
+    ("GET", "/v1/procedures/{id}/deliveries"),
     ("POST", "/v1/reservations"),
     ("POST", "/v1/reservations/{id}/verdict"),
     ("GET", "/v1/sessions/{id}"),
@@ -73,7 +76,7 @@ def known(service, hana, path):
     return {
         "id": [{"procedures": run, "reservations": held["reservation"], "sessions": session}.get(path.split("/")[2], "none")],
         "subject": [hana.subject, hana.account_subject],
-        "item": ["login-password", "token-otp"],
+        "item": ["login-password", "token-otp", "mail-otp"],
         "operation": ["login", "transfer", "number-inquiry", "register-account"],
         "about": [hana.account_subject],
         "session": [session],

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import httpx
 
+from sekisho.adapters.channels import Inbox
 from sekisho.adapters.keyring import Keyring
 from sekisho.adapters.memory import MemoryStore
 from sekisho.api.server import application
@@ -13,7 +14,7 @@ from sekisho.bank import pages, seeds
 from sekisho.core.state import SECOND
 from sekisho.flows.policies import first_policy, load_tables
 from sekisho.policy import reference
-from sekisho.terms import Role
+from sekisho.terms import Role, Way
 
 HOST = "http://127.0.0.1:8080"
 WEDNESDAY_NOON = 1_774_407_600
@@ -50,11 +51,12 @@ class Demonstration:
         await self.asgi(scope, receive, send)
 
     async def _build(self, folder, ring):
+        self.boxes = {way: Inbox() for way in Way}
         policy = reference("postal-bank")
         store = MemoryStore(self.clock)
         table = await first_policy(store, policy.read_bytes(), policy.name)
         settings = Settings("memory:", folder / "keys.json", hold=False, demo=True)
-        made = App(settings, store, ring, {table.version: table}, await load_tables(store, {table.version: table}))
+        made = App(settings, store, ring, {table.version: table}, await load_tables(store, {table.version: table}), self.boxes)
         made.watch.own = lambda: self.now_us / SECOND
         return made
 

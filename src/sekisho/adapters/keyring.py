@@ -18,8 +18,8 @@ from sekisho.errors import CallerError
 from sekisho.ports import ApiKey
 from sekisho.terms import Role
 
-PURPOSES = ("audit", "subjects", "replay", "pepper")
-Purpose = Literal["audit", "subjects", "replay", "pepper"]
+PURPOSES = ("audit", "subjects", "replay", "codes", "pepper")
+Purpose = Literal["audit", "subjects", "replay", "codes", "pepper"]
 
 DEMO = "demo_"
 """What keys of the demonstration begin with; a service refuses them."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
+from sekisho.api.challenges import AddressesAnswer, ChallengeAnswer, Challenges, DeliveriesAnswer, NotSentAnswer, SendBody
 from sekisho.api.customer import (
     BeginBody,
     BegunAnswer,
@@ -57,13 +58,18 @@ RELEASERS = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE})
 
 def operations(app: App) -> list[Operation]:
     """All calls; the most frequent first, since the router asks one after the other."""
-    customer, staff = Customer(app), Staff(app)
+    customer, staff, codes = Customer(app), Staff(app), Challenges(app)
     return [
         Operation("POST", "/v1/procedures/{id}/attempts", customer.enter, CHANNEL, EntryBody, {200: EntryAnswer}, holds=True),
         Operation("POST", "/v1/reservations", customer.reserve, CHANNEL, ReserveBody, {201: HeldAnswer, 200: RefusedAnswer}, holds=True),
         Operation("POST", "/v1/reservations/{id}/verdict", customer.verdict, CHANNEL, VerdictBody, {200: EntryAnswer}),
         Operation("POST", "/v1/procedures", customer.begin, CHANNEL, BeginBody, {201: BegunAnswer}),
         Operation("GET", "/v1/procedures/{id}", customer.look, CHANNEL, None, {200: StandingAnswer}),
+        Operation(
+            "POST", "/v1/procedures/{id}/challenges", codes.send, CHANNEL, SendBody, {201: ChallengeAnswer, 200: NotSentAnswer}, holds=True,
+        ),
+        Operation("GET", "/v1/procedures/{id}/addresses", codes.addresses, CHANNEL, None, {200: AddressesAnswer}),
+        Operation("GET", "/v1/procedures/{id}/deliveries", codes.deliveries, CHANNEL, None, {200: DeliveriesAnswer}),
         Operation("GET", "/v1/sessions/{id}", customer.session, CHANNEL, None, {200: SessionAnswer}),
         Operation("DELETE", "/v1/sessions/{id}", customer.end_session, CHANNEL, None, {200: SessionAnswer}),
         Operation("GET", "/v1/events", customer.events, CHANNEL, None, {200: EventsAnswer}),

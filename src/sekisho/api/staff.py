@@ -117,7 +117,7 @@ class Staff:
 
     async def view(self, call: Call[None]) -> tuple[int, Any]:
         """Everything about one subject: counts with their stages, locks with their ways out, recent events."""
-        return 200, await self._app.desk.view(self._app.table, call.path["subject"], self._app.entries.refusals)
+        return 200, await self._app.desk.view(self._app.table, call.path["subject"], self._app.entries.refusals, call.key.role)
 
     async def clock(self, call: Call[None]) -> tuple[int, Any]:
         """What the ledger's clock says, and which nodes doubt it and grant nothing."""

@@ -34,6 +34,8 @@ class Why(StrEnum):
     """Guesses are left only if those in flight come back: try again."""
     UNNAMED = auto()
     """The policy does not name this operation, item or subject."""
+    NO_CODE = auto()
+    """No code that was sent is valid now: there is nothing to compare with."""
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -57,6 +59,12 @@ class Granted(msgspec.Struct, frozen=True, gc=False):
 
 def reserve(scene: Scene, item: str) -> Granted | Refusal:
     """Take one guess on every counter that the entry touches, or none at all."""
+    row = open_row(scene, item)
+    return row if isinstance(row, Refusal) else _take(scene, item, row)
+
+
+def open_row(scene: Scene, item: str) -> Row | Refusal:
+    """The row under which an item may be entered now, or what closes it."""
     if not scene.alive() or item not in procedure.awaited(scene):
         return Refusal(Why.NOT_NOW)
     scene.note_activity()
@@ -64,10 +72,21 @@ def reserve(scene: Scene, item: str) -> Granted | Refusal:
     locked = scene.standing_lock(item)
     if locked is not None:
         return _locked(locked)
-    row = scene.row_of(item)
-    if row is None:
-        return Refusal(Why.UNNAMED)
-    return _take(scene, item, row)
+    return scene.row_of(item) or Refusal(Why.UNNAMED)
+
+
+def closed(scene: Scene, item: str) -> Refusal | None:
+    """Why no entry of this item would be looked at, however long one waited for others; None: one would.
+
+    A code that could not be entered is not sent.
+    """
+    row = open_row(scene, item)
+    if isinstance(row, Refusal):
+        return row
+    counts = _with_room(scene, item, row)
+    if isinstance(counts, Refusal) and counts.why is not Why.BUSY:
+        return counts
+    return None
 
 
 def _locked(locked: tuple[str, Lock]) -> Refusal:
@@ -76,6 +95,19 @@ def _locked(locked: tuple[str, Lock]) -> Refusal:
 
 
 def _take(scene: Scene, item: str, row: Row) -> Granted | Refusal:
+    counts = _with_room(scene, item, row)
+    if isinstance(counts, Refusal):
+        return counts
+    touched = scene.touched
+    notes = []
+    for key, count, counter in counts:
+        notes.append(budget.reserve(count, key, counter, item))
+        touched.add(key)
+    return Granted(item, row.id, notes)
+
+
+def _with_room(scene: Scene, item: str, row: Row) -> list[_OneCount] | Refusal:
+    """Each count the row touches, where all of them have a guess left."""
     counts = _counts(scene, row)
     if counts is None:
         return Refusal(Why.UNNAMED, row.id)
@@ -88,14 +120,7 @@ def _take(scene: Scene, item: str, row: Row) -> Granted | Refusal:
         if locked is not None:
             return _locked(locked)
         short = _short(scene, counts)
-    if short:
-        return _refuse_short(row, short)
-    touched = scene.touched
-    notes = []
-    for key, count, counter in counts:
-        notes.append(budget.reserve(count, key, counter, item))
-        touched.add(key)
-    return Granted(item, row.id, notes)
+    return _refuse_short(row, short) if short else counts
 
 
 def _short(scene: Scene, counts: list[_OneCount]) -> list[_OneCount]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from sekisho.errors import NewerState
-from sekisho.terms import PenaltyKind, State
+from sekisho.terms import AddressState, PenaltyKind, State, Way
 
 SECOND = 1_000_000
 """Microseconds in a second: the unit of every time in the ledger."""
@@ -108,6 +108,29 @@ class Guard(msgspec.Struct, omit_defaults=True, gc=False):
     at: int = 0
 
 
+class Challenge(msgspec.Struct, omit_defaults=True, gc=False):
+    """A code that was sent and must be answered. The code itself follows from this and a key outside the database."""
+
+    id: str
+    item: str
+    address: str
+    """The id of where it was sent."""
+    bound: bytes
+    """Digest of what it is for: the run and the data entered in it."""
+    version: int
+    """Of the key that its code is made with."""
+    digits: int
+    started: int = 0
+    until: int = 0
+    """When its code is valid no more. Sending it again does not change that."""
+    sends: int = 0
+    last_sent: int = 0
+    deliveries: list[str] = []
+    """The messages that carried its code."""
+    consumed: int | None = None
+    """When it was answered, or another one in its place."""
+
+
 class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
     """One run of an operation, step by step."""
 
@@ -135,7 +158,48 @@ class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
     """The session that its end opened."""
     renewed: dict[str, Secret] = {}
     """New secrets entered on the way, by item; they count from the end of the run on."""
+    entered: dict[str, bytes] = {}
+    """Keyed digests of the data entered on the way, by item: what a code is sent for."""
+    challenges: list[Challenge] = []
     event: tuple[int, int] | None = None
+
+
+class Address(msgspec.Struct, omit_defaults=True, gc=False):
+    """Where a customer can be reached."""
+
+    id: str
+    """Follows from subject, way and address: another address has another id."""
+    way: Way
+    to: str
+    state: AddressState
+    since: int
+    """From when it has been the same."""
+
+
+class Addresses(msgspec.Struct, omit_defaults=True, gc=False):
+    """All addresses of one subject, and how much was sent to them. Strangers' buckets have one too, without an address."""
+
+    v: int = FORMAT
+    known: list[Address] = []
+    counts: dict[str, Count] = {}
+
+
+class Outgoing(msgspec.Struct, omit_defaults=True, gc=False):
+    """One message on its way, and its course. It holds no code: that is made when the message is handed over."""
+
+    v: int = FORMAT
+    subject: str = ""
+    """Whose address it goes to."""
+    way: Way = Way.MAIL
+    challenge: Challenge | None = None
+    operation: str = ""
+    procedure: str = ""
+    language: str = "ja"
+    nowhere: bool = False
+    """For a stranger: all is done as for anybody, but nothing is handed over."""
+    made: int = 0
+    trace: list[tuple[int, str, str]] = []
+    """(when, what happened, what was said about it), oldest first."""
 
 
 class Session(msgspec.Struct, omit_defaults=True, gc=False):

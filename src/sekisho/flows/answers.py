@@ -28,6 +28,10 @@ class Message(StrEnum):
     REGISTER_AGAIN = "register-again"
     TRY_AGAIN = "try-again"
     NOT_ACCEPTED = "not-accepted"
+    NO_CODE = "no-code"
+    NO_ADDRESS = "no-address"
+    SENT_JUST_NOW = "sent-just-now"
+    SENT_ENOUGH = "sent-enough"
 
 
 class Answer(msgspec.Struct, omit_defaults=True):
@@ -78,6 +82,8 @@ def _why_refused(scene: Scene, refusal: Refusal) -> Message:
         return Message.TRY_AGAIN
     if refusal.why is Why.UNNAMED:
         return Message.NOT_ACCEPTED
+    if refusal.why is Why.NO_CODE:
+        return Message.NO_CODE
     if refusal.why is Why.NOT_NOW:
         return Message.START_OVER if not scene.alive() else Message.NOT_ACCEPTED
     locks = [lock for guard in scene.guards.values() for lock in guard.locks if refusal.lock and lock.id == refusal.lock[1]]

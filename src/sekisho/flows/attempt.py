@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from sekisho.core import attempt as core
-from sekisho.core import release
+from sekisho.core import challenge, release
 from sekisho.core.penalty import end_run
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Guard, Procedure, Reservation, Secret, Session, decode, encode
@@ -110,7 +110,7 @@ def touch_bucket(tx: Tx, key: str, bucket: Guard) -> None:
 class Entry:
     """What all lanes share: who enters what where, and the keys that follow from it."""
 
-    __slots__ = ("extra", "facts", "item", "naming", "owner", "renewed", "replay", "session_id", "subjects")
+    __slots__ = ("entered", "extra", "facts", "item", "naming", "owner", "renewed", "replay", "session_id", "subjects")
 
     def __init__(
         self, subjects: Subjects, facts: Facts, item: str, owner: str, session_id: str, *, extra: Sequence[str] = (), naming: bool = False,
@@ -126,6 +126,8 @@ class Entry:
         self.extra = extra
         self.renewed: Secret | None = None
         """For an item that is a new secret: its record, if the entry is right."""
+        self.entered: bytes | None = None
+        """For data: its digest. A code that is sent later in the run is for this data and no other."""
 
     @property
     def keys(self) -> Sequence[str]:
@@ -163,6 +165,9 @@ class Entry:
         if self.naming:
             run.subjects = self.facts.subjects
             scene.touch(scene.procedure_key)
+        if self.entered is not None:
+            run.entered[self.item] = self.entered
+            scene.touch(scene.procedure_key)
         renews = scene.table.items[self.item].renews
         if self.renewed is not None and renews is not None:
             run.renewed[renews] = self.renewed
@@ -197,14 +202,16 @@ def _open_session(tx: Tx, scene: Scene, session_id: str, owner: str) -> None:
 class FastAttempt(Entry):
     """Reserve, compare and settle in one batch."""
 
-    __slots__ = ("_compare",)
+    __slots__ = ("_compare", "_sent")
 
     def __init__(
         self, subjects: Subjects, facts: Facts, item: str, owner: str, session_id: str, compare: Compare, *,
-        secrets: Sequence[str] = (), naming: bool = False, replay: Replay | None = None,
+        secrets: Sequence[str] = (), naming: bool = False, replay: Replay | None = None, sent: bool = False,
     ) -> None:
         super().__init__(subjects, facts, item, owner, session_id, extra=secrets, naming=naming, replay=replay)
         self._compare = compare
+        self._sent = sent
+        """It answers a code that was sent."""
 
     def decide(self, tx: Tx) -> Told:
         """The whole attempt; the guess is durable before the answer leaves."""
@@ -213,7 +220,7 @@ class FastAttempt(Entry):
         scene = self.scene(tx)
         if not isinstance(scene, Scene):
             return scene
-        granted = core.reserve(scene, self.item)
+        granted = self._reserve(scene)
         if isinstance(granted, core.Refusal):
             record(tx, scene)
             return answers.refused(scene, granted)
@@ -222,6 +229,12 @@ class FastAttempt(Entry):
             return answers.refused(scene, core.Refusal(core.Why.UNNAMED))
         remember(tx, self.replay, answer)
         return answer
+
+    def _reserve(self, scene: Scene) -> core.Granted | core.Refusal:
+        """Where no code is out that could be answered there is nothing to guess at, and no guess is taken. docs/why/no-code-no-guess.md"""
+        if not self._sent or challenge.live(scene.procedure, self.item, challenge.bound_to(scene.procedure_key, scene.procedure), scene.now):
+            return core.reserve(scene, self.item)
+        return core.closed(scene, self.item) or core.Refusal(core.Why.NO_CODE)
 
 
 class Reserve(Entry):

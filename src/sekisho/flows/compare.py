@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from sekisho.core import challenge
 from sekisho.core.attempt import Granted
 from sekisho.core.fold import fold
 from sekisho.core.scene import Scene
@@ -13,16 +15,17 @@ from sekisho.core.state import SECOND, Guard
 from sekisho.errors import CallerError
 from sekisho.flows.attempt import Compare, secret_for, secret_key
 from sekisho.policy.table import Item, place
-from sekisho.ports import Secrets, Tx
+from sekisho.ports import Codes, Secrets, Tx
 from sekisho.terms import ItemKind, Reach, Verdict
 
 SLOW = frozenset({ItemKind.PASSWORD, ItemKind.PIN, ItemKind.PASSCODE})
 """Compared on a worker, between two batches."""
 
-ELSEWHERE = frozenset({
-    ItemKind.CODE, ItemKind.CONFIRMATION, ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC, ItemKind.PASSKEY,
-})
+ELSEWHERE = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC, ItemKind.PASSKEY})
 """Compared by the bank: reserve, compare, give the verdict (count mode)."""
+
+SENT = frozenset({ItemKind.CODE, ItemKind.CONFIRMATION})
+"""Compared with what was sent, where it was sent from here; else by the bank."""
 
 NAMING = frozenset({ItemKind.IDENTIFIER, ItemKind.PAIR})
 """Entries that name the subject of the run."""
@@ -70,7 +73,7 @@ def named(item: Item, proof: Proof) -> list[str]:
     return []
 
 
-def comparer(secrets: Secrets, item: Item, proof: Proof) -> Compare:
+def comparer(secrets: Secrets, codes: Codes, item: Item, proof: Proof) -> Compare:
     """The way this proof is compared inside a batch."""
     kind = item.kind
     if kind in _FORM_ONLY:
@@ -79,6 +82,8 @@ def comparer(secrets: Secrets, item: Item, proof: Proof) -> Compare:
     if kind is ItemKind.PAIR:
         return _pair
     folded = fold(kind, text_of(proof))
+    if kind in SENT:
+        return lambda _tx, scene, paid: _sent_code(codes, scene, paid, folded)
     if kind is ItemKind.TOTP:
         return lambda tx, scene, paid: _token(secrets, tx, scene, paid, folded)
     return lambda tx, scene, paid: _verdict(secrets.matches(secret_for(tx, scene, paid.item), kind, folded))
@@ -124,9 +129,21 @@ def _token(secrets: Secrets, tx: Tx, scene: Scene, paid: Granted, code: str) -> 
     return Verdict.RIGHT
 
 
+def _sent_code(codes: Codes, scene: Scene, paid: Granted, entered: str) -> Verdict:
+    """Whether it is the code of any challenge that may be answered now. All of them are compared."""
+    run, found = scene.procedure, False
+    for one in challenge.live(run, paid.item, challenge.bound_to(scene.procedure_key, run), scene.now):
+        code = codes.code(one)
+        found |= code is not None and hmac.compare_digest(code.encode(), entered.encode("utf-8", "replace"))
+    if found:
+        challenge.consume(run, paid.item, scene.now)
+        scene.touch(scene.procedure_key)
+    return _verdict(found)
+
+
 def _key_of(scene: Scene, item: str) -> str:
     row = scene.row_of(item)
     return secret_key(scene.keys[place(scene.table.items[item].reach, about=row is not None and row.about)], item)
 
 
-__all__ = ["ELSEWHERE", "NAMING", "PROOF_MAX", "SLOW", "Proof", "comparer", "matches_pattern", "named", "owns", "text_of", "well_formed"]
+__all__ = ["ELSEWHERE", "NAMING", "PROOF_MAX", "SENT", "SLOW", "Proof", "comparer", "matches_pattern", "named", "owns", "text_of", "well_formed"]

@@ -14,20 +14,22 @@ import msgspec
 from msgspec import Meta
 
 from sekisho.core import budget, release
+from sekisho.core.address import masked
 from sekisho.core.fold import fold
 from sekisho.core.penalty import RUN_ENDS, lock_id
 from sekisho.core.scene import count_of
-from sekisho.core.state import SECOND, Count, Guard, Lock, Secret, decode
+from sekisho.core.state import SECOND, Address, Addresses, Count, Guard, Lock, Secret, decode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
-from sekisho.flows import approvals
+from sekisho.flows import addresses, approvals
+from sekisho.flows.addresses import Enrolled, addresses_key
 from sekisho.flows.approvals import Approval
 from sekisho.flows.attempt import secret_key
 from sekisho.flows.names import checked_subject
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import Subjects
 from sekisho.policy.table import AbolishedLock, Counter, Penalty, ReleasePath, Table
-from sekisho.ports import Ledger, Secrets, Store, Tx
+from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
 from sekisho.terms import PathKind, PenaltyKind, Reach, Role
 
 HISTORY = 20
@@ -68,6 +70,8 @@ class Enrolment(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     links: dict[str, str] = {}
     accounts: list[str] = []
     flags: list[str] = []
+    addresses: list[Enrolled] | None = None
+    """Where codes may be sent; left out: those on file stay."""
 
 
 class ImportedLock(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -88,9 +92,9 @@ class ItemSetting(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
 
 class _Enrol:
-    def __init__(self, subjects: Subjects, subject: str, enrolment: Enrolment, operator: Operator) -> None:
-        del subjects
-        self.keys = [subject]
+    def __init__(self, codes: Codes, subject: str, enrolment: Enrolment, operator: Operator) -> None:
+        self.keys = [subject, addresses_key(subject)]
+        self._codes = codes
         self._enrolment = enrolment
         self._operator = operator
 
@@ -105,6 +109,9 @@ class _Enrol:
         guard.accounts = list(self._enrolment.accounts)
         guard.flags = sorted({*self._enrolment.flags, *(flag for flag in guard.flags if flag.partition(":")[0] in _OF_ITEMS)})
         tx.put(key, guard)
+        if self._enrolment.addresses is not None:
+            book = addresses.on_file(tx.get(self.keys[1], Addresses), key, self._enrolment.addresses, self._codes, tx.now)
+            tx.put(self.keys[1], book)
         tx.tell(Event(EventKind.SUBJECT_ENROLLED, key, operator=self._operator.name))
         return new
 
@@ -351,21 +358,23 @@ class _View:
         self._subject = subject
         self._items = items
         self._bucket = subjects.bucket(subject)
-        self.keys = [subject, self._bucket, *(secret_key(subject, item) for item in items)]
+        self.keys = [subject, self._bucket, addresses_key(subject), *(secret_key(subject, item) for item in items)]
 
-    def decide(self, tx: Tx) -> tuple[str, Guard, list[str], int]:
+    def decide(self, tx: Tx) -> tuple[str, Guard, list[str], list[Address], int]:
         guard = tx.get(self._subject, Guard)
         key = self._subject
         if guard is None or not guard.known:
             key, guard = self._bucket, tx.get(self._bucket, Guard) or Guard()
         held = [item for item in self._items if tx.get(secret_key(self._subject, item), Secret) is not None]
-        return key, guard, held, tx.now
+        book = tx.get(addresses_key(self._subject), Addresses)
+        return key, guard, held, book.known if book else [], tx.now
 
 
 class Desk:
     """The staff's side."""
 
-    def __init__(self, ledger: Ledger, store: Store, subjects: Subjects, secrets: Secrets) -> None:
+    def __init__(self, ledger: Ledger, store: Store, subjects: Subjects, secrets: Secrets, codes: Codes) -> None:
+        self._codes = codes
         self._ledger = ledger
         self._store = store
         self._subjects = subjects
@@ -385,8 +394,8 @@ class Desk:
                 raise CallerError(detail)
         for account in enrolment.accounts:
             checked_subject(account)
-        del table
-        return await self._ledger.run(_Enrol(self._subjects, subject, enrolment, operator))
+        addresses.checked(enrolment.addresses or [], table)
+        return await self._ledger.run(_Enrol(self._codes, subject, enrolment, operator))
 
     async def set_item(self, table: Table, subject: str, item: str, setting: ItemSetting, operator: Operator) -> Denied | None:
         """Set or import a secret, counts, locks.
@@ -442,10 +451,10 @@ class Desk:
             for approval, asked in await approvals.waiting(self._store) if subject in {None, asked.subject}
         ]
 
-    async def view(self, table: Table, subject: str, refusals: Mapping[tuple[str, str], Sequence[int]]) -> dict[str, Any]:
+    async def view(self, table: Table, subject: str, refusals: Mapping[tuple[str, str], Sequence[int]], role: Role) -> dict[str, Any]:
         """Everything staff may know about a subject: counts with their stages, locks with their ways out, recent events."""
         items = sorted(name for name, item in table.items.items() if item.reach.value == checked_subject(subject).partition(":")[0])
-        key, guard, held, now = await self._ledger.run(_View(self._subjects, subject, items))
+        key, guard, held, known, now = await self._ledger.run(_View(self._subjects, subject, items))
         return {
             "subject": subject,
             "known": guard.known,
@@ -453,6 +462,7 @@ class Desk:
             "accounts": guard.accounts,
             "flags": guard.flags,
             "authenticators": [{"item": item, "kind": table.items[item].kind} for item in held],
+            "addresses": [_shown_address(one, whole=role not in MASKED_FOR) for one in known],
             "counts": [_shown_count(name, count, table.counters.get(name), now) for name, count in sorted(guard.counts.items())],
             "locks": [_shown_lock(lock, table, refusals.get((key, lock.id))) for lock in guard.locks if lock.stands(now)],
             "approvals": await self.waiting(subject),
@@ -485,6 +495,15 @@ def shown_event(event: Event) -> dict[str, Any]:
     shown = msgspec.to_builtins(event)
     shown.pop("previous", None)
     return {**shown, "at": rfc3339(event.at), **({"until": rfc3339(event.until)} if event.until else {})}
+
+
+MASKED_FOR = frozenset({Role.FIRST_LINE, Role.AUDITOR})
+"""Who sees that there is an address, and not which."""
+
+
+def _shown_address(one: Address, *, whole: bool) -> dict[str, Any]:
+    to = one.to if whole else masked(one.way, one.to)
+    return {"id": one.id, "kind": one.way, "address": to, "state": one.state, "since": rfc3339(one.since)}
 
 
 def _shown_count(name: str, count: Count, counter: Counter | None, now: int) -> dict[str, Any]:

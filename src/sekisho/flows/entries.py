@@ -11,9 +11,10 @@ from sekisho.core.attempt import Why
 from sekisho.core.fold import fold
 from sekisho.core.state import Procedure, Reservation, Secret, decode
 from sekisho.errors import CallerError, LedgerUnavailable, UnknownFate
+from sekisho.flows.addresses import sends
 from sekisho.flows.answers import Answer, Message, Refused
 from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for, secret_key
-from sekisho.flows.compare import ELSEWHERE, NAMING, SLOW, Proof, comparer, named, text_of, well_formed
+from sekisho.flows.compare import ELSEWHERE, NAMING, SENT, SLOW, Proof, comparer, named, text_of, well_formed
 from sekisho.flows.names import item_named
 from sekisho.flows.replay import InFlight, Replay
 from sekisho.flows.runs import Runs
@@ -21,8 +22,8 @@ from sekisho.flows.slots import Slots
 from sekisho.flows.subjects import Facts, Subjects
 from sekisho.flows.waiting import WAIT_S, Waiting
 from sekisho.policy.table import ABOUT, Item, Table
-from sekisho.ports import Ledger, Secrets, Store, Tx
-from sekisho.terms import Outcome, State, Verdict
+from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
+from sekisho.terms import ItemKind, Outcome, State, Verdict
 
 
 class Entries:
@@ -33,18 +34,22 @@ class Entries:
         ledger: where guesses are counted.
         store: the same ledger's store, for facts that never change.
         secrets: compares proofs.
+        codes: makes what was sent once more, to compare with.
         workers: threads that compare slow proofs.
         slots: slow proofs that may be compared or wait to be, at once: about a second of work.
 
     """
 
-    def __init__(self, runs: Runs, ledger: Ledger, store: Store, secrets: Secrets, *, workers: int = 2, slots: int = 128) -> None:
+    def __init__(
+        self, runs: Runs, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes, *, workers: int = 2, slots: int = 128,
+    ) -> None:
         self.waiting = Waiting()
         self.refusals: dict[tuple[str, str], list[int]] = {}
         self._runs = runs
         self._ledger = ledger
         self._store = store
         self._secrets = secrets
+        self._codes = codes
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compare")
         self._slots = Slots(slots)
         self._comparing: dict[str, asyncio.Task[Told]] = {}
@@ -66,7 +71,7 @@ class Entries:
         if facts is None or facts.owner != owner:
             return Missing()
         item = item_named(table, facts.operation, item_name)
-        if item.kind in ELSEWHERE:
+        if item.kind in ELSEWHERE or (item.kind in SENT and not sends(table, item)):
             detail = f"{item.name} is compared by the bank: take a reservation and give its verdict"
             raise CallerError(detail)
         well_formed(item, proof)
@@ -86,9 +91,11 @@ class Entries:
         else:
             session = chance.token_urlsafe(24) if table.operations[facts.operation].gives_session else ""
             work = FastAttempt(
-                self._runs.subjects, facts, item.name, owner, session, comparer(self._secrets, item, proof),
-                secrets=self._secret_keys(facts, item), naming=item.kind in NAMING, replay=replay,
+                self._runs.subjects, facts, item.name, owner, session, comparer(self._secrets, self._codes, item, proof),
+                secrets=self._secret_keys(facts, item), naming=item.kind in NAMING, replay=replay, sent=item.kind in SENT,
             )
+            if item.kind is ItemKind.DATA:
+                work.entered = self._codes.digest("data", item.name, text_of(proof))
             answer = _no_reservation(await self.patiently(work))
         if item.kind in NAMING and isinstance(answer, Answer) and answer.outcome is Outcome.RIGHT:
             self._runs.forget(facts)
@@ -208,9 +215,13 @@ class Entries:
 
     def told(self, answer: Told) -> Told:
         """Note a refusal by a lock, for staff: folded, written later."""
-        if isinstance(answer, Refused) and answer.lock is not None:
-            self.refusals.setdefault(answer.lock, [0])[0] += 1
-        return answer
+        return self.noted(answer) if isinstance(answer, Refused) else answer
+
+    def noted(self, refused: Refused) -> Refused:
+        """Note a refusal by a lock, whatever it refused."""
+        if refused.lock is not None:
+            self.refusals.setdefault(refused.lock, [0])[0] += 1
+        return refused
 
 
 class _ReadSecret:

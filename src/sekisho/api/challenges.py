@@ -1,0 +1,148 @@
+"""Codes that are sent: a channel asks for one, shows the customer where it may go to, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name, Next
+from sekisho.api.http import Call, Problem
+from sekisho.app import App
+from sekisho.catalogue import language_of, say
+from sekisho.flows.answers import Answer, Refused
+from sekisho.flows.attempt import Missing
+from sekisho.flows.challenges import NoSuchAddress, NotNow, Sent
+from sekisho.flows.desk import rfc3339
+from sekisho.flows.replay import Repeated
+from sekisho.terms import Outcome
+
+
+class SendBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/procedures/{id}/challenges`."""
+
+    item: Name
+    address: Name | None = None
+    """An id from `GET …/addresses`; left out: the first of them."""
+
+
+class ChallengeAnswer(msgspec.Struct):
+    """A code is on its way."""
+
+    challenge: str
+    delivery: str
+    label: str
+    """Stands in the message too: which of them is the newest."""
+    address: str
+    """Behind its mask."""
+    again_at: str
+    """From when it may be sent again."""
+
+
+class NotSentAnswer(msgspec.Struct, omit_defaults=True):
+    """No code was sent. What was sent before is as valid as it was."""
+
+    outcome: Outcome
+    state: str
+    next: list[Next]
+    message: str
+    code: str
+    again: bool = False
+    again_at: str | None = None
+    """Where so many were sent: from when one may be asked for again."""
+
+
+class Reached(msgspec.Struct):
+    """One address to choose from, behind its mask."""
+
+    id: str
+    item: str
+    kind: str
+    address: str
+
+
+class AddressesAnswer(msgspec.Struct):
+    """Where a code may be sent to now."""
+
+    addresses: list[Reached]
+    message: str
+    code: str
+
+
+class DeliveryAnswer(msgspec.Struct):
+    """What is known of one message."""
+
+    delivery: str
+    challenge: str
+    label: str
+    item: str
+    kind: str
+    at: str
+    message: str
+    code: str
+
+
+class DeliveriesAnswer(msgspec.Struct):
+    """The messages of this procedure, newest first."""
+
+    deliveries: list[DeliveryAnswer]
+
+
+class Challenges:
+    """The calls about codes."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._replay_key = app.keyring.secret("replay")
+
+    async def send(self, call: Call[SendBody]) -> tuple[int, Any]:
+        """Send a code, or the same code again."""
+        language = await self._language(call)
+        told = await self._app.challenges.send(
+            self._app.table, call.key.id, call.path["id"], call.body.item, call.body.address, language, call.replay(self._replay_key),
+        )
+        if isinstance(told, Repeated):
+            told = msgspec.msgpack.decode(told.answer, type=Sent)
+        if isinstance(told, Sent):
+            return 201, ChallengeAnswer(told.challenge, told.delivery, told.label, told.address, rfc3339(told.again_at) or "")
+        if isinstance(told, NotNow):
+            return 200, _not_sent(told.answer, language, rfc3339(told.until))
+        if isinstance(told, Refused):
+            return 200, _not_sent(self._app.entries.noted(told).answer, language)
+        if isinstance(told, NoSuchAddress):
+            raise Problem(422, "no-such-address", "The address is none of those to choose from.")
+        raise NOT_FOUND if isinstance(told, Missing) else KEY_REUSED
+
+    async def addresses(self, call: Call[None]) -> tuple[int, Any]:
+        """The addresses to choose from for what the procedure asks for now, behind their masks."""
+        told = await self._app.challenges.reachable(self._app.table, call.key.id, call.path["id"])
+        if isinstance(told, Missing):
+            raise NOT_FOUND
+        found, message = told
+        words = say(await self._language(call), f"answer.{message}")
+        return 200, AddressesAnswer([Reached(one.id, one.item, one.kind, one.address) for one in found], words, message)
+
+    async def deliveries(self, call: Call[None]) -> tuple[int, Any]:
+        """What is known of the messages of this procedure."""
+        told = await self._app.challenges.deliveries(call.key.id, call.path["id"])
+        if isinstance(told, Missing):
+            raise NOT_FOUND
+        language = await self._language(call)
+        return 200, DeliveriesAnswer([
+            DeliveryAnswer(
+                one.delivery, one.challenge, one.label, one.item, one.kind, rfc3339(one.at) or "", say(language, f"delivery.{one.course}"),
+                one.course,
+            )
+            for one in told
+        ])
+
+    async def _language(self, call: Call[Any]) -> str:
+        facts = await self._app.runs.facts(call.path["id"])
+        return (facts.language if facts is not None else None) or language_of(call.language)
+
+
+def _not_sent(answer: Answer, language: str, again_at: str | None = None) -> NotSentAnswer:
+    return NotSentAnswer(
+        answer.outcome, answer.state, [Next(item, kind) for item, kind in answer.next], say(language, f"answer.{answer.message}"), answer.message,
+        again=answer.again, again_at=again_at,
+    )

@@ -1,0 +1,47 @@
+"""Addresses as a customer may see them: enough to know one's own, of one width, and little for anybody else."""
+
+from __future__ import annotations
+
+from sekisho.core.state import SECOND, Address
+from sekisho.terms import AddressState, Way
+
+HIDDEN = "•••"
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_ENDINGS = ("com", "jp", "net")
+
+
+def masked(way: Way, to: str) -> str:
+    """An address behind a mask: first letters and ending of a mail address, the last two digits of a telephone number."""
+    if way is Way.TELEPHONE:
+        return HIDDEN + to[-2:]
+    local, _, domain = to.rpartition("@")
+    return f"{local[:1]}{HIDDEN}@{domain[:1]}{HIDDEN}.{domain.rpartition('.')[2]}"
+
+
+def usable(known: list[Address], way: Way, unchanged_s: int, now: int) -> list[Address]:
+    """Those to which a code may be sent: confirmed, and the same for as long as the policy asks."""
+    return [
+        one for one in known
+        if one.way is way and one.state is AddressState.CONFIRMED and one.since + unchanged_s * SECOND <= now
+    ]
+
+
+def made_up(way: Way, digest: bytes) -> list[tuple[str, str]]:
+    """(id, masked address) of a stranger's addresses: always the same ones for the same name, and like anybody's."""
+    return [(_id(digest, n), masked(way, _address(way, digest[8 * n:]))) for n in range(1 + digest[0] % 2)]
+
+
+def _address(way: Way, chance: bytes) -> str:
+    if way is Way.TELEPHONE:
+        return f"{chance[1] % 100:02d}"
+    local, domain = (_LETTERS[byte % len(_LETTERS)] for byte in chance[1:3])
+    return f"{local}@{domain}.{_ENDINGS[chance[3] % len(_ENDINGS)]}"
+
+
+def _id(digest: bytes, number: int) -> str:
+    return digest[16 + 6 * number:][:ID_BYTES].hex()
+
+
+ID_BYTES = 6
+"""Length of an address's id: it is looked up among one subject's addresses only."""

@@ -1,0 +1,174 @@
+"""Where codes may be sent: the addresses a bank has enrolled for a subject, and how much was sent to them lately.
+
+A stranger's procedure looks the same: his addresses are made up from a keyed digest of his name, always the same ones,
+and what is sent to them is counted on the row of his bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from sekisho.core import address as masks
+from sekisho.core import budget
+from sekisho.core.scene import Scene
+from sekisho.core.state import SECOND, Address, Addresses, Count
+from sekisho.errors import CallerError
+from sekisho.flows.subjects import Facts
+from sekisho.policy.table import Counter, Item, Table
+from sekisho.ports import Codes, Tx
+from sekisho.terms import AddressState, Counting, ItemKind, PathKind, Reach, Way
+
+HOUR_S, DAY_S = 3600, 24 * 3600
+
+WAYS = {ItemKind.CODE: Way.MAIL, ItemKind.CONFIRMATION: Way.TELEPHONE}
+"""By which way a code of a kind is sent."""
+
+_TO_MAX = 254
+"""Longest address (RFC 5321 section 4.5.3.1.3, without its brackets)."""
+
+
+class Enrolled(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One address as the bank tells it."""
+
+    kind: Way
+    to: Annotated[str, Meta(min_length=2, max_length=_TO_MAX)]
+    state: AddressState
+    since: datetime | None = None
+    """From when it has been the same; None: from now on, or as long as it has been on file here."""
+
+
+def addresses_key(subject: str) -> str:
+    """The row on which a subject's addresses are kept."""
+    return f"addresses:{subject}"
+
+
+def checked(enrolled: Sequence[Enrolled], table: Table) -> None:
+    """Refuse what could be nobody's addresses.
+
+    Raises:
+        CallerError: one is none, stands twice, or there are more than the policy allows.
+
+    """
+    if len({(one.kind, one.to) for one in enrolled}) != len(enrolled):
+        raise CallerError("an address stands twice")
+    if sum(one.kind is Way.MAIL for one in enrolled) > int(table.mail["addresses"]):
+        raise CallerError("these are more mail addresses than the policy allows one customer")
+    if any(not _is_address(one) for one in enrolled):
+        raise CallerError("an address is a mail address, name@domain, or a telephone number, of digits, spaces, hyphens and a plus sign")
+
+
+def _is_address(one: Enrolled) -> bool:
+    if not one.to.isprintable() or one.to.strip() != one.to:
+        return False
+    if one.kind is Way.TELEPHONE:
+        return all(sign in "+-() 0123456789" for sign in one.to) and sum(sign.isdigit() for sign in one.to) > 4
+    # Nothing more is asked of it: addresses with two dots in a row are refused by many and used by some.
+    local, at, domain = one.to.rpartition("@")
+    return bool(local and at and domain) and not any(sign in one.to for sign in '<>, ;"')
+
+
+def on_file(before: Addresses | None, subject: str, enrolled: Sequence[Enrolled], codes: Codes, now: int) -> Addresses:
+    """The row after an enrolment: one that was there keeps its time, unless the bank says another."""
+    book = before or Addresses()
+    were = {one.id: one for one in book.known}
+    known = []
+    for one in enrolled:
+        name = codes.digest("address", subject, one.kind, one.to)[:masks.ID_BYTES].hex()
+        since = were[name].since if name in were else now
+        known.append(Address(name, one.kind, one.to, one.state, since if one.since is None else int(one.since.timestamp() * SECOND)))
+    return Addresses(known=known, counts=book.counts)
+
+
+class Choice(msgspec.Struct):
+    """What may be chosen from for one item of one run."""
+
+    way: Way
+    book: str
+    """Key of the row on which sends are counted."""
+    subject: str
+    shown: list[tuple[str, str]]
+    """(id, masked address); empty: there is nowhere to send a code to."""
+    stranger: bool
+
+
+def sends(table: Table, item: Item) -> bool:
+    """Whether codes for this item are sent from here: not those that confirm an address, nor those that a desk hands out."""
+    by_desk = {given for path in table.paths.values() if path.kind is PathKind.DESK for case in path.cases for given in case.gives}
+    return item.kind in WAYS and item.purpose != "confirm-address" and item.name not in by_desk
+
+
+def _places(table: Table, operation: str, item: Item) -> list[str]:
+    """Whose addresses: those of whoever the code is of, else of whoever the run is for."""
+    return list(dict.fromkeys([item.reach.value, table.operations[operation].subject.value]))
+
+
+def book_keys(table: Table, facts: Facts, item: Item) -> list[str]:
+    """Every row of addresses that a run may look at for an item, whoever turns out to be enrolled."""
+    places = _places(table, facts.operation, item)
+    return [addresses_key(key) for where, subject, bucket in facts.parties if where in places for key in (subject, bucket)]
+
+
+def choice(tx: Tx, scene: Scene, facts: Facts, item: Item, codes: Codes) -> Choice:
+    """What the customer may choose from."""
+    way, known = WAYS[item.kind], ""
+    places = [place for place in _places(tx.table, scene.operation.name, item) if place in scene.keys]
+    for place in places:
+        key = scene.keys[place]
+        book = tx.get(addresses_key(key), Addresses)
+        if not scene.guards[key].known:
+            continue
+        known = known or key
+        found = masks.usable(book.known if book else [], way, item.unchanged_s or 0, tx.now)
+        if found:
+            return Choice(way, addresses_key(key), key, [(one.id, masks.masked(way, one.to)) for one in found], stranger=False)
+    if known or not places:
+        return Choice(way, addresses_key(known), known, [], stranger=False)
+    name = facts.subjects[places[0]]
+    return Choice(
+        way, addresses_key(scene.keys[places[0]]), name, masks.made_up(way, codes.digest("made up", name, way)), stranger=True,
+    )
+
+
+def room(tx: Tx, book: Addresses, address: str) -> int | None:
+    """From when one more message may be sent to an address, for messages were many; None: at once."""
+    later = [_full(tx, book, counter, most) for counter, most in _ceilings(tx.table, address)]
+    return max((at for at in later if at is not None), default=None)
+
+
+def note_send(tx: Tx, choice_: Choice, book: Addresses, address: str) -> None:
+    """Count a message. What a stranger's bucket counted is forgotten with the day it is about."""
+    for counter, _ in _ceilings(tx.table, address):
+        budget.add(book.counts.setdefault(counter.name, Count()), counter, "message", 1, tx.now)
+    for name in [name for name, count in book.counts.items() if not _stands(count, name, tx.now)]:
+        del book.counts[name]
+    tx.put(choice_.book, book, due=tx.now + 2 * DAY_S * SECOND if choice_.stranger else None)
+
+
+def _ceilings(table: Table, address: str) -> list[tuple[Counter, int]]:
+    hour, day = table.mail.get("per_address_hour"), table.mail.get("per_customer_day")
+    found = [] if hour is None else [(_messages(f"hour/{address}"), int(hour))]
+    return found if day is None else [*found, (_messages("day"), int(day))]
+
+
+def _messages(name: str) -> Counter:
+    return Counter(name, Reach.ADDRESS, Counting.WITHIN, DAY_S if name == "day" else HOUR_S, ())
+
+
+def _full(tx: Tx, book: Addresses, counter: Counter, most: int) -> int | None:
+    count = book.counts.get(counter.name)
+    if count is None:
+        return None
+    budget.refresh(count, counter, tx.now)
+    if count.wrong < most:
+        return None
+    return min(end for end, _ in count.slices) + (counter.window_s or 0) * SECOND
+
+
+def _stands(count: Count, name: str, now: int) -> bool:
+    budget.refresh(count, _messages(name), now)
+    return count.wrong > 0
