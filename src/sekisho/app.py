@@ -32,6 +32,7 @@ from sekisho.flows.challenges import Challenges
 from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
+from sekisho.flows.imports import Imports
 from sekisho.flows.outbox import Outbox
 from sekisho.flows.policies import Note, first_policy, load_tables
 from sekisho.flows.retention import Retention, cutoff
@@ -106,6 +107,7 @@ class App:
         self.desk = Desk(self.ledger, store, self.subjects, self.secrets, self.codes)
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
         self.retention = Retention(self.ledger, store, self.sealer)
+        self.imports = Imports(self.ledger, store, self.secrets)
         self._something_aged = True
 
     @property

@@ -218,6 +218,17 @@ class Secrets(Protocol):
     def make(self, kind: str, secret: str) -> Secret:
         """Record a new secret."""
 
+    def adopt(self, kind: str, encoded: str) -> Secret:
+        """Record a secret by a hash that another system has made of it.
+
+        Raises:
+            CallerError: not a hash that may be taken over; the text says what would be, and nothing of the hash.
+
+        """
+
+    def is_adopted(self, record: Secret | None) -> bool:
+        """Whether the record is of another system's making, to be made anew when the secret is next seen."""
+
     def matches(self, record: Secret | None, kind: str, proof: str) -> bool:
         """Whether the proof is the one on record; as slow where nothing is on record, and then no."""
 

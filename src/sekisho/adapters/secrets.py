@@ -12,8 +12,9 @@ import secrets as chance
 
 from argon2.low_level import Type, hash_secret_raw
 
+from sekisho.adapters.encoded import decoded
 from sekisho.core import otp
-from sekisho.core.state import Secret
+from sekisho.core.state import Cost, Secret
 
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 """Argon2id's cost (OWASP Password Storage: at least 19 MiB, two passes)."""
@@ -46,10 +47,19 @@ class KeyedSecrets:
             return Secret(kind=kind, salt=salt, digest=self._mask(seed, salt))
         return Secret(kind=kind, salt=salt, digest=self._digest(kind, salt, secret))
 
+    def adopt(self, kind: str, encoded: str) -> Secret:
+        """Record a hash that another system made. The pepper is put around it, so that it is kept nowhere as it came."""
+        cost, salt, digest = decoded(encoded)
+        return Secret(kind=kind, salt=salt, digest=hmac.digest(self._pepper, salt + digest, "sha256"), cost=cost)
+
+    def is_adopted(self, record: Secret | None) -> bool:
+        """Whether another system made it."""
+        return record is not None and record.cost is not None
+
     def matches(self, record: Secret | None, kind: str, proof: str) -> bool:
         """Whether the proof is the one on record. Where nothing is on record it takes as long, and says no."""
         known = record if record is not None else (self._dummy if kind in SLOW else self._nothing)
-        same = hmac.compare_digest(self._digest(known.kind, known.salt, proof), known.digest)
+        same = hmac.compare_digest(self._digest(known.kind, known.salt, proof, known.cost), known.digest)
         return same and record is not None
 
     def step_of(self, record: Secret | None, code: str, now_s: int) -> int | None:
@@ -58,10 +68,11 @@ class KeyedSecrets:
         step = otp.matching_step(self._mask(known.digest, known.salt), code, now_s)
         return step if record is not None and step is not None and step > known.last_step else None
 
-    def _digest(self, kind: str, salt: bytes, proof: str) -> bytes:
+    def _digest(self, kind: str, salt: bytes, proof: str, cost: Cost | None = None) -> bytes:
         entered = proof.encode()
         if kind in SLOW:
-            entered = hash_secret_raw(entered, salt, PASSES, MEMORY_KIB, LANES, 32, Type.ID)
+            paid = cost or Cost(MEMORY_KIB, PASSES, LANES, 32)
+            entered = hash_secret_raw(entered, salt, paid.passes, paid.memory_kib, paid.lanes, paid.length, Type.ID)
         return hmac.digest(self._pepper, salt + entered, "sha256")
 
     def _mask(self, seed: bytes, salt: bytes) -> bytes:

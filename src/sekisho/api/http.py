@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -30,15 +30,24 @@ STAFF = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE, Role.AUD
 CHANNEL = frozenset({Role.CHANNEL})
 
 
+class Fault(msgspec.Struct):
+    """What is wrong at one place of a long request, and what would be right."""
+
+    line: int
+    column: str
+    text: str
+
+
 class Problem(Exception):
     """An answer that says what is wrong with the request, never what was in it."""
 
-    def __init__(self, status: int, kind: str, title: str, detail: str | None = None) -> None:
+    def __init__(self, status: int, kind: str, title: str, detail: str | None = None, faults: Sequence[Fault] = ()) -> None:
         super().__init__(title)
         self.status = status
         self.kind = kind
         self.title = title
         self.detail = detail
+        self.faults = list(faults)
 
 
 class ProblemBody(msgspec.Struct, omit_defaults=True):
@@ -48,6 +57,8 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     title: str
     status: int
     detail: str | None = None
+    faults: list[Fault] = []
+    """For an import: every line that is wrong."""
 
 
 class Call(Generic[B]):
@@ -195,7 +206,7 @@ def _as_problem(no: Exception) -> Problem:
 
 
 def _problem(no: Problem) -> bytes:
-    return _encode(ProblemBody(f"/problems/{no.kind}", no.title, no.status, no.detail))
+    return _encode(ProblemBody(f"/problems/{no.kind}", no.title, no.status, no.detail, no.faults))
 
 
 async def _until_grid(began: float, hold_ms: int) -> None:

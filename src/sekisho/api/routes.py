@@ -24,6 +24,7 @@ from sekisho.api.customer import (
     VerdictBody,
 )
 from sekisho.api.http import CHANNEL, STAFF, Call, Endpoint, Handler
+from sekisho.api.importing import ImportAnswer, ImportBody, Importing
 from sekisho.api.staff import (
     AgreeBody,
     ApprovalAnswer,
@@ -58,7 +59,7 @@ RELEASERS = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE})
 
 def operations(app: App) -> list[Operation]:
     """All calls; the most frequent first, since the router asks one after the other."""
-    customer, staff, codes = Customer(app), Staff(app), Challenges(app)
+    customer, staff, codes, importing = Customer(app), Staff(app), Challenges(app), Importing(app)
     return [
         Operation("POST", "/v1/procedures/{id}/attempts", customer.enter, CHANNEL, EntryBody, {200: EntryAnswer}, holds=True),
         Operation("POST", "/v1/reservations", customer.reserve, CHANNEL, ReserveBody, {201: HeldAnswer, 200: RefusedAnswer}, holds=True),
@@ -79,6 +80,8 @@ def operations(app: App) -> list[Operation]:
         Operation(
             "POST", "/v1/staff/subjects/{subject}/releases", staff.release, RELEASERS, ReleaseBody, {200: ReleasedAnswer, 202: ApprovalAnswer},
         ),
+        Operation("POST", "/v1/staff/imports", importing.send, IMPORTERS, ImportBody, {200: ImportAnswer, 202: ImportAnswer}),
+        Operation("GET", "/v1/staff/imports/{id}", importing.look, IMPORTERS, None, {200: ImportAnswer}),
         Operation("GET", "/v1/staff/clock", staff.clock, STAFF, None, {200: ClockAnswer}),
         Operation("POST", "/v1/staff/clock", staff.agree_to_clock, frozenset({Role.ADMIN}), AgreeBody, {200: ClockAnswer}),
         Operation("GET", "/v1/staff/approvals", staff.approvals, STAFF, None, {200: ApprovalsAnswer}),

@@ -10,7 +10,10 @@ import click
 from sekisho import __version__
 from sekisho.errors import SekishoError
 
-COMMANDS = ("audit", "demo", "doctor", "keys", "migrate", "personal", "policy", "restore", "retention", "serve")
+COMMANDS = ("audit", "demo", "doctor", "import", "keys", "migrate", "personal", "policy", "restore", "retention", "serve")
+
+MODULES = {"import": "imports"}
+"""Commands whose name no module can have."""
 
 
 class Commands(click.Group):
@@ -26,7 +29,8 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"sekisho.cli.{cmd_name}"), cmd_name)
+        module = MODULES.get(cmd_name, cmd_name)
+        command: click.Command = getattr(import_module(f"sekisho.cli.{module}"), module)
         return command
 
 

@@ -290,6 +290,16 @@ class Clock(msgspec.Struct, omit_defaults=True, gc=False):
     """By node: how far it saw the clock jump, in seconds."""
 
 
+class Cost(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What another system paid for a hash by Argon2id (RFC 9106)."""
+
+    memory_kib: int
+    passes: int
+    lanes: int
+    length: int
+    """Bytes of the hash."""
+
+
 class Secret(msgspec.Struct, omit_defaults=True, gc=False):
     """What is on record of one secret. Without the keys outside the database it gives nothing back."""
 
@@ -299,6 +309,8 @@ class Secret(msgspec.Struct, omit_defaults=True, gc=False):
     digest: bytes = b""
     last_step: int = 0
     """For a token: the newest time step accepted; no step is accepted twice (RFC 6238 section 5.2)."""
+    cost: Cost | None = None
+    """For a hash that was taken over from another system; None: it is one of ours."""
 
 
 T = TypeVar("T", bound=msgspec.Struct)

@@ -16,9 +16,8 @@ from msgspec import Meta
 from sekisho.core import budget, release
 from sekisho.core.address import masked
 from sekisho.core.fold import fold
-from sekisho.core.penalty import RUN_ENDS, lock_id
-from sekisho.core.scene import count_of
 from sekisho.core.state import SECOND, Address, Addresses, Count, Guard, Lock, Secret, decode
+from sekisho.core.takeover import legacy, raise_count, set_legacy
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows import addresses, approvals
@@ -28,7 +27,7 @@ from sekisho.flows.attempt import secret_key
 from sekisho.flows.names import checked_subject
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import Subjects
-from sekisho.policy.table import AbolishedLock, Counter, Penalty, ReleasePath, Table
+from sekisho.policy.table import Counter, ReleasePath, Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
 from sekisho.terms import PathKind, PenaltyKind, Reach, Role
 
@@ -87,7 +86,7 @@ class ItemSetting(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     secret: str | None = None
     first_time: bool | None = None
     counts: dict[str, Annotated[int, Meta(ge=0, le=1_000_000)]] = {}
-    """Counter's name to wrong entries that stand, as taken over from another system."""
+    """Counter's name to wrong entries that stand, as taken over from another system. What stands here is never lowered."""
     locks: list[ImportedLock] = []
 
 
@@ -134,7 +133,7 @@ class _SetItem:
         guard = tx.get(key, Guard)
         if guard is None or not guard.known:
             return Denied("not-enrolled", "enrol the subject first", conflict=True)
-        faults = _import_faults(tx.table, self._setting)
+        faults = _import_faults(tx.table, self._setting, key.partition(":")[0])
         if faults:
             return Denied("not-in-policy", "; ".join(faults), conflict=True)
         if self._record is not None:
@@ -144,7 +143,7 @@ class _SetItem:
         if self._setting.first_time is not None:
             _set_flag(guard, f"first-time:{self._item}", on=self._setting.first_time)
         for name, wrong in self._setting.counts.items():
-            _import_count(guard, tx.table.counters[name], wrong, tx.now)
+            raise_count(guard, tx.table.counters[name], wrong, None, tx.now)
         for lock in self._setting.locks:
             _import_lock(tx, key, guard, lock, self._operator)
         tx.put(key, guard)
@@ -167,45 +166,17 @@ def _set_flag(guard: Guard, flag: str, *, on: bool) -> None:
     guard.flags = sorted(flags | {flag} if on else flags - {flag})
 
 
-def _import_faults(table: Table, setting: ItemSetting) -> list[str]:
+def _import_faults(table: Table, setting: ItemSetting, kind: str) -> list[str]:
     faults = ["the policy has no counter of one of these names"] if not table.counters.keys() >= setting.counts.keys() else []
-    known = {*table.abolished, *(stage.row for counter in table.counters.values() for stage in counter.stages)}
-    faults += ["the policy has no lock for one of these rows"] if any(lock.row not in known for lock in setting.locks) else []
-    return faults
-
-
-def _import_count(guard: Guard, counter: Counter, wrong: int, now: int) -> None:
-    """Take over a count as it stands; a stage it has reached fires at the next entry."""
-    count = count_of(guard, counter.name)
-    budget.zero(count)
-    if wrong:
-        budget.add(count, counter, budget.CARRIED, wrong, now)
+    unknown = any(legacy(table, lock.row, kind) is None for lock in setting.locks)
+    return [*faults, "the policy has no lock for one of these rows on this kind of subject"] if unknown else faults
 
 
 def _import_lock(tx: Tx, key: str, guard: Guard, imported: ImportedLock, operator: Operator) -> None:
-    abolished = tx.table.abolished.get(imported.row)
+    found = legacy(tx.table, imported.row, key.partition(":")[0])
     since = tx.now if imported.since is None else int(imported.since.timestamp() * SECOND)
-    penalty, undo = _legacy(tx.table, imported.row, abolished)
-    guard.locks.append(Lock(
-        id=lock_id(tx.now, guard), row=imported.row, kind=penalty.kind, since=since, undo=list(undo),
-        operations=list(penalty.operations), spares=list(penalty.spares), items=list(penalty.items),
-    ))
-    if penalty.kind is PenaltyKind.BLOCK:
-        guard.valid_after = tx.now
-    tx.tell(Event(EventKind.LOCK_SET, key, row=imported.row, lock=guard.locks[-1].id, operator=operator.name, reason="imported"))
-
-
-def _legacy(table: Table, row: str, abolished: AbolishedLock | None) -> tuple[Penalty, tuple[str, ...]]:
-    if abolished is not None:
-        return abolished.penalty, abolished.undo
-    for counter in table.counters.values():
-        for stage in counter.stages:
-            locks = [penalty for penalty in stage.penalties if penalty.kind not in RUN_ENDS]
-            if stage.row == row and locks:
-                return locks[0], stage.undo
-    detail = "that row sets no lock"
-    raise CallerError(detail)
-
+    for lock in () if found is None else set_legacy(key, guard, imported.row, found, since, tx.now):
+        tx.tell(Event(EventKind.LOCK_SET, key, row=lock.row, lock=lock.id, until=lock.until, operator=operator.name, reason="imported"))
 
 
 class _Release:

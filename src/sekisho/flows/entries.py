@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets as chance
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeGuard
@@ -16,6 +17,7 @@ from sekisho.flows.answers import Answer, Message, Refused
 from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for, secret_key
 from sekisho.flows.compare import ELSEWHERE, NAMING, SENT, SLOW, Proof, comparer, named, text_of, well_formed
 from sekisho.flows.names import item_named
+from sekisho.flows.renewing import Renew
 from sekisho.flows.replay import InFlight, Replay
 from sekisho.flows.runs import Runs
 from sekisho.flows.slots import Slots
@@ -174,7 +176,18 @@ class Entries:
         finally:
             # Whoever knows that he did not compare gives the guess back, even on the way out.
             answer = await self.settle(taken.reservation, verdict, owner, replay, renewed)
+        if isinstance(answer, Answer) and answer.outcome is Outcome.RIGHT and item.renews is None and self._secrets.is_adopted(taken.secret):
+            await self._renew(taken, kept.kind.value, folded, item, kept)
         return answer
+
+    async def _renew(self, taken: Reserved, kind: str, folded: str, item: Item, kept: Item) -> None:
+        """The customer has just shown the secret of a hash that another system made: from now on it is one of ours."""
+        with contextlib.suppress(LedgerUnavailable, UnknownFate):
+            body = (await self._store.peek([f"reservation:{taken.reservation}"]))[f"reservation:{taken.reservation}"]
+            kept_as = decode(body, Reservation)
+            facts = Facts(kept_as.procedure, kept_as.operation, kept_as.subjects, kept_as.session, kept_as.owner)
+            made = await asyncio.get_running_loop().run_in_executor(self._pool, self._secrets.make, kind, folded)
+            await asyncio.gather(*(self._ledger.run(Renew(key, item.name, taken.secret, made)) for key in self._secret_keys(facts, kept)))
 
     def _look_at(self, secret: Secret | None, kind: str, folded: str, is_new: bool) -> tuple[Verdict, Secret | None]:  # noqa: FBT001
         """On a worker: is it the one on record? A new secret must not be, and is made ready to be kept."""
