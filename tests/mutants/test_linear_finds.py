@@ -6,6 +6,7 @@ import pytest
 from checks import Kind
 from house import House
 from linear import Recorder, complaints, lapsing
+from places import Place
 from recorded import CUSTOMER, POLICY, STAGES, record
 from staff import Look
 from test_public_bugs import ComparesBeforeItCounts, RestartForgets, SuccessWipesTheLock
@@ -85,20 +86,14 @@ async def told_by(kind, seed):
 
 
 def found(planted, folder):
-    return any(complaints(asyncio.run(told_by(planted(folder / str(seed)), seed)), STAGES) for seed in SEEDS)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for seed in SEEDS:
-        (tmp_path / str(seed)).mkdir()
-    return tmp_path
+    places = [(Place("sqlite", folder / f"{seed}.db"), seed) for seed in SEEDS]
+    return any(complaints(asyncio.run(told_by(planted(place), seed)), STAGES) for place, seed in places)
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.__name__)
-def test_the_planted_bug_is_found(planted, folder):
-    assert found(planted, folder)
+def test_the_planted_bug_is_found(planted, tmp_path):
+    assert found(planted, tmp_path)
 
 
-def test_nothing_is_found_where_nothing_is_planted(folder):
-    assert not found(Kind, folder)
+def test_nothing_is_found_where_nothing_is_planted(tmp_path):
+    assert not found(Kind, tmp_path)

@@ -6,12 +6,15 @@ import contextlib
 import pytest
 from checks import CHECKS, Kind
 from house import House, Read, Write
+from places import Place
 
 from sekisho.adapters.memory import MemoryStore
+from sekisho.adapters.postgres import PostgresStore
 from sekisho.adapters.sqlite import SqliteStore
 from sekisho.core import budget
 from sekisho.core.scene import Scene
 from sekisho.core.state import Guard, Session
+from sekisho.errors import LedgerUnavailable
 from sekisho.flows.attempt import FastAttempt, Reserve, Reserved, Settle
 from sekisho.terms import Verdict
 
@@ -61,31 +64,44 @@ class CleansUpWhatItChoseBefore(Kind):
 class AnswersBeforeTheCommit(Kind):
     """keycloak#52650: told first, made durable later."""
 
-    class store_of(SqliteStore):  # noqa: N801
-        late = False
-
-        async def begin(self, keys, *more, **also):
-            if self.late:
-                self.late = False
-                await super()._make_durable()
-            return await super().begin(keys, *more, **also)
-
-        async def _make_durable(self):
-            self.late = True
-
-        async def close(self):
-            if self.late:
-                await super()._make_durable()
-            await super().close()
-
-        async def _alone(self, *statement):
-            if self.late:
-                self.late = False
-                await super()._make_durable()
-            return await super()._alone(*statement)
-
     def store(self, **options):
-        return self.store_of(self.path, self.clock, **options)
+        if self.place.kind == "postgres":
+            return _LateDatabase(self.place.at, clock=lambda _: self.clock())
+        return _LateFile(self.place.at, self.clock, **options)
+
+
+class _LateFile(SqliteStore):
+    late = False
+
+    async def begin(self, keys, *more, **also):
+        if self.late:
+            self.late = False
+            await super()._make_durable()
+        return await super().begin(keys, *more, **also)
+
+    async def _make_durable(self):
+        self.late = True
+
+    async def close(self):
+        if self.late:
+            await super()._make_durable()
+        await super().close()
+
+    async def _alone(self, *statement):
+        if self.late:
+            self.late = False
+            await super()._make_durable()
+        return await super()._alone(*statement)
+
+
+class _LateDatabase(PostgresStore):
+    async def begin(self, keys, *more, **also):
+        with contextlib.suppress(LedgerUnavailable):
+            await self._wire.commit()
+        return await super().begin(keys, *more, **also)
+
+    async def _finish(self):
+        self._one.release()
 
 
 class AsksTheLockAtTheStartOnly(Kind):
@@ -149,15 +165,23 @@ def _instead(owner, name, other):
         setattr(owner, name, before)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request):
+    if request.param == "sqlite":
+        return Place("sqlite", request.getfixturevalue("tmp_path") / "ledger.db")
+    return Place("postgres", request.getfixturevalue("postgres").database())
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_the_engine_keeps_its_promise(check, tmp_path):
-    assert asyncio.run(check(Kind(tmp_path))) == []
+def test_the_engine_keeps_its_promise(check, place):
+    assert asyncio.run(check(Kind(place))) == []
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.__name__)
-def test_the_planted_bug_is_found(planted, tmp_path):
+def test_the_planted_bug_is_found(planted, place):
     check = next(check for check in CHECKS if check.__name__ == PLANTED[planted])
-    assert asyncio.run(check(planted(tmp_path))) != []
+    assert asyncio.run(check(planted(place))) != []
 
 
 def test_every_check_finds_a_planted_bug():
