@@ -107,7 +107,7 @@ class Engine:
 
     async def _attempt(self, facts):
         app = self._app
-        compare = comparer(app.secrets, self._item, WRONG)
+        compare = comparer(app.secrets, app.codes, self._item, WRONG)
         secrets = [secret_key(facts.subjects["customer"], ITEM)]
         return await app.ledger.run(FastAttempt(app.subjects, facts, ITEM, self._owner, "", compare, secrets=secrets))
 
