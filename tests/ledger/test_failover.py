@@ -104,7 +104,8 @@ class Pair:
 
     def __init__(self, promise="replicated", **options):
         self._promise = promise
-        self._options = {"synchronous_standby_names": STANDBYS, **options}
+        # A commit that was given up keeps its connection there while no standby answers.
+        self._options = {"synchronous_standby_names": STANDBYS, "max_connections": 400, **options}
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
