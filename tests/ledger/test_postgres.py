@@ -458,3 +458,15 @@ def test_the_time_is_the_databases_and_asked_after_the_locks(url):
         assert abs(await one.clock() - before) < 60_000_000 and postgres_wire.DEADLINE_S
         await let_go(one, other)
     told(story())
+
+
+def test_a_key_that_would_be_taken_for_two_is_refused(url):
+    """Keys are sent as the lines of one text."""
+    async def story():
+        store = PostgresStore(url)
+        with expecting(LedgerUnavailable):
+            await store.begin(["a\nb"])
+        await store.begin(["a", "b"])
+        await store.rollback()
+        await store.close()
+    asyncio.run(story())

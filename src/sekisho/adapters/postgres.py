@@ -127,8 +127,8 @@ class PostgresStore:
         con = await self._wire.connection()
         await con.execute(sql.BEGIN.format(wait_ms=int(1000 * (PATIENCE_S if patient else HAND_OVER_S))))
         unknown = [key for key in keys if key not in self._standing] if make else []
-        self._stand_ins = [key for (key,) in await con.fetch(sql.STAND_IN, unknown)] if unknown else []
-        [found] = await con.fetch(sql.LOCK_AND_READ if patient else sql.LOCK_FREE_AND_READ, keys, seen)
+        self._stand_ins = [key for (key,) in await con.fetch(sql.STAND_IN, lines(unknown))] if unknown else []
+        [found] = await con.fetch(sql.LOCK_AND_READ if patient else sql.LOCK_FREE_AND_READ, lines(keys), seen)
         self._promise.check(found)
         clock = self._clock(found["now"])
         now = max(clock, found["at"] + 1, self._at + 1)
@@ -167,7 +167,7 @@ class PostgresStore:
         self._stand_ins = list(set(self._stand_ins).difference(gone))
         link = change.link
         await self._wire.begun.fetch(
-            sql.WRITE, [row[0] for row in written], [row[1] for row in written], [row[2] for row in written], change.at, gone,
+            sql.WRITE, lines([row[0] for row in written]), [row[1] for row in written], [row[2] for row in written], change.at, gone,
             [at for at, _ in change.feed], [body for _, body in change.feed],
             *((None,) * 6 if link is None else (link.writer, link.first, link.number, link.at, link.body, link.mac)),
         )
@@ -301,6 +301,19 @@ class PostgresStore:
         """Let go of both connections."""
         await self._wire.close()
         await self._reader.close()
+
+
+def lines(keys: Sequence[str]) -> str:
+    """Keys as one text.
+
+    Raises:
+        LedgerUnavailable: one of them has a line break in it, and would be taken for two.
+
+    """
+    joined = "\n".join(keys)
+    if keys and joined.count("\n") != len(keys) - 1:
+        raise LedgerUnavailable("a key has a line break in it")
+    return joined
 
 
 async def _number_feed(con: asyncpg.Connection) -> None:
