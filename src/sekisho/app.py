@@ -39,6 +39,7 @@ from sekisho.flows.retention import Retention, cutoff
 from sekisho.flows.runs import Runs
 from sekisho.flows.seals import Sealer
 from sekisho.flows.sessions import Sessions
+from sekisho.flows.stops import Stops
 from sekisho.flows.subjects import Subjects
 from sekisho.policy.table import Table
 from sekisho.ports import Channels, Condition, Store
@@ -108,6 +109,7 @@ class App:
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
         self.retention = Retention(self.ledger, store, self.sealer)
         self.imports = Imports(self.ledger, store, self.secrets)
+        self.stops = Stops(self.ledger, store, self.subjects)
         self._something_aged = True
 
     @property

@@ -25,7 +25,7 @@ HOST = "http://127.0.0.1:8080"
 MINUTE = 60
 DAY = 24 * 60 * MINUTE
 STAFF = {
-    "aoki": Role.FIRST_LINE, "chiba": Role.SECOND_LINE, "endo": Role.BACK_OFFICE, "fujii": Role.BACK_OFFICE, "goto": Role.AUDITOR,
+    "aoki": Role.FIRST_LINE, "chiba": Role.SECOND_LINE, "doi": Role.SECOND_LINE, "endo": Role.BACK_OFFICE, "fujii": Role.BACK_OFFICE, "goto": Role.AUDITOR,
     "ito": Role.ADMIN,
 }
 SAID = {text: name.removeprefix("answer.") for name, text in texts("en").items() if name.startswith("answer.")}

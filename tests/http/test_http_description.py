@@ -38,6 +38,8 @@ CALLS = (
     ("PUT", "/v1/staff/subjects/{subject}"),
     ("PUT", "/v1/staff/subjects/{subject}/items/{item}"),
     ("POST", "/v1/staff/subjects/{subject}/releases"),
+    ("POST", "/v1/stops"),
+    ("POST", "/v1/staff/subjects/{subject}/stops"),
     ("POST", "/v1/staff/imports"),
     ("GET", "/v1/staff/imports/{id}"),
     ("GET", "/v1/staff/approvals"),
@@ -105,6 +107,7 @@ def test_every_answer_is_a_described_one(service, described, hana, method, path,
             for name in sorted(set(names) & set(sent)) if isinstance(sent, dict) else ():
                 if data.draw(st.integers(0, 4)):
                     sent[name] = data.draw(st.sampled_from(names[name]))
+        by = ("aoki" if path.endswith("/stops") else "endo") if "/staff/" in path else "bank"
         case.validate_response(send(service, case, by), excluded_checks=EXCLUDED)
 
     holds()

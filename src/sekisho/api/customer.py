@@ -164,7 +164,7 @@ class Customer:
         body = call.body
         begun = await self._app.runs.begin(
             self._app.table, call.key.id, body.operation, body.subject, about=body.about, session=body.session,
-            actor=_actor(body.context), caller=body.context.caller if body.context else None, language=body.language,
+            actor=actor_of(body.context), caller=body.context.caller if body.context else None, language=body.language,
             replay=call.replay(self._replay_key),
         )
         if isinstance(begun, NoSession):
@@ -202,7 +202,7 @@ class Customer:
         body = call.body
         held = await self._app.count_mode.hold(
             self._app.table, call.key.id, body.operation, body.item, body.subject, about=body.about, session=body.session,
-            procedure=body.procedure, actor=_actor(body.context), caller=body.context.caller if body.context else None,
+            procedure=body.procedure, actor=actor_of(body.context), caller=body.context.caller if body.context else None,
             replay=call.replay(self._replay_key),
         )
         if isinstance(held, Held):
@@ -269,7 +269,7 @@ def _answer(answer: Any) -> Answer:
     raise NOT_FOUND
 
 
-def _actor(context: Context | None) -> str:
+def actor_of(context: Context | None) -> str:
     """Who types, whoever's budget it is: the device if the channel knows it, else the address it comes from."""
     if context is None or not (context.device or context.ip):
         return NOBODY

@@ -36,6 +36,7 @@ from sekisho.api.staff import (
     Staff,
     SubjectAnswer,
 )
+from sekisho.api.stops import CustomerStopBody, StaffStopBody, StopAnswer, StoppedAnswer, Stopping
 from sekisho.app import App
 from sekisho.flows.desk import Enrolment, ItemSetting
 from sekisho.terms import Role
@@ -60,6 +61,7 @@ RELEASERS = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE})
 def operations(app: App) -> list[Operation]:
     """All calls; the most frequent first, since the router asks one after the other."""
     customer, staff, codes, importing = Customer(app), Staff(app), Challenges(app), Importing(app)
+    stopping = Stopping(app)
     return [
         Operation("POST", "/v1/procedures/{id}/attempts", customer.enter, CHANNEL, EntryBody, {200: EntryAnswer}, holds=True),
         Operation("POST", "/v1/reservations", customer.reserve, CHANNEL, ReserveBody, {201: HeldAnswer, 200: RefusedAnswer}, holds=True),
@@ -82,6 +84,8 @@ def operations(app: App) -> list[Operation]:
         ),
         Operation("POST", "/v1/staff/imports", importing.send, IMPORTERS, ImportBody, {200: ImportAnswer, 202: ImportAnswer}),
         Operation("GET", "/v1/staff/imports/{id}", importing.look, IMPORTERS, None, {200: ImportAnswer}),
+        Operation("POST", "/v1/stops", stopping.by_customer, CHANNEL, CustomerStopBody, {200: StopAnswer}),
+        Operation("POST", "/v1/staff/subjects/{subject}/stops", stopping.by_staff, STAFF, StaffStopBody, {200: StoppedAnswer}),
         Operation("GET", "/v1/staff/clock", staff.clock, STAFF, None, {200: ClockAnswer}),
         Operation("POST", "/v1/staff/clock", staff.agree_to_clock, frozenset({Role.ADMIN}), AgreeBody, {200: ClockAnswer}),
         Operation("GET", "/v1/staff/approvals", staff.approvals, STAFF, None, {200: ApprovalsAnswer}),

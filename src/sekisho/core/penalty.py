@@ -79,8 +79,23 @@ def set_lock(scene: Scene, key: str, guard: Guard, lock: Lock, *, notice: bool) 
         scene.tell(Event(EventKind.SESSION_ENDED, key, row=lock.row, lock=lock.id))
         if scene.is_own(key):
             end_run(scene, lock.row, ends_session=False)
-    if notice:
+    if notice and notice_due(guard, scene.now):
         scene.tell(Event(EventKind.NOTICE_DUE, key, row=lock.row, lock=lock.id))
+
+
+STORM_S = 3600
+"""Locks on one subject within this time make one notice. Seconds."""
+
+
+def notice_due(guard: Guard, now: int) -> bool:
+    """Whether the customer must be told of a lock that is set now; noted as told.
+
+    He is told once of a storm of locks (M-NOTICE-1), and again of the first lock after any of them has ended.
+    """
+    if guard.noticed and now < guard.noticed + STORM_S * SECOND:
+        return False
+    guard.noticed = now
+    return True
 
 
 def end_run(scene: Scene, row: str, *, ends_session: bool) -> None:

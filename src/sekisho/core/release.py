@@ -18,6 +18,7 @@ def expire(key: str, guard: Guard, now: int, tell: Tell) -> bool:
     over = [lock for lock in guard.locks if not lock.stands(now)]
     for lock in over:
         guard.locks.remove(lock)
+        guard.noticed = 0
         tell(Event(EventKind.LOCK_LIFTED, key, row=lock.row, lock=lock.id, path="wait"))
     return bool(over)
 
@@ -42,6 +43,7 @@ def lift(
 ) -> None:
     """Lift one lock and zero the count it came from (the count may stand on another subject: `sources` holds their rows)."""
     guard.locks.remove(lock)
+    guard.noticed = 0
     gone = erased(key, lock, table)
     if gone:
         # Whoever registers again decides anew what is set.

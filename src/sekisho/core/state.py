@@ -103,6 +103,8 @@ class Guard(msgspec.Struct, omit_defaults=True, gc=False):
     flags: list[str] = []
     valid_after: int = 0
     """Sessions begun up to this moment have ended."""
+    noticed: int = 0
+    """When the customer was last told of a lock on his channels; 0: not since one of them ended."""
     event: tuple[int, int] | None = None
     """The newest event about this subject (writer, sequence): events of one subject are a chain from here."""
     at: int = 0
