@@ -33,13 +33,28 @@ TABLE = table(
 ITEMS = {"login": "password", "transfer": "pin"}
 
 
+class Insistent(House):
+    """Whoever is refused because the database is too busy was not looked at, and asks again."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self._run, self.ledger.run = self.ledger.run, self._insist
+
+    async def _insist(self, work):
+        while True:
+            try:
+                return await self._run(work)
+            except LedgerUnavailable:
+                await asyncio.sleep(0.1)
+
+
 class Guesser:
     """One node. Its time is the machine's, and as much later as it was told to wait."""
 
     def __init__(self, place):
         self.later = 0
         store = store_at(place, lambda: wall_clock() + self.later)
-        self.house = House(store, TABLE, name="guesser", contended=store.another() if is_database(place) else None)
+        self.house = Insistent(store, TABLE, name="guesser", contended=store.another() if is_database(place) else None)
 
     async def round(self, name, customer, verdict, lane, number, operation="login"):
         """Each in a run of its own; in the slow lane whoever is told `busy` asks again, as a waiting request does."""
@@ -58,15 +73,11 @@ class Guesser:
         return collections.Counter(await asyncio.gather(*guesses))
 
     async def _in_storm(self, run):
-        """Whoever is refused because the database is too busy was not looked at, and asks again."""
         customer = run.subjects["customer"]
-        while True:
-            try:
-                return f"{customer} {await self.house.enter(run, 'wrong')}"
-            except LedgerUnavailable:
-                await asyncio.sleep(0.1)
-            except UnknownFate:
-                return f"{customer} unknown"
+        try:
+            return f"{customer} {await self.house.enter(run, 'wrong')}"
+        except UnknownFate:
+            return f"{customer} unknown"
 
     async def mixed(self, name, customer, seed, number):
         """Right, wrong and unread, both lanes, answers at random moments."""
