@@ -330,10 +330,11 @@ def subject_of(operation, customer):
     return customer.app_subject if operation in {"register-app", "register-face"} else customer.subject
 
 
-TOLD_BY_BANK = {
-    "mail-otp", "risk-code", "identity-confirmation", "app-face", "app-fingerprint", "app-face-id",
-}
+TOLD_BY_BANK = {"app-face", "app-fingerprint", "app-face-id"}
 """Items that the bank compares, in verify mode too."""
+
+SENT = {"mail-otp": "mail", "risk-code": "mail", "identity-confirmation": "telephone"}
+"""Items whose proof is sent to the customer, and by which way."""
 
 
 def told(answer):
@@ -393,6 +394,7 @@ class VerifyRun(Run):
         self.begun = begun
         assert begun.status_code == 201, begun.text
         self.id = begun.json()["procedure"]
+        self.codes = {}
 
     def look(self):
         return told(self.service.get(f"/v1/procedures/{self.id}"))
@@ -413,14 +415,28 @@ class VerifyRun(Run):
         return self.reach(item) or self.now(item, verdict)
 
     def now(self, item, verdict="right"):
-        """Enter it whether or not it is asked for."""
+        """Enter it whether or not it is asked for. A code is sent before even a wrong one is entered."""
         if item in TOLD_BY_BANK:
             return self._by_bank(item, verdict)
+        if item in SENT:
+            code = self.code(item)
+            return self.proof(item, code if verdict == "right" else "not this one")
         proof = (right_proof if verdict == "right" else wrong_proof)(self.service, self._whose(item), item)
         return self.proof(item, proof)
 
     def proof(self, item, proof, **headers):
         return told(self.service.post(f"/v1/procedures/{self.id}/attempts", {"item": item, "proof": proof}, **headers))
+
+    def send(self, item, address=None, **headers):
+        """Have a code sent."""
+        body = {"item": item, **({} if address is None else {"address": address})}
+        return self.service.post(f"/v1/procedures/{self.id}/challenges", body, **headers)
+
+    def code(self, item):
+        """The code that has reached the customer, sent to him where none was in this run; nonsense where none is sent."""
+        if item not in self.codes and self.send(item).status_code == 201:
+            self.codes[item] = self.service.code(self.customer, SENT[item])
+        return self.codes.get(item, "no code")
 
     def _by_bank(self, item, verdict):
         body = {"operation": self.operation, "item": item, "subject": subject_of(self.operation, self.customer), "procedure": self.id}
