@@ -167,26 +167,27 @@ def _more_than_were_asked(said, guards):
     return [f"{one}: {stand[one]} stand" for one in MANY if stand[one] > may[one] + len(NODES) * VISITORS]
 
 
-def everyone(server):
+def signal_all(server, how):
+    """Its first process first, so that none is added meanwhile; some may end by themselves."""
     mother = psutil.Process(server.process.pid)
-    return [mother, *mother.children(recursive=True)]
+    how(mother)
+    for one in mother.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            how(one)
 
 
 def freeze(server):
     """It is there and answers nothing."""
-    for one in everyone(server):
-        one.suspend()
+    signal_all(server, psutil.Process.suspend)
 
 
 def thaw(server):
-    for one in everyone(server):
-        one.resume()
+    signal_all(server, psutil.Process.resume)
 
 
 def cut(primary):
     """Nothing reaches the standby any more, and what it has not got by now it never gets."""
-    [sender] = [one for one in everyone(primary) if "walsender" in " ".join(one.cmdline())]
-    sender.suspend()
+    psutil.Process(int(primary.sql("SELECT pid FROM pg_stat_replication"))).suspend()
 
 
 def killed(pair):
