@@ -33,6 +33,7 @@ from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
 from sekisho.flows.imports import Imports
+from sekisho.flows.incidents import Incidents
 from sekisho.flows.outbox import Outbox
 from sekisho.flows.policies import Note, first_policy, load_tables
 from sekisho.flows.retention import Retention, cutoff
@@ -109,6 +110,7 @@ class App:
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
         self.retention = Retention(self.ledger, store, self.sealer)
         self.imports = Imports(self.ledger, store, self.secrets)
+        self.incidents = Incidents(self.ledger, store)
         self.stops = Stops(self.ledger, store, self.subjects)
         self._something_aged = True
 
@@ -166,6 +168,7 @@ class App:
         await self._survive(self.follow_policy())
         if not self.watch.doubting:
             await self._survive(tick.pass_time(self.ledger, self.store, self.subjects, self.entries))
+            await self._survive(self.incidents.go_on())
             await self._survive(self.forget())
 
     async def mind_store(self) -> None:

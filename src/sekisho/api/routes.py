@@ -25,6 +25,7 @@ from sekisho.api.customer import (
 )
 from sekisho.api.http import CHANNEL, STAFF, Call, Endpoint, Handler
 from sekisho.api.importing import ImportAnswer, ImportBody, Importing
+from sekisho.api.incidents import IncidentAnswer, IncidentBody, IncidentLocksAnswer, Incidents, IncidentsAnswer
 from sekisho.api.staff import (
     AgreeBody,
     ApprovalAnswer,
@@ -61,7 +62,7 @@ RELEASERS = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE})
 def operations(app: App) -> list[Operation]:
     """All calls; the most frequent first, since the router asks one after the other."""
     customer, staff, codes, importing = Customer(app), Staff(app), Challenges(app), Importing(app)
-    stopping = Stopping(app)
+    stopping, incidents = Stopping(app), Incidents(app)
     return [
         Operation("POST", "/v1/procedures/{id}/attempts", customer.enter, CHANNEL, EntryBody, {200: EntryAnswer}, holds=True),
         Operation("POST", "/v1/reservations", customer.reserve, CHANNEL, ReserveBody, {201: HeldAnswer, 200: RefusedAnswer}, holds=True),
@@ -86,6 +87,13 @@ def operations(app: App) -> list[Operation]:
         Operation("GET", "/v1/staff/imports/{id}", importing.look, IMPORTERS, None, {200: ImportAnswer}),
         Operation("POST", "/v1/stops", stopping.by_customer, CHANNEL, CustomerStopBody, {200: StopAnswer}),
         Operation("POST", "/v1/staff/subjects/{subject}/stops", stopping.by_staff, STAFF, StaffStopBody, {200: StoppedAnswer}),
+        Operation("POST", "/v1/staff/incidents", incidents.open_incident, RELEASERS, IncidentBody, {201: IncidentAnswer}),
+        Operation("GET", "/v1/staff/incidents", incidents.incidents, STAFF, None, {200: IncidentsAnswer}),
+        Operation("GET", "/v1/staff/incidents/{id}", incidents.incident, STAFF, None, {200: IncidentAnswer}),
+        Operation("GET", "/v1/staff/incidents/{id}/locks", incidents.locks, STAFF, None, {200: IncidentLocksAnswer}),
+        Operation(
+            "POST", "/v1/staff/incidents/{id}/releases", incidents.release, RELEASERS, None, {200: ReleasedAnswer, 202: ApprovalAnswer},
+        ),
         Operation("GET", "/v1/staff/clock", staff.clock, STAFF, None, {200: ClockAnswer}),
         Operation("POST", "/v1/staff/clock", staff.agree_to_clock, frozenset({Role.ADMIN}), AgreeBody, {200: ClockAnswer}),
         Operation("GET", "/v1/staff/approvals", staff.approvals, STAFF, None, {200: ApprovalsAnswer}),

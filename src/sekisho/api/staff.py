@@ -110,9 +110,9 @@ class Staff:
     async def set_item(self, call: Call[ItemSetting]) -> tuple[int, Any]:
         """Set or import a secret, counts, locks."""
         subject, item = call.path["subject"], call.path["item"]
-        denied = await self._app.desk.set_item(self._app.table, subject, item, call.body, operator_of(call.key))
-        if denied is not None:
-            raise _denied(denied)
+        no = await self._app.desk.set_item(self._app.table, subject, item, call.body, operator_of(call.key))
+        if no is not None:
+            raise denied(no)
         return 200, ItemAnswer(subject, item)
 
     async def view(self, call: Call[None]) -> tuple[int, Any]:
@@ -140,7 +140,7 @@ class Staff:
             call.path["subject"], body.lock, body.path, body.reason, body.evidence, operator_of(call.key), chance.token_urlsafe(18),
             call.replay(self._replay_key),
         )
-        return _released(done)
+        return released(done)
 
     async def approvals(self, call: Call[None]) -> tuple[int, Any]:
         """The releases that wait for a second person, the one that lapses soonest first."""
@@ -149,14 +149,19 @@ class Staff:
 
     async def approve(self, call: Call[None]) -> tuple[int, Any]:
         """Carry out what another operator asked for."""
-        return _released(await self._app.desk.approve(call.path["id"], operator_of(call.key), call.replay(self._replay_key)))
+        approval, operator, replay = call.path["id"], operator_of(call.key), call.replay(self._replay_key)
+        incident = await self._app.incidents.asked(approval)
+        if incident is not None:
+            return released(await self._app.incidents.approve(approval, incident, operator, replay))
+        return released(await self._app.desk.approve(approval, operator, replay))
 
 
-def _released(done: Denied | Lifted | Awaits | Repeated | OtherBody | InFlight) -> tuple[int, Any]:
+def released(done: Denied | Lifted | Awaits | Repeated | OtherBody | InFlight) -> tuple[int, Any]:
+    """The answer to a release, whatever came of it."""
     if isinstance(done, Repeated):
         done = msgspec.msgpack.decode(done.answer, type=Lifted | Awaits)
     if isinstance(done, Denied):
-        raise _denied(done)
+        raise denied(done)
     if isinstance(done, Awaits):
         return 202, ApprovalAnswer(done.approval)
     if isinstance(done, Lifted):
@@ -164,5 +169,6 @@ def _released(done: Denied | Lifted | Awaits | Repeated | OtherBody | InFlight) 
     raise KEY_REUSED
 
 
-def _denied(denied: Denied) -> Problem:
-    return Problem(409 if denied.conflict else 403, denied.code, "This may not be done.", denied.reason)
+def denied(no: Denied) -> Problem:
+    """What staff may not do, as an answer."""
+    return Problem(409 if no.conflict else 403, no.code, "This may not be done.", no.reason)
