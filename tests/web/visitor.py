@@ -37,8 +37,9 @@ class Demonstration:
         self.asgi = None
         self.down = False
         self.transport = httpx.ASGITransport(self._service)
+        self.boxes = {way: Inbox() for way in Way}
         app = self.do(self._build(folder, ring))
-        routes = pages.routes(HOST, self.keys, transport=self.transport, clock=lambda: self.now_us / SECOND)
+        routes = pages.routes(HOST, self.keys, self.boxes, transport=self.transport, clock=lambda: self.now_us / SECOND)
         self.asgi = application(app, pages=routes)
         self._running = app.running()
         self.do(self._running.__aenter__())
@@ -51,7 +52,6 @@ class Demonstration:
         await self.asgi(scope, receive, send)
 
     async def _build(self, folder, ring):
-        self.boxes = {way: Inbox() for way in Way}
         policy = reference("postal-bank")
         store = MemoryStore(self.clock)
         table = await first_policy(store, policy.read_bytes(), policy.name)

@@ -5,6 +5,7 @@ A real bank knows almost none of this. The demonstration does, so that a visitor
 
 from __future__ import annotations
 
+import re
 import secrets as chance
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -17,13 +18,13 @@ from sekisho.policy import Table
 from sekisho.policy.table import Item
 
 SENT = frozenset({"code", "confirmation"})
-"""Made by the bank and sent to the customer."""
+"""Made and compared by sekisho, and sent to the customer."""
 
 JUDGED = frozenset({"biometric", "device-biometric", "passkey"})
-"""Judged by the customer's own device, which tells the bank yes or no."""
+"""Judged by the customer's own device, which tells the bank yes or no: the bank takes a reservation and gives its verdict."""
 
-BANK_COMPARES = SENT | JUDGED
-"""Compared by the bank: it takes a reservation and gives its verdict."""
+ASIDE = SENT | JUDGED
+"""What nobody knows by heart: sent when it is needed, or seen by a device."""
 
 RECOGNISED, NOT_RECOGNISED = "recognised", "not-recognised"
 """What the device tells."""
@@ -38,7 +39,8 @@ class Received(NamedTuple):
 
     way: str
     """`mail`, `telephone` or `letter`."""
-    item: str
+    title: str
+    """For a letter: the item it brings."""
     value: str
     address: str
 
@@ -49,7 +51,7 @@ class Holding:
 
     customer: Customer
     secrets: dict[str, str]
-    mail: str
+    mails: tuple[str, ...]
     contract: bool
     received: deque[Received] = field(default_factory=lambda: deque(maxlen=4))
     token_step: int = 0
@@ -76,7 +78,7 @@ class Holdings:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._of = {one.account: Holding(one, one.secrets, one.mail, one.contract) for one in CUSTOMERS}
+        self._of = {one.account: Holding(one, one.secrets, one.mails, one.contract) for one in CUSTOMERS}
 
     def __iter__(self) -> Iterator[Holding]:
         return iter(self._of.values())
@@ -131,13 +133,13 @@ def note_code_used(holding: Holding, item: str, code: str, now_s: float) -> None
 def _data(item: Item, holding: Holding) -> str:
     if item.renews is not None:
         return new_secret(holding.secrets.get(item.renews, ""))
-    samples = {"consent": "yes", "amount-and-payee": "50,000 → 箱根 太郎", NEW_ADDRESSES: f"new-{holding.mail.removeprefix('new-')}"}
+    samples = {"consent": "yes", "amount-and-payee": "50,000 → 箱根 太郎", NEW_ADDRESSES: f"new-{holding.mails[0].removeprefix('new-')}"}
     return samples.get(item.name, "ok")
 
 
 def new_secret(present: str) -> str:
     """Another secret that looks like the present one: as many digits, or some words."""
-    return new_code(len(present)) if present.isdigit() else f"quiet gate {chance.randbelow(900) + 100}"
+    return new_digits(len(present)) if present.isdigit() else f"quiet gate {chance.randbelow(900) + 100}"
 
 
 def wrong_entry(item: Item, right: Proof | None, holding: Holding) -> Proof | None:
@@ -166,6 +168,12 @@ def _shifted(text: str) -> str:
     return moved if moved != text else f"{text}x"
 
 
-def new_code(digits: int) -> str:
-    """A code as the bank would send it."""
+def code_in(text: str) -> str | None:
+    """The code that a message carries, as a person finds it: figures in two groups, or in one."""
+    found = re.search(r"\b\d{2,6} \d{2,6}\b|\b\d{4,6}\b", text)
+    return found and found[0]
+
+
+def new_digits(digits: int) -> str:
+    """That many figures."""
     return f"{chance.randbelow(10**digits):0{digits}d}"

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sekisho.bank.holdings import BANK_COMPARES, JUDGED, NOT_RECOGNISED, RECOGNISED, SENT, Holding, Holdings, Proof
+from sekisho.bank.holdings import ASIDE, JUDGED, NOT_RECOGNISED, RECOGNISED, SENT, Holding, Holdings, Proof
 from sekisho.bank.officers import Officers
 from sekisho.bank.post import Post
-from sekisho.bank.runs import REPEAT_MAX, Runs
+from sekisho.bank.runs import REPEAT_MAX, Box, Runs
 from sekisho.bank.service import Service
 from sekisho.bank.shown import Choice, Shown
 from sekisho.bank.visits import Asked, Visit, Visits, Wanted, remember
@@ -33,29 +33,31 @@ Act = Callable[[Visit, Form, str], Awaitable[str]]
 
 
 def routes(
-    base: str, keys: Mapping[str, object], *, transport: httpx.AsyncBaseTransport | None = None, clock: Callable[[], float] = time.time,
+    base: str, keys: Mapping[str, object], boxes: Mapping[str, Box], *, transport: httpx.AsyncBaseTransport | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Sequence[BaseRoute]:
     """All pages.
 
     Args:
         base: the service's address.
         keys: as in the demonstration's `keys.json`.
+        boxes: what reaches the customers, by `mail` and `telephone`.
         transport: how to reach the service; None: over the network.
         clock: seconds since the epoch, for the customers' tokens.
 
     """
-    return Pages(Service(base, keys, transport), clock).routes()
+    return Pages(Service(base, keys, transport), clock, boxes).routes()
 
 
 class Pages:
     """The pages over one service."""
 
-    def __init__(self, service: Service, clock: Callable[[], float]) -> None:
+    def __init__(self, service: Service, clock: Callable[[], float], boxes: Mapping[str, Box]) -> None:
         self._table = compile_policy(load(reference("postal-bank")))
         self._holdings = Holdings(self._table)
         self._visits = Visits()
         post = Post(service, self._table)
-        self._runs = Runs(service, self._table, self._holdings, post, clock)
+        self._runs = Runs(service, self._table, self._holdings, post, clock, boxes)
         self._officers = Officers(service, self._table, self._holdings, post)
 
     def routes(self) -> list[BaseRoute]:
@@ -126,7 +128,10 @@ class Pages:
             "message": run and run.told and translated(run.told.message, run.told.language, shown.language),
             "entries": [self._entry(visit, shown, name, kind) for name, kind in run.next] if run and run.state == "open" else [],
             "ways_back": shown.ways_back(run.operation) if run else [],
-            "received": [(one.way, shown.item(one.item), one.value, one.address) for one in holding.received],
+            "received": [
+                (one.way, shown.item(one.title) if one.way == "letter" else one.title, one.value, one.address) for one in self._runs.received(visit)
+            ],
+            "label": run and run.sent and run.label, "course": await self._runs.course(visit, shown.language),
             "held": self._held(visit, shown),
         }
 
@@ -137,7 +142,8 @@ class Pages:
         return {
             "item": name, "text": shown.item(name), "kind": kind, "judged": kind in JUDGED, "sent": kind in SENT,
             "parts": [(part, shown.item(part)) for part, _ in item.parts], "digits": kind in _DIGITS,
-            "right": right is not None, "wrong": self._runs.wrong(visit, name) is not None, "by_bank": kind in BANK_COMPARES,
+            "right": right is not None or kind in SENT, "wrong": self._runs.wrong(visit, name) is not None,
+            "to": [Choice(one["id"], one["address"]) for one in visit.run.addresses if one["item"] == name] if visit.run else [],
         }
 
     def _held(self, visit: Visit, shown: Shown) -> list[tuple[str, str]]:
@@ -149,7 +155,7 @@ class Pages:
             for name in step.items:
                 right = self._runs.right(visit, name)
                 kind = self._table.items[name].kind
-                if kind in BANK_COMPARES or kind == "data" or (right is None and kind != "totp"):
+                if kind in ASIDE or kind == "data" or (right is None and kind != "totp"):
                     continue
                 held.append((shown.item(name), shown.say("try.token-wait") if right is None else _in_words(right)))
         return held
@@ -214,14 +220,12 @@ class Pages:
     async def _enter(self, visit: Visit, form: Form, language: str) -> str:
         name, how = form.get("item", ""), form.get("how", "typed")
         if name in self._table.items and visit.run is not None:
-            proof = self._proof(visit, form, name, how)
+            proof = await self._runs.right_now(visit, name, language) if how == "right" else self._proof(visit, form, name, how)
             if proof is not None:
                 await self._runs.enter(visit, name, proof, how if how in {"right", "wrong"} else "typed", language)
         return CUSTOMER
 
     def _proof(self, visit: Visit, form: Form, name: str, how: str) -> Proof | None:
-        if how == "right":
-            return self._runs.right(visit, name)
         if how == "wrong":
             return self._runs.wrong(visit, name)
         if how in {RECOGNISED, NOT_RECOGNISED}:
@@ -235,8 +239,8 @@ class Pages:
             await self._runs.repeat_wrong(visit, name, min(int(times[:3]), REPEAT_MAX), language)
         return CUSTOMER
 
-    async def _send_code(self, visit: Visit, form: Form, _language: str) -> str:
-        self._runs.send_code(visit, form.get("item", ""))
+    async def _send_code(self, visit: Visit, form: Form, language: str) -> str:
+        await self._runs.send_code(visit, form.get("item", ""), form.get("address"), language)
         return CUSTOMER
 
     async def _log_out(self, visit: Visit, _form: Form, _language: str) -> str:

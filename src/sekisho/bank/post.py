@@ -40,7 +40,8 @@ class Post:
         # sekisho has put the customer's new secrets in force by itself; the bank keeps none but shows them on this page.
         renewed = {kept: chosen[item] for item in chosen if (kept := self._table.items[item].renews)}
         holding.secrets.update(renewed)
-        holding.mail = chosen.get(NEW_ADDRESSES, holding.mail)
+        if NEW_ADDRESSES in chosen:
+            await self._take_over(holding, chosen[NEW_ADDRESSES])
         if LOGIN_PASSWORD in renewed and not holding.contract:
             # There was no customer yet on whom the password could be kept.
             await self._give_contract(holding)
@@ -64,6 +65,15 @@ class Post:
             await self.set_item(self._clerk, holding, item, value, first_time=True if item == LOGIN_PASSWORD else None)
             holding.received.appendleft(Received("letter", item, value, ""))
         return sent
+
+    async def _take_over(self, holding: Holding, address: str) -> None:
+        """The customer's new address takes the place of his first."""
+        mails = (address, *holding.mails[1:])
+        on_file = [{"kind": "mail", "to": to, "state": "confirmed"} for to in mails]
+        subject, body = next(one for one in holding.customer.enrolments if one[0] == holding.subject_of("customer"))
+        _, told = await self._service.staff(self._clerk, "PUT", subject_path(subject), {**body, "addresses": on_file})
+        if not isinstance(told, Trouble):
+            holding.mails = mails
 
     async def _give_contract(self, holding: Holding) -> None:
         """Who had no contract has one now: customer, account and app belong together."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from sekisho.bank.holdings import (
-    BANK_COMPARES,
     JUDGED,
     RECOGNISED,
     SENT,
@@ -14,7 +14,7 @@ from sekisho.bank.holdings import (
     Holdings,
     Proof,
     Received,
-    new_code,
+    code_in,
     note_code_used,
     right_entry,
     wrong_entry,
@@ -25,11 +25,37 @@ from sekisho.bank.visits import Line, Run, Told, Visit, Wanted
 from sekisho.policy import Table
 from sekisho.policy.table import Item
 
+ARRIVES_S = 2.0
+"""How long a customer looks into his box before he does something else."""
+
+LOOKS_S = 0.02
+
 REPEAT_MAX = 20
 """Wrong entries that one press of the button may make."""
 
 STEPS_MAX = 16
 """Entries made to get back to where a procedure ended."""
+
+
+class Arrived(Protocol):
+    """A message as it stands in a box."""
+
+    @property
+    def delivery(self) -> str:
+        """By which it is known to the service."""
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def body(self) -> str: ...
+
+
+class Box(Protocol):
+    """Where a customer's mail, or what his telephone says, can be looked at. Nobody but the customer could, at another bank."""
+
+    def received(self, to: str) -> Sequence[Arrived]:
+        """What has come for an address, newest first."""
 
 
 class Runs:
@@ -41,10 +67,14 @@ class Runs:
         holdings: what the customers hold.
         post: carries out what the end of a procedure means for the bank.
         clock: seconds since the epoch, for the customers' tokens.
+        boxes: what has reached the customers, by `mail` and `telephone`.
 
     """
 
-    def __init__(self, service: Service, table: Table, holdings: Holdings, post: Post, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, service: Service, table: Table, holdings: Holdings, post: Post, clock: Callable[[], float], boxes: Mapping[str, Box],
+    ) -> None:
+        self._boxes = boxes
         self._service = service
         self._table = table
         self._holdings = holdings
@@ -70,8 +100,22 @@ class Runs:
 
     def right(self, visit: Visit, item: str) -> Proof | None:
         """What would be right now."""
-        code = visit.run.codes.get(item) if visit.run else None
-        return right_entry(self._table.items[item], self.holder(visit, item), self._clock(), code)
+        return right_entry(self._table.items[item], self.holder(visit, item), self._clock(), self._code(visit, item))
+
+    def _code(self, visit: Visit, item: str) -> str | None:
+        """The code that has come for an item of the present run; of several the newest."""
+        sent = visit.run.sent.get(item, []) if visit.run else []
+        came = {one.delivery: one.body for _, _, one in self._in_boxes(self.holding(visit))}
+        return next((code_in(came[name]) for name in reversed(sent) if name in came), None)
+
+    def _in_boxes(self, holding: Holding) -> list[tuple[str, str, Arrived]]:
+        places = [("mail", to) for to in holding.mails] + [("telephone", holding.customer.telephone)]
+        return [(way, to, one) for way, to in places for one in self._boxes[way].received(to)]
+
+    def received(self, visit: Visit) -> list[Received]:
+        """All that has reached the customer: in each box, and by post."""
+        holding = self.holding(visit)
+        return [Received(way, one.subject, one.body, to) for way, to, one in self._in_boxes(holding)] + list(holding.received)
 
     def wrong(self, visit: Visit, item: str) -> Proof | None:
         """Something that would be wrong now."""
@@ -116,7 +160,7 @@ class Runs:
             visit.trouble = told
             return False
         visit.run = Run(told["procedure"], name, subject, about)
-        self._stand(visit, visit.run, told)
+        await self._stand(visit.run, told)
         return True
 
     def _names_itself(self, name: str) -> bool:
@@ -124,23 +168,55 @@ class Runs:
         steps = self._table.operations[name].steps
         return bool(steps) and self._table.items[steps[0].items[0]].kind in {"identifier", "pair"}
 
-    def _stand(self, visit: Visit, run: Run, told: Json) -> None:
-        """Note how the run stands; what is to be answered with a code is sent one."""
+    async def _stand(self, run: Run, told: Json) -> None:
+        """Note how the run stands, and where codes may be sent to."""
         run.state = told.get("state", run.state)
         run.next = [(one["item"], one["kind"]) for one in told["next"]]
-        for name, _ in run.next:
-            if self._table.items[name].kind in SENT and name not in run.codes:
-                self.send_code(visit, name)
+        run.addresses = []
+        if any(self._table.items[name].kind in SENT for name, _ in run.next):
+            found = await self._service.channel("GET", f"/v1/procedures/{run.procedure}/addresses")
+            run.addresses = [] if isinstance(found, Trouble) else found["addresses"]
 
-    def send_code(self, visit: Visit, name: str) -> None:
-        """Send a code. One that was sent before in this run is void: only the newest is compared."""
+    async def send_code(self, visit: Visit, name: str, address: str | None, language: str) -> bool:
+        """Have a code sent, or the same one again; whether it was."""
         run = visit.run
         if run is None or not any(name == item for item, _ in run.next):
-            return
-        item, holding = self._table.items[name], self.holding(visit)
-        code = run.codes[name] = new_code(item.digits or int(self._table.mail["code_digits"]))
-        by_mail = item.kind == "code"
-        holding.received.appendleft(Received("mail" if by_mail else "telephone", name, code, holding.mail if by_mail else ""))
+            return False
+        body = {"item": name, **({"address": address} if address else {})}
+        told = await self._service.channel("POST", f"/v1/procedures/{run.procedure}/challenges", body, language=language)
+        if isinstance(told, Trouble):
+            visit.trouble = told
+            return False
+        if "challenge" not in told:
+            run.told = Told(told["outcome"], told["message"], language)
+            return False
+        run.sent.setdefault(name, []).append(told["delivery"])
+        run.label, run.told = told["label"], None
+        return await self._arrives(visit, told["delivery"])
+
+    async def _arrives(self, visit: Visit, delivery: str) -> bool:
+        """Look into the boxes until a message is there."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + ARRIVES_S
+        while all(one.delivery != delivery for _, _, one in self._in_boxes(self.holding(visit))):
+            if loop.time() > until:
+                return False
+            await asyncio.sleep(LOOKS_S)
+        return True
+
+    async def course(self, visit: Visit, language: str) -> str | None:
+        """What is known of the message that was sent last, in the customer's words."""
+        run = visit.run
+        if run is None or run.over or not run.sent:
+            return None
+        told = await self._service.channel("GET", f"/v1/procedures/{run.procedure}/deliveries", language=language)
+        return None if isinstance(told, Trouble) or not told["deliveries"] else str(told["deliveries"][0]["message"])
+
+    async def right_now(self, visit: Visit, name: str, language: str) -> Proof | None:
+        """What would be right; where that is a code, it is sent and waited for."""
+        if self._table.items[name].kind in SENT and self._code(visit, name) is None:
+            await self.send_code(visit, name, None, language)
+        return self.right(visit, name)
 
     # -- enter ---------------------------------------------------------------------------------------------------------
 
@@ -150,13 +226,13 @@ class Runs:
         if run is None or name not in self._table.operations[run.operation].rows:
             return None
         item = self._table.items[name]
-        told = await (self._compare if item.kind in BANK_COMPARES else self._pass_on)(visit, run, item, proof, language)
+        told = await (self._compare if item.kind in JUDGED else self._pass_on)(visit, run, item, proof, language)
         if isinstance(told, Trouble):
             visit.trouble = told
             return None
         run.told = Told(told["outcome"], told["message"], language)
         visit.note(Line(run.operation, name, how, run.told))
-        self._stand(visit, run, told)
+        await self._stand(run, told)
         if told["outcome"] == "right":
             await self._after_right(visit, run, item, proof, told, language)
         return run.told
@@ -177,16 +253,8 @@ class Runs:
         if held["outcome"] != "granted":
             standing = await self._service.channel("GET", f"/v1/procedures/{run.procedure}", language=language)
             return standing if isinstance(standing, Trouble) else {**held, "state": standing["state"]}
-        verdict = "right" if self._is_right(run, item, proof) else "wrong"
+        verdict = "right" if proof == RECOGNISED else "wrong"
         return await self._service.channel("POST", f"/v1/reservations/{held['reservation']}/verdict", {"verdict": verdict}, language=language)
-
-    def _is_right(self, run: Run, item: Item, proof: Proof) -> bool:
-        if not isinstance(proof, str):
-            return False
-        if item.kind in JUDGED:
-            return proof == RECOGNISED
-        entered = "".join(proof.split()).replace("-", "")
-        return hmac.compare_digest(run.codes.get(item.name, "").encode(), entered.encode("utf-8", "replace"))
 
     async def _after_right(self, visit: Visit, run: Run, item: Item, proof: Proof, told: Json, language: str) -> None:
         run.entered[item.name] = proof
@@ -219,6 +287,9 @@ class Runs:
         for done in range(min(times, REPEAT_MAX)):
             if not await self._walk_to(visit, wanted, name, language):
                 return done
+            if self._table.items[name].kind in SENT:
+                # Without a code that is out nothing would be looked at.
+                await self.right_now(visit, name, language)
             proof = self.wrong(visit, name)
             told = None if proof is None else await self.enter(visit, name, proof, "wrong", language)
             if told is None or not told.just_wrong:
@@ -236,7 +307,7 @@ class Runs:
             if run.operation == wanted.operation and any(name == item for item, _ in run.next):
                 return True
             item = _easiest(run)
-            proof = self.right(visit, item)
+            proof = await self.right_now(visit, item, language)
             told = None if proof is None else await self.enter(visit, item, proof, "right", language)
             if told is None or told.outcome != "right":
                 return False
@@ -251,4 +322,4 @@ def _easiest(run: Run) -> str:
     return min(run.next, key=lambda one: one[1] == "totp")[0]
 
 
-__all__ = ["REPEAT_MAX", "Runs"]
+__all__ = ["REPEAT_MAX", "Box", "Runs"]

@@ -26,6 +26,7 @@ class Customer(NamedTuple):
     telephone_pin: str
     user_number: str
     mail: str
+    telephone: str
     first_time: bool = False
     contract: bool = True
     flags: tuple[str, ...] = ()
@@ -58,6 +59,11 @@ class Customer(NamedTuple):
         return {item: body["secret"] for _, item, body in _secrets(self)}
 
     @property
+    def mails(self) -> tuple[str, ...]:
+        """His mail addresses: the one he gave first, and one at his telephone company."""
+        return self.mail, f"{self.mail.partition('@')[0]}@mobile.example.jp"
+
+    @property
     def enrolments(self) -> list[tuple[str, dict[str, Any]]]:
         """Each of his subjects, and what is to be known of it."""
         return _enrolments(self)
@@ -69,23 +75,25 @@ class Customer(NamedTuple):
         return (*found, *(flag.partition(":")[2] for flag in self.flags), *(item for item, _ in self.legacy))
 
 
+ON_FILE_SINCE = "2024-01-01T00:00:00Z"
+
 CUSTOMERS = (
     Customer("0012345678", "10000-12345671", "関守 はな", "Hana Sekimori", "correct horse 8", "2580", "123456", "1980-04-01",
-             "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "482916", "7391", "4826", "55512340", "hana@example.com"),
+             "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "482916", "7391", "4826", "55512340", "hana@example.com", "090-0000-1234"),
     Customer("0023456789", "10000-23456781", "箱根 太郎", "Taro Hakone", "battery staple 9", "1470", "98001", "1975-12-24",
-             "KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU", "193755", "2046", "1193", "55523451", "taro@example.com"),
+             "KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU", "193755", "2046", "1193", "55523451", "taro@example.com", "090-0000-2345"),
     Customer("0034567890", "10000-34567891", "碓氷 みどり", "Midori Usui", "first letter 10", "3690", "500", "1991-07-07",
-             "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "660127", "8812", "7730", "55534562", "midori@example.com", first_time=True),
+             "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "660127", "8812", "7730", "55534562", "midori@example.com", "090-0000-3456", first_time=True),
     Customer("0045678901", "10000-45678901", "白河 一郎", "Ichiro Shirakawa", "quiet river 11", "9517", "44120", "1968-02-29",
-             "MFRGGZDFMZTWQ2LKMFRGGZDFMZTWQ2LK", "905512", "1357", "2468", "55545673", "ichiro@example.com",
+             "MFRGGZDFMZTWQ2LKMFRGGZDFMZTWQ2LK", "905512", "1357", "2468", "55545673", "ichiro@example.com", "090-0000-4567",
              flags=("exemption:impaired-sight",)),
     Customer("0056789012", "10000-56789011", "新居 ゆき", "Yuki Arai", "", "8642", "7700", "2001-09-15",
-             "", "", "", "", "", "yuki@example.com", contract=False),
+             "", "", "", "", "", "yuki@example.com", "090-0000-5678", contract=False),
     Customer("0067890123", "10000-67890121", "鈴鹿 健", "Ken Suzuka", "old ferry 12", "7135", "8123", "1959-11-03",
-             "NB2W45DFOIZA2ZLTNB2W45DFOIZA2ZLT", "731904", "6420", "9081", "55556784", "ken@example.com",
+             "NB2W45DFOIZA2ZLTNB2W45DFOIZA2ZLT", "731904", "6420", "9081", "55556784", "ken@example.com", "090-0000-6789",
              legacy=(("direct-pin", "Y-ABOLISHED-1"),)),
     Customer("0078901234", "10000-78901231", "不破 すみれ", "Sumire Fuwa", "second gate 13", "4908", "61500", "1983-05-20",
-             "OBQXG43XN5ZGIIDPOBQXG43XN5ZGIIDP", "284637", "5093", "3370", "55567895", "sumire@example.com",
+             "OBQXG43XN5ZGIIDPOBQXG43XN5ZGIIDP", "284637", "5093", "3370", "55567895", "sumire@example.com", "090-0000-7890",
              legacy=(("secret-word", "Y-ABOLISHED-2"),)),
 )
 
@@ -108,11 +116,15 @@ async def enrol_one(client: httpx.AsyncClient, key: str, customer: Customer) -> 
 
 
 def _enrolments(one: Customer) -> list[tuple[str, dict[str, Any]]]:
+    telephone = _addresses("telephone", one.telephone)
     if not one.contract:
-        return [(one.account_subject, {"links": {}})]
+        # Whoever applies is no customer yet: what the branch knows of him is known of his account.
+        return [(one.account_subject, {"links": {}, "addresses": [*telephone, *_addresses("mail", *one.mails)]})]
     return [
-        (one.subject, {"links": {"account": one.account_subject, "app": one.app_subject}, "flags": list(one.flags)}),
-        (one.account_subject, {"links": {"customer": one.subject, "app": one.app_subject}}),
+        (one.subject, {
+            "links": {"account": one.account_subject, "app": one.app_subject}, "flags": list(one.flags), "addresses": _addresses("mail", *one.mails),
+        }),
+        (one.account_subject, {"links": {"customer": one.subject, "app": one.app_subject}, "addresses": telephone}),
         (one.app_subject, {"links": {"customer": one.subject, "account": one.account_subject}}),
     ]
 
@@ -135,6 +147,11 @@ def _secrets(one: Customer) -> list[tuple[str, str, dict[str, Any]]]:
         (one.account_subject, "telephone-pin", {"secret": one.telephone_pin}),
         (one.account_subject, "telephone-user-number", {"secret": one.user_number}),
     ]
+
+
+def _addresses(kind: str, *addresses: str) -> list[dict[str, str]]:
+    """As the bank tells them: it has known them for long, and that he reads what is sent there."""
+    return [{"kind": kind, "to": to, "state": "confirmed", "since": ON_FILE_SINCE} for to in addresses]
 
 
 async def _put(client: httpx.AsyncClient, key: str, path: str, body: dict[str, Any]) -> int:

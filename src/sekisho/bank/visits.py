@@ -53,8 +53,12 @@ class Run:
     state: str = "open"
     next: list[tuple[str, str]] = field(default_factory=list)
     told: Told | None = None
-    codes: dict[str, str] = field(default_factory=dict)
-    """Item to the code that was sent for it in this run."""
+    sent: dict[str, list[str]] = field(default_factory=dict)
+    """Item to the messages in which codes for it were sent, newest last."""
+    addresses: list[dict[str, str]] = field(default_factory=list)
+    """Where a code may be sent to now, behind masks."""
+    label: str | None = None
+    """Of the code that was sent last."""
     entered: dict[str, Proof] = field(default_factory=dict)
     """Item to what was entered and right."""
 

@@ -11,11 +11,11 @@ import click
 import httpx
 
 from sekisho import serving
-from sekisho.app import App, Keyring, Settings
+from sekisho.app import App, Inbox, Keyring, Settings
 from sekisho.bank import pages as bank_pages
 from sekisho.bank import seeds
 from sekisho.policy import reference
-from sekisho.terms import Role
+from sekisho.terms import Role, Way
 
 OPERATORS = {
     Role.FIRST_LINE: ("aoki", "baba"), Role.SECOND_LINE: ("chiba", "doi"), Role.BACK_OFFICE: ("endo", "fujii"),
@@ -44,7 +44,9 @@ def demo(port: int, data: Path, fresh: bool) -> None:  # noqa: FBT001  click pas
             await seeds.enrol(client, str(keys["admin"]))
         click.echo(f"ready: {base}")
 
-    serving.run(settings, sock, pages=bank_pages.routes(base, keys), started=started)
+    boxes = {way: Inbox() for way in Way}
+    pages = bank_pages.routes(base, keys, {way.value: box for way, box in boxes.items()})
+    serving.run(settings, sock, pages=pages, started=started, channels=boxes)
 
 
 def _make_keys(data: Path, shown: Path) -> dict[str, object]:

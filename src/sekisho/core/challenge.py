@@ -15,8 +15,8 @@ import msgspec
 
 from sekisho.core.state import SECOND, Challenge, Procedure
 
-LABEL = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""Signs of a label: those that are not taken for one another."""
+LABEL = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""Signs of a label: letters, since figures beside a code would be taken for one, and none that looks like a figure."""
 
 
 class Limits(msgspec.Struct, frozen=True):
