@@ -8,13 +8,13 @@ from house import House, Read, Write
 from tables import counter, lock, row, stage, table
 from trail import events, links
 
-from sekisho.core.state import Guard, Secret, Session
+from sekisho.core.state import Address, Addresses, Guard, Outgoing, Secret, Session
 from sekisho.errors import CallerError
 from sekisho.events import EventKind
 from sekisho.flows.approvals import Approval
 from sekisho.flows.desk import Enrolment, ItemSetting, Operator
 from sekisho.flows.personal import erase, export, held
-from sekisho.terms import Role
+from sekisho.terms import AddressState, Role, Way
 
 POLICY = table(row("login", "password", counter("c", "customer", stage(3, lock("login"), row="R"))))
 SECRET = b"a digest that nobody may read"
@@ -33,6 +33,8 @@ async def a_life(house):
         f"secret:{HANA}/password": Secret(kind="password", digest=SECRET), f"secret:{JIRO}/password": Secret(kind="password", digest=SECRET),
         "session:h": Session(subject=HANA), "session:j": Session(subject=JIRO),
         "approval:1": Approval(subject=HANA, reason="form", asked_by="endo"), f"kept:{HANA}": Session(),
+        f"addresses:{HANA}": Addresses(known=[Address("a", Way.MAIL, "hana@example.com", AddressState.CONFIRMED, 0)]),
+        "outbox:h": Outgoing(subject=HANA, operation="login", trace=[(1, "tried", "250")]), "outbox:j": Outgoing(subject=JIRO),
     }))
     for customer in (HANA, JIRO):
         for n in range(3):
@@ -50,7 +52,9 @@ def test_all_that_is_held_about_a_subject_is_told_and_nothing_about_another(kept
             assert shown["links"] == {"account": "account:1"} and shown["linked_from"] == ["account:1"]
             assert shown["items_set"] == ["password"] and len(shown["sessions"]) == 1 and len(shown["runs"]) == 3
             assert [one["asked_by"] for one in shown["releases"]] == ["endo"]
-            assert shown["also_held"] == ["kept"]
+            assert [one["address"] for one in shown["addresses"]] == ["hana@example.com"]
+            assert [one["course"][0]["what"] for one in shown["messages"]] == ["tried"]
+            assert shown["also_held"] == ["addresses", "kept"]
             assert [one["kind"] for one in shown["events"]].count("entry-wrong") == 3 and shown["events"][0]["kind"] == "personal-exported"
             assert [one["kind"] for one in shown["told_to_channels"]] == ["lock-set"]
             text = json.dumps(shown, default=repr)
@@ -73,7 +77,7 @@ def test_erased_no_row_names_the_subject_and_everybody_elses_stand(kept):
     async def story():
         async with House(kept.open(), POLICY) as house:
             await a_life(house)
-            others = {key: body for key, body in await house.store.rows("", "", 100) if JIRO in key or key in {"session:j", "procedure:x"}}
+            others = {key: body for key, body in await house.store.rows("", "", 100) if JIRO in key or key in {"session:j", "outbox:j", "procedure:x"}}
             await erase(house.ledger, house.store, HANA, "ito", "asked by letter")
             rows = dict(await house.store.rows("", "", 100))
             assert not [key for key, body in rows.items() if HANA in key or HANA.encode() in body]

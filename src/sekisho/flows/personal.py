@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from sekisho.core.state import Guard, Procedure, Reservation, Session, decode
+from sekisho.core.state import Addresses, Guard, Outgoing, Procedure, Reservation, Session, decode
 from sekisho.events import Event, EventKind, FeedItem
 from sekisho.flows.approvals import Approval
 from sekisho.flows.desk import rfc3339, shown_event
@@ -35,6 +35,9 @@ class Held(msgspec.Struct):
     runs: dict[str, Procedure] = {}
     guesses: dict[str, Reservation] = {}
     approvals: dict[str, Approval] = {}
+    addresses: Addresses | None = None
+    messages: dict[str, Outgoing] = {}
+    """What was sent to his addresses."""
     others: list[str] = []
     """Further rows that are kept under his name."""
 
@@ -60,8 +63,15 @@ class Held(msgspec.Struct):
             self.guesses[key] = guess
         elif kind == "approval" and (approval := decode(body, Approval)).subject == self.subject:
             self.approvals[key] = approval
+        elif kind == "outbox" and (message := decode(body, Outgoing)).subject == self.subject:
+            self.messages[key] = message
         elif key.partition(":")[2] == self.subject:
-            self.others.append(key)
+            self._take_under_his_name(key, kind, body)
+
+    def _take_under_his_name(self, key: str, kind: str, body: bytes) -> None:
+        if kind == "addresses":
+            self.addresses = decode(body, Addresses)
+        self.others.append(key)
 
     def _take_other(self, key: str, guard: Guard) -> None:
         if self.subject in guard.links.values() or self.subject in guard.accounts:
@@ -129,6 +139,16 @@ async def export(ledger: Ledger, store: Store, subject: str, operator: str, prog
         "releases": [
             {"path": one.path, "reason": one.reason, "evidence": one.evidence, "asked_by": one.asked_by, "asked_at": rfc3339(one.asked_at)}
             for one in found.approvals.values()
+        ],
+        "addresses": [
+            {"kind": one.way, "address": one.to, "state": one.state, "since": rfc3339(one.since)}
+            for one in (found.addresses.known if found.addresses else [])
+        ],
+        "messages": [
+            {"kind": one.way, "made": rfc3339(one.made), "operation": one.operation, "course": [
+                {"at": rfc3339(at), "what": what, "said": said} for at, what, said in one.trace
+            ]}
+            for one in found.messages.values()
         ],
         "also_held": sorted(key.partition(":")[0] for key in found.others),
         "told_to_channels": await _feed(store, subject),
@@ -210,7 +230,7 @@ async def erase(ledger: Ledger, store: Store, subject: str, operator: str, reaso
     """
     found = await held(store, subject, progress)
     settled = [key for key, guess in found.guesses.items() if guess.settled is not None]
-    works: list[Work[None]] = [_Drop(key) for key in (*found.sessions, *found.runs, *found.approvals, *found.others, *settled)]
+    works: list[Work[None]] = [_Drop(key) for key in (*found.sessions, *found.runs, *found.approvals, *found.messages, *found.others, *settled)]
     works += [_Unlink(key, subject) for key in found.linked_from]
     await asyncio.gather(*(ledger.run(work) for work in works))
     if found.guard is not None or found.secrets:
