@@ -25,6 +25,9 @@ DEADLINE_S = 2.0
 AGAIN_S = (0.1, 1.0)
 """How long after a connection that failed the next one is tried: at first, and at most. Until then the answer is no."""
 
+UNHEARD_S = (0.25, 8.0)
+"""The same after a commit that was not answered in time."""
+
 PATIENCE_S = 1.5
 """How long a row that another node holds is waited for, by whoever waits."""
 
@@ -109,6 +112,8 @@ class Wire:
         self._prepare = prepare
         self._con: asyncpg.Connection | None = None
         self._pause_s = 0.0
+        self._unheard_s = 0.0
+        """How long the last commit that was not answered kept us away."""
         self._closed_until = 0.0
         self._warned = False
 
@@ -128,11 +133,16 @@ class Wire:
             with refusing():
                 self._con = await self._connect()
         except LedgerUnavailable:
-            self._pause_s = min(max(2 * self._pause_s, AGAIN_S[0]), AGAIN_S[1])
-            self._closed_until = time.monotonic() + self._pause_s
+            self._pause_s = self._stay_away(self._pause_s, AGAIN_S)
             raise
         self._pause_s = 0.0
         return self._con
+
+    def _stay_away(self, pause_s: float, bounds: tuple[float, float]) -> float:
+        """Try no new connection for twice as long as the last time; how long that is."""
+        pause_s = min(max(2 * pause_s, bounds[0]), bounds[1])
+        self._closed_until = time.monotonic() + pause_s
+        return pause_s
 
     @property
     def begun(self) -> asyncpg.Connection:
@@ -216,6 +226,8 @@ class Wire:
         finally:
             late = not sent.done()
             if late:
+                # The database may wait for its standby on that connection for as long as it takes: each try leaves one more.
+                self._unheard_s = self._stay_away(self._unheard_s, UNHEARD_S)
                 self.drop()
                 sent.add_done_callback(_look_away)
         if late:
@@ -237,6 +249,7 @@ class Wire:
             raise LedgerUnavailable("PostgreSQL has rolled back instead of committing")
         if self._warned:
             raise UnknownFate("PostgreSQL has committed, but not waited for the standby")
+        self._unheard_s = 0.0
 
     async def close(self) -> None:
         """Let go of the connection."""
