@@ -40,6 +40,7 @@ from sekisho.flows.retention import Retention, cutoff
 from sekisho.flows.runs import Runs
 from sekisho.flows.seals import Sealer
 from sekisho.flows.sessions import Sessions
+from sekisho.flows.shadow import ShadowCountMode, agree_on_mode
 from sekisho.flows.stops import Stops
 from sekisho.flows.subjects import Subjects
 from sekisho.policy.table import Table
@@ -74,6 +75,8 @@ class Settings(msgspec.Struct):
     """A commit counts only once a standby has it too."""
     accept_weaker: bool = False
     """Serve over a database that promises less of a commit than it should."""
+    shadow: bool = False
+    """Decide and record beside a bank that does not rely on it yet, and refuse nothing."""
 
 
 class App:
@@ -104,7 +107,9 @@ class App:
         self.entries = Entries(self.runs, self.ledger, store, self.secrets, self.codes)
         self.outbox = Outbox(self.ledger, store, self.codes, channels)
         self.challenges = Challenges(self.runs, self.ledger, store, self.codes, self.outbox)
-        self.count_mode = CountMode(self.runs, self.entries, store)
+        counting = CountMode(self.runs, self.entries, store)
+        self.shadow = ShadowCountMode(counting, self.ledger, store) if settings.shadow else None
+        self.count_mode = self.shadow or counting
         self.sessions = Sessions(self.ledger, store)
         self.desk = Desk(self.ledger, store, self.subjects, self.secrets, self.codes)
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
@@ -329,6 +334,8 @@ async def assemble(settings: Settings, *, make: bool = False, channels: Channels
         detail = f"{settings.keys} holds keys of the demonstration; make real ones with: sekisho keys new"
         raise CallerError(detail)
     store = open_store(settings.store, make=make, replicated=settings.replicated, accept_weaker=settings.accept_weaker)
+    if make:
+        await agree_on_mode(store, shadow=settings.shadow)
     tables: dict[str, Table] = {}
     if settings.policy is not None:
         table = await first_policy(store, settings.policy.read_bytes(), settings.policy.name)

@@ -23,6 +23,8 @@ class EventKind(StrEnum):
     """Compared, but a lock or an end came first: it grants and tells nothing."""
     ENTRIES_REFUSED = "entries-refused"
     """Refused unread, folded: how many, from when to when."""
+    SHADOW_REFUSED = "shadow-refused"
+    """Told as granted by a shadow; it would have been refused."""
     LOCK_SET = "lock-set"
     LOCK_LIFTED = "lock-lifted"
     SESSION_OPENED = "session-opened"

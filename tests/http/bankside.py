@@ -36,8 +36,9 @@ _numbers = itertools.count(1)
 class Service:
     """The real application over a SQLite file, asked in this process. Its clock is the test's."""
 
-    def __init__(self, folder, policy=None):
+    def __init__(self, folder, policy=None, **settings):
         self.folder = folder
+        self.settings = settings
         self.offset_us = 0
         self.jumped_us = 0
         """How much of that only the ledger's clock has gone through."""
@@ -55,7 +56,7 @@ class Service:
         self.metrics = httpx.AsyncClient(transport=httpx.ASGITransport(metrics_application(self.app)), base_url=HOST)
 
     async def _build(self, ring):
-        settings = Settings(f"sqlite:///{self.folder / 'sekisho.db'}", ring.path, hold=False)
+        settings = Settings(f"sqlite:///{self.folder / 'sekisho.db'}", ring.path, hold=False, **self.settings)
         store = SqliteStore(self.folder / "sekisho.db", clock=self.clock)
         table = await first_policy(store, self.policy.read_bytes(), self.policy.name)
         tables = {table.version: table}

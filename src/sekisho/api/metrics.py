@@ -19,4 +19,14 @@ def render(app: App) -> str:
         ("sekisho_policies_loaded", "gauge", "Policy versions this node can decide by", len(app.tables)),
         ("sekisho_memory_bytes", "gauge", "Most memory used", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
     )
-    return "".join(f"# HELP {name} {text}\n# TYPE {name} {kind}\n{name} {value}\n" for name, kind, text, value in figures)
+    told = "".join(f"# HELP {name} {text}\n# TYPE {name} {kind}\n{name} {value}\n" for name, kind, text, value in figures)
+    return told + _shadow(app)
+
+
+def _shadow(app: App) -> str:
+    """What a shadow would have refused; nothing where entries count."""
+    if app.shadow is None:
+        return ""
+    name = "sekisho_shadow_refused_total"
+    rows = "".join(f'{name}{{row="{row}"}} {number}\n' for row, number in sorted(app.shadow.refused.items()))
+    return f"# HELP {name} Entries that would have been refused, by row\n# TYPE {name} counter\n{rows}"

@@ -23,7 +23,7 @@ from sekisho.api.customer import (
     StandingAnswer,
     VerdictBody,
 )
-from sekisho.api.http import CHANNEL, STAFF, Call, Endpoint, Handler
+from sekisho.api.http import CHANNEL, STAFF, Call, Endpoint, Handler, Problem
 from sekisho.api.importing import ImportAnswer, ImportBody, Importing
 from sekisho.api.incidents import IncidentAnswer, IncidentBody, IncidentLocksAnswer, Incidents, IncidentsAnswer
 from sekisho.api.staff import (
@@ -104,9 +104,23 @@ def operations(app: App) -> list[Operation]:
 def routes(app: App, listed: list[Operation]) -> list[Route]:
     """The router's table: one endpoint for each path and method."""
     return [
-        Route(one.path, Endpoint(one.handler, app.keyring, one.roles, one.body, _hold(app) if one.holds else None), methods=[one.method])
+        Route(one.path, Endpoint(_shadowed(app, one), app.keyring, one.roles, one.body, _hold(app) if one.holds else None), methods=[one.method])
         for one in listed
     ]
+
+
+IN_SHADOW = frozenset({"/v1/reservations", "/v1/reservations/{id}/verdict", "/v1/events"})
+"""What channels may call of a shadow: it has no sessions and compares nothing, and a stop of its own would stop nobody."""
+
+
+def _shadowed(app: App, one: Operation) -> Handler:
+    if app.shadow is None or one.roles != CHANNEL or one.path in IN_SHADOW:
+        return one.handler
+
+    async def no(_call: Call[Any]) -> tuple[int, Any]:
+        raise Problem(409, "in-shadow", "This service only counts beside another; it takes reservations and verdicts.")
+
+    return no
 
 
 def _hold(app: App) -> Callable[[Call[Any]], int] | None:

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sekisho.api.http import Problem, answer_problem
+from sekisho.api.http import STAFF, Problem, answer_problem
 from sekisho.api.metrics import render
 from sekisho.api.openapi import describe
 from sekisho.api.routes import operations, routes
@@ -64,7 +64,7 @@ def application(app: App, *, hosts: frozenset[str] = LOCAL_HOSTS, pages: Sequenc
         async with app.running():
             yield
 
-    async def ready(_: Request) -> Response:
+    async def ready(request: Request) -> Response:
         try:
             await app.store.peek(["policy"])
             version = app.table.version
@@ -72,7 +72,7 @@ def application(app: App, *, hosts: frozenset[str] = LOCAL_HOSTS, pages: Sequenc
             return _json({"ready": False}, 503)
         if app.watch.doubting:
             return _json({"ready": False, "clock": "doubted"}, 503)
-        return _json({"ready": True, "policy": version[:12]})
+        return _json({"ready": True, "policy": version[:12], **({"shadow": True} if app.shadow and _is_staff(app, request) else {})})
 
     described = msgspec.json.encode(describe(listed))
     starlette = Starlette(
@@ -89,6 +89,13 @@ def application(app: App, *, hosts: frozenset[str] = LOCAL_HOSTS, pages: Sequenc
     )
     starlette.router.redirect_slashes = False  # a redirect would repeat what was sent
     return HostCheck(starlette, hosts)
+
+
+def _is_staff(app: App, request: Request) -> bool:
+    """Whether one of the staff asks: nobody else is told that nothing is refused here."""
+    kind, _, key = request.headers.get("authorization", "").partition(" ")
+    caller = app.keyring.who(key) if kind.lower() == "bearer" else None
+    return caller is not None and caller.role in STAFF
 
 
 class Live:

@@ -10,7 +10,7 @@ import click
 from sekisho import __version__
 from sekisho.errors import SekishoError
 
-COMMANDS = ("audit", "demo", "doctor", "import", "keys", "migrate", "personal", "policy", "restore", "retention", "serve")
+COMMANDS = ("audit", "demo", "doctor", "import", "keys", "migrate", "personal", "policy", "restore", "retention", "serve", "shadow")
 
 MODULES = {"import": "imports"}
 """Commands whose name no module can have."""

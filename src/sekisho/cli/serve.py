@@ -27,13 +27,14 @@ from sekisho.app import Settings, build
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that share the store.")
 @click.option("--metrics", help="HOST:PORT for /metrics; not served without it.")
 @click.option("--host", "hosts", multiple=True, help="A host name this service answers for, besides the local ones.")
+@click.option("--shadow", is_flag=True, help="Count mode beside a bank that does not rely on it yet: decide, record, refuse nothing.")
 @click.option("--no-hold", is_flag=True, help="Answer at once instead of on the policy's time grid. For benches only.")
 def serve(
     store: str, replicated: bool, accept_weaker: bool, listen: str, key_file: Path,  # noqa: FBT001  click passes options by position
-    policy_file: Path | None, workers: int, metrics: str | None, hosts: tuple[str, ...], no_hold: bool,  # noqa: FBT001  as above
+    policy_file: Path | None, workers: int, metrics: str | None, hosts: tuple[str, ...], shadow: bool, no_hold: bool,  # noqa: FBT001  as above
 ) -> None:
     """Serve the interface over one store."""
-    settings = Settings(store, key_file, policy_file, hold=not no_hold, replicated=replicated, accept_weaker=accept_weaker)
+    settings = Settings(store, key_file, policy_file, hold=not no_hold, replicated=replicated, accept_weaker=accept_weaker, shadow=shadow)
     names = LOCAL_HOSTS | frozenset(hosts) | {listen.rpartition(":")[0]}
     sock = serving.bind(listen)
     beside = serving.bind(metrics) if metrics else None
