@@ -365,7 +365,8 @@ class Desk:
                 raise CallerError(detail)
         for account in enrolment.accounts:
             checked_subject(account)
-        addresses.checked(enrolment.addresses or [], table)
+        if enrolment.addresses:
+            addresses.checked(enrolment.addresses, table)
         return await self._ledger.run(_Enrol(self._codes, subject, enrolment, operator))
 
     async def set_item(self, table: Table, subject: str, item: str, setting: ItemSetting, operator: Operator) -> Denied | None:
