@@ -27,7 +27,7 @@ _log = logging.getLogger("sekisho")
 EVERY_BATCH = (CLOCK, IN_FORCE)
 """Rows that every batch reads and does not lock."""
 
-ALONE = 32
+ALONE = 64
 """Works that one batch takes although other lanes could share them: below it a batch costs about the same, whatever it holds."""
 
 TURNS = 3
