@@ -38,6 +38,9 @@ class SaysItself:
     def step_of(self, record, code, now_s):
         return None
 
+    def is_adopted(self, record):
+        return False
+
 
 class Node:
     """A process. `fuse`: how many turns it has left to live; None: as long as it likes."""
