@@ -175,6 +175,21 @@ def test_an_import_in_parts_is_taken_over_with_the_last_of_them(service):
     assert service.get("/v1/staff/imports/parts", "endo").json()["subjects"] == 2
 
 
+def test_what_two_parts_say_is_one_line_too_many_and_the_fault_names_the_part(service):
+    _, lines = newcomer()
+    sent(service, "overlap", *lines, part=1, parts=2)
+    answer = sent(service, "overlap", *lines[:2], part=2, parts=2)
+    assert faults(answer) == [(2, "what"), (3, "what")]
+    assert [fault["part"] for fault in answer.json()["faults"]] == [2, 2]
+    assert "line 2 of part 1 says this already" in answer.json()["faults"][0]["text"]
+
+
+def test_a_fault_that_a_part_has_by_itself_names_it_at_once(service):
+    answer = sent(service, "early", ("subject", "nobody"), part=3, parts=4)
+    assert [(fault["part"], fault["line"]) for fault in answer.json()["faults"]] == [(3, 2)]
+    assert service.get("/v1/staff/imports/early", "ito").status_code == 404
+
+
 def test_lines_may_be_sent_as_json_too(service):
     hana, lines = newcomer(("lock", "Y-ABOLISHED-1", ""))
     fields = [dict(zip(("what", "subject", "name", "value"), line, strict=False)) for line in lines]

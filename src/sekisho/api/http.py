@@ -36,6 +36,7 @@ class Fault(msgspec.Struct):
     line: int
     column: str
     text: str
+    part: int = 1
 
 
 class Problem(Exception):

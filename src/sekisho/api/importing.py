@@ -71,7 +71,7 @@ class Importing:
         imports = self._app.imports
         read = await imports.read(self._app.table, lines)
         if isinstance(read, Faulty):
-            raise _faulty(read)
+            raise _faulty(read, body.part)
         if isinstance(await imports.stage(body.id, body.part, body.parts, read, operator), Differs):
             raise Problem(409, "import-differs", "This import was sent with other lines or in another number of parts.")
 
@@ -83,8 +83,9 @@ class Importing:
         return 200, _shown(call.path["id"], found)
 
 
-def _faulty(told: Faulty) -> Problem:
-    faults = [Fault(fault.line, fault.column, fault.text) for fault in told.faults]
+def _faulty(told: Faulty, part: int | None = None) -> Problem:
+    """Every line that is wrong. `part`: the one that all of them are in; None: each says it."""
+    faults = [Fault(fault.line, fault.column, fault.text, part or fault.part) for fault in told.faults]
     return Problem(422, "import-faults", "Some lines are wrong; nothing was taken over.", faults=faults)
 
 

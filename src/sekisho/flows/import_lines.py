@@ -46,6 +46,8 @@ class Fault(msgspec.Struct, frozen=True):
     column: str
     text: str
     """What is wrong; what would be right."""
+    part: int = 1
+    """Which part of the import the line is in, where it came in several."""
 
 
 class Entry(msgspec.Struct, omit_defaults=True):
@@ -60,6 +62,11 @@ class Entry(msgspec.Struct, omit_defaults=True):
     """For a count: wrong entries. For a lock: since when, microseconds; 0: not known."""
     secret: Secret | None = None
     """For a hash: the record that is kept of it."""
+    part: int = 1
+
+    def fault(self, column: str, text: str) -> Fault:
+        """What is wrong with it."""
+        return Fault(self.line, column, text, self.part)
 
 
 Adopt = Callable[[str, str], Secret]

@@ -221,7 +221,7 @@ class Imports:
     async def check(self, entries: Sequence[Entry]) -> Faulty | None:
         """Check lines as a whole: against one another, and against what stands here."""
         faults = [*_twice(entries), *_too_many_together(entries), *await self._against_store(entries)]
-        return Faulty(sorted(faults, key=lambda fault: fault.line)) if faults else None
+        return Faulty(sorted(faults, key=lambda fault: (fault.part, fault.line))) if faults else None
 
     async def apply(
         self, table: Table, name: str, operator: str, *, steps: int | None = None, progress: Callable[[int], None] = lambda _done: None,
@@ -264,7 +264,7 @@ class Imports:
     def _unfit(self, table: Table, entries: Sequence[Entry]) -> Faulty | None:
         """Whether a policy that came into force since the lines were read lacks what one of them names."""
         faults = [
-            Fault(entry.line, "name", "the policy that is in force now has none of that name; put one in force that has, then go on")
+            entry.fault("name", "the policy that is in force now has none of that name; put one in force that has, then go on")
             for entry in entries
             if (entry.what == "count" and entry.name not in table.counters)
             or (entry.what == "lock" and legacy(table, entry.name, entry.subject.partition(":")[0]) is None)
@@ -276,7 +276,10 @@ class Imports:
         entries: list[Entry] = []
         for part, digest in sorted(found.digests.items()):
             body = await self._store.document(_documents(name), f"{part:06}-{digest}")
-            entries += msgspec.msgpack.decode(body or b"\x90", type=list[Entry])
+            found_here = msgspec.msgpack.decode(body or b"\x90", type=list[Entry])
+            for entry in found_here:
+                entry.part = part
+            entries += found_here
         return entries
 
     async def _clean(self, name: str) -> None:
@@ -303,29 +306,30 @@ def _documents(name: str) -> str:
 def _against(entry: Entry, guard: Guard, enrolled: set[str], *, has_secret: bool) -> Iterator[Fault]:
     """What is wrong with a line, seeing what stands here."""
     if not guard.known and entry.subject not in enrolled:
-        yield Fault(entry.line, "subject", "this subject is not enrolled; add a line of the kind `subject` for it")
+        yield entry.fault("subject", "this subject is not enrolled; add a line of the kind `subject` for it")
     if entry.what == "link" and guard.links.get(entry.name.partition(":")[0], entry.name) != entry.name:
-        yield Fault(entry.line, "name", "another one of that kind is linked here; change a link by itself, not by an import")
+        yield entry.fault("name", "another one of that kind is linked here; change a link by itself, not by an import")
     if entry.what == "hash" and has_secret:
-        yield Fault(entry.line, "name", "a secret is on record here for this item, and an import replaces none; leave the line out")
+        yield entry.fault("name", "a secret is on record here for this item, and an import replaces none; leave the line out")
     if entry.what == "hash" and any(entry.name in lock.items for lock in guard.locks):
-        yield Fault(entry.line, "name", "a penalty has erased or disabled this item here; the customer registers it again")
+        yield entry.fault("name", "a penalty has erased or disabled this item here; the customer registers it again")
 
 
 def _twice(entries: Iterable[Entry]) -> Iterator[Fault]:
-    seen: dict[tuple[str, ...], int] = {}
+    seen: dict[tuple[str, ...], Entry] = {}
     for entry in entries:
         said = entry.name.partition(":")[0] if entry.what == "link" else entry.name
-        first = seen.setdefault((entry.what, entry.subject, said, entry.item or ""), entry.line)
-        if first != entry.line:
-            yield Fault(entry.line, "what", f"line {first} says this already; keep one of them")
+        first = seen.setdefault((entry.what, entry.subject, said, entry.item or ""), entry)
+        if first is not entry:
+            where = f"line {first.line}" if first.part == entry.part else f"line {first.line} of part {first.part}"
+            yield entry.fault("what", f"{where} says this already; keep one of them")
 
 
 def _too_many_together(entries: Sequence[Entry]) -> Iterator[Fault]:
     for group in grouped(entries):
         if len(group) > TOGETHER_MAX:
-            line = min(entry.line for holding in group for entry in holding.entries)
-            yield Fault(line, "subject", f"more than {TOGETHER_MAX} subjects are linked to one another here; an account belongs to one customer")
+            first = min((entry for holding in group for entry in holding.entries), key=lambda entry: (entry.part, entry.line))
+            yield first.fault("subject", f"more than {TOGETHER_MAX} subjects are linked to one another here; an account belongs to one customer")
 
 
 def grouped(entries: Iterable[Entry]) -> list[list[Holding]]:
