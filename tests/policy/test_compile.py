@@ -126,7 +126,7 @@ def test_the_version_is_that_of_the_bytes():
 
 
 def test_a_cell_can_be_found_again():
-    assert parse(SMALL, "p.yaml").where("operations", "login", "items", "password", "stages", 1) == "p.yaml:50:13"
+    assert parse(SMALL, "p.yaml").where("operations", "login", "items", "password", "stages", 1) == "p.yaml:51:13"
 
 
 def test_only_shipped_policies_can_be_named():

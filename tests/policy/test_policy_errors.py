@@ -94,6 +94,7 @@ CELLS = [
     ("ja: 待つ", 'ja: ""', '""', "this text is empty"),
     # cells that decide and are left out
     ("  new_code: keeps-count\n", "", "rules:", "`new_code` is missing; write `new_code:`"),
+    ("  no_code: refused\n", "", "rules:", "`no_code` is missing; write `no_code:`"),
     (", after: keep", "", "{wrong: 10, count: pass", "write `after: zero` or `after: keep`"),
     ("{of: customer, in_a_row: true}\n  token", "{of: customer}\n  token", "password-in-a-row: {of", "how this count forgets"),
     ("{wrong: 3, of: procedure,", "{wrong: 3,", "{wrong: 3,", "whose count it is"),
@@ -151,12 +152,12 @@ def test_stages_of_one_count_must_agree():
                    "when: not watched\n        stages:\n          - {wrong: 99, count: token-in-a-row, penalty: [{lock: pay}], undo: [paper]}")
     (error,) = errors(text)
     assert error.startswith(place(text, "{wrong: 99, count: token-in-a-row, penalty: [{lock"))
-    assert "in line 62; make them the same" in error
+    assert "in line 63; make them the same" in error
 
 
 def test_one_id_has_one_meaning():
     (error,) = errors(changed("row: S-TRANSFER", "row: S-LOGIN"))
-    assert "the id `S-LOGIN` stands in line 47 with other stages" in error
+    assert "the id `S-LOGIN` stands in line 48 with other stages" in error
 
 
 def test_all_errors_come_at_once_in_the_order_of_the_file():

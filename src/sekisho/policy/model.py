@@ -136,6 +136,8 @@ class Rules(Cell, frozen=True, kw_only=True):
         description="entries made while a lock stands: `refused` unread, they count nothing and lengthen nothing")]
     new_code: Annotated[Literal["keeps-count"], Meta(
         description="a new code sent within one run: it `keeps-count`, the count belongs to the run")]
+    no_code: Annotated[Literal["refused"], Meta(
+        description="an entry for which no code that was sent is valid: `refused` unread, it counts nothing")]
     right_entry: Annotated[Literal["clears-own"], Meta(
         description="a right entry: it `clears-own`, what wrong entries of the same item put into in-a-row counts")]
     release: Annotated[Literal["zeroes-source"], Meta(
