@@ -31,7 +31,7 @@ async def enter(app, proof="wrong"):
 
 
 async def view(app):
-    seen = await app.desk.view(app.table, HANA, {})
+    seen = await app.desk.view(app.table, HANA, {}, Role.ADMIN)
     return {count["counter"]: count["wrong"] for count in seen["counts"]}
 
 
