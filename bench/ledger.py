@@ -34,8 +34,8 @@ def measure(size, steps):
     return Found([*_ledger(samples["ledger"]), *_over_http(samples["http"]), *_at_many(samples["many"], size)], samples, {"load": load.name()})
 
 
-DURABLE = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
-"""Room to work; what a commit is worth is PostgreSQL's own default: on disk."""
+DURABLE = {"shared_buffers": "512MB", "max_wal_size": "4GB", "max_connections": 200}
+"""Room to work, for the load tool's clients too; what a commit is worth is PostgreSQL's own default: on disk."""
 
 
 def _round(home, theirs, size, seed):
