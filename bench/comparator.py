@@ -32,6 +32,7 @@ async def _prepare(url, subjects):
     rows = [(f"{kind}:{n}", b"." * length or None, 0) for n in range(1, subjects + 1) for kind, length in ROWS.items()]
     await con.copy_records_to_table("row", records=rows, columns=["key", "body", "at"])
     await con.execute("VACUUM ANALYZE row")
+    await con.execute("CHECKPOINT")
     await con.close()
 
 
