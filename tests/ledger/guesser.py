@@ -63,7 +63,11 @@ class Guesser:
 
     async def _one(self, run, customer, verdict, lane, operation):
         facts = await self.house.begin(run, operation, customer)
-        return await (self.house.enter if lane == "fast" else self.house.slow)(facts, verdict, ITEMS[operation])
+        try:
+            return await (self.house.enter if lane == "fast" else self.house.slow)(facts, verdict, ITEMS[operation])
+        except UnknownFate as no:
+            sys.stderr.write(f"{run}: {no}\n")
+            return "unknown"
 
     async def storm(self, name, customers, number):
         """So many wrong guesses at each of several customers, all at once, in one run for each customer."""

@@ -115,7 +115,8 @@ class Wire:
         self._unheard_s = 0.0
         """How long the last commit that was not answered kept us away."""
         self._closed_until = 0.0
-        self._warned = False
+        self._warned: str | None = None
+        """What the server has warned of since the commit was sent: an SQLSTATE."""
 
     async def connection(self) -> asyncpg.Connection:
         """The connection, made anew where there is none.
@@ -193,7 +194,8 @@ class Wire:
         return con
 
     def _note(self, _con: object, message: asyncpg.PostgresLogMessage) -> None:
-        self._warned = self._warned or getattr(message, "severity_en", None) != "NOTICE"
+        if getattr(message, "severity_en", None) != "NOTICE":
+            self._warned = str(getattr(message, "sqlstate", None))
 
     def drop(self) -> None:
         """Close the connection without a word. Nobody waits for it, and what it was doing is not cancelled."""
@@ -220,7 +222,7 @@ class Wire:
 
         """
         sent = asyncio.ensure_future(self.begun.execute(sql.COMMIT))
-        self._warned = False
+        self._warned = None
         try:
             await asyncio.wait({sent}, timeout=DEADLINE_S)
         finally:
@@ -248,7 +250,7 @@ class Wire:
         if said != "COMMIT":
             raise LedgerUnavailable("PostgreSQL has rolled back instead of committing")
         if self._warned:
-            raise UnknownFate("PostgreSQL has committed, but not waited for the standby")
+            raise UnknownFate(f"PostgreSQL has committed with a warning ({self._warned}): it may not have waited for the standby")
         self._unheard_s = 0.0
 
     async def close(self) -> None:
