@@ -19,16 +19,38 @@ def paced(port, requests, connections, load_s, each_hz):
     return uvloop.run(_load(lambda *had: _Paced(*had, each_hz), port, requests, connections, load_s))
 
 
-async def _load(kind, port, requests, connections, load_s):
+def whole(port, requests, connections, load_s):
+    """As `full_rate`, and whoever is not answered yet at the end is waited for: every request is among those told."""
+    return uvloop.run(_load(_Eager, port, requests, connections, load_s, []))
+
+
+def offered(port, requests, connections, load_s, each_hz):
+    """As `paced` and to the last answer, and what was answered."""
+    bodies = []
+    found = uvloop.run(_load(lambda *had: _Paced(*had, each_hz), port, requests, connections, load_s, bodies))
+    return {**found, "bodies": bodies}
+
+
+LATE_S = 10.0
+"""The longest that the last answers are waited for."""
+
+
+async def _load(kind, port, requests, connections, load_s, bodies=None):
     gc.disable()
     loop = asyncio.get_running_loop()
-    feed, took = itertools.cycle(requests), _Took()
+    feed, took = itertools.cycle(requests), _Took(bodies)
     made = [(await loop.create_connection(lambda: kind(feed, took), "127.0.0.1", port))[1] for _ in range(connections)]
     began = time.perf_counter()
     for number, one in enumerate(made):
         one.begin(number / connections)
     await asyncio.sleep(load_s)
     seconds = time.perf_counter() - began
+    for one in made:
+        one.stop()
+    if bodies is not None:
+        async with asyncio.timeout(LATE_S):
+            while any(one.is_waiting for one in made):  # noqa: ASYNC110  nothing is measured any more, and any of them may be the last
+                await asyncio.sleep(0.01)
     for one in made:
         one.end()
     return took.told(seconds)
@@ -37,9 +59,11 @@ async def _load(kind, port, requests, connections, load_s):
 class _Took:
     """How long each answer took, and how many were none."""
 
-    def __init__(self):
+    def __init__(self, bodies=None):
         self.seconds = []
         self.errors = 0
+        self.bodies = bodies
+        """Where the answers are kept; None: nowhere."""
 
     def told(self, seconds):
         answers = sorted(self.seconds)
@@ -76,8 +100,15 @@ class _Connection(asyncio.Protocol):
         if _is_whole(self._buffer):
             self._answered(self._buffer)
 
-    def end(self):
+    @property
+    def is_waiting(self):
+        return self._due is not None
+
+    def stop(self):
+        """Ask nothing more."""
         self._ended = True
+
+    def end(self):
         self._transport.close()
 
     def send(self, due):
@@ -88,6 +119,8 @@ class _Connection(asyncio.Protocol):
         self._took.seconds.append(time.perf_counter() - self._due)
         if not answer.startswith(b"HTTP/1.1 200 "):
             self._took.errors += 1
+        if self._took.bodies is not None:
+            self._took.bodies.append(answer.partition(b"\r\n\r\n")[2].decode())
         self._buffer, self._due = b"", None
         if not self._ended:
             self.next()

@@ -67,11 +67,13 @@ def _yardstick():
 
 
 class Engine:
-    def __init__(self, app, owner, facts):
+    """One app's ledger and flows. `facts`: the runs that wait for their entry, by operation."""
+
+    def __init__(self, app, owner, facts=None, item=ITEM):
         self._app = app
         self._owner = owner
-        self._facts = facts
-        self._item = app.table.items[ITEM]
+        self._facts = facts or {}
+        self._item = app.table.items[item]
 
     def spread(self, operation, count, chance):
         """Attempts at subjects chosen at random."""
@@ -108,9 +110,9 @@ class Engine:
     async def _attempt(self, facts):
         app = self._app
         compare = comparer(app.secrets, app.codes, self._item, WRONG)
-        secrets = [secret_key(facts.subjects["customer"], ITEM)]
-        return await app.ledger.run(FastAttempt(app.subjects, facts, ITEM, self._owner, "", compare, secrets=secrets))
+        secrets = [secret_key(facts.subjects[self._item.reach], self._item.name)]
+        return await app.ledger.run(FastAttempt(app.subjects, facts, self._item.name, self._owner, "", compare, secrets=secrets))
 
     async def _enter(self, facts):
         app = self._app
-        return await app.entries.enter(app.table, self._owner, facts.key.partition(":")[2], ITEM, WRONG)
+        return await app.entries.enter(app.table, self._owner, facts.key.partition(":")[2], self._item.name, WRONG)

@@ -99,15 +99,16 @@ def _seed(home, subjects):
 async def _seed_all(home, subjects):
     app = await build(home.settings())
     async with app.running():
-        await in_turn((_enrol(app, customer(n)) for n in range(subjects)), AT_ONCE)
+        await in_turn((enrol(app, customer(n)) for n in range(subjects)), AT_ONCE)
         runs = {name: await begin(app, home.owner, name, map(customer, range(subjects))) for name in OPERATIONS}
     (home.folder / "runs.json").write_text(json.dumps(runs))
 
 
-async def _enrol(app, subject):
+async def enrol(app, subject, item=ITEM):
+    """A subject that holds one secret."""
     operator = Operator("bench", Role.ADMIN)
     await app.desk.enrol(app.table, subject, Enrolment(), operator)
-    denied = await app.desk.set_item(app.table, subject, ITEM, ItemSetting(secret=RIGHT), operator)
+    denied = await app.desk.set_item(app.table, subject, item, ItemSetting(secret=RIGHT), operator)
     assert denied is None, denied
 
 

@@ -32,13 +32,13 @@ class Service:
         """The empty handler's request, as bytes."""
         return [f"GET /health/live HTTP/1.1\r\nHost: {HOST}:{self.port}\r\n\r\n".encode()]
 
-    def entries(self, runs, seed=1):
+    def entries(self, runs, seed=1, item=ITEM):
         """A wrong entry for each run, as bytes, in no order."""
         shuffled = random.Random(seed).sample(runs, len(runs))
-        return [self._entry(run) for run in shuffled]
+        return [self._entry(run, item) for run in shuffled]
 
-    def _entry(self, run):
-        body = json.dumps({"item": ITEM, "proof": WRONG}).encode()
+    def _entry(self, run, item):
+        body = json.dumps({"item": item, "proof": WRONG}).encode()
         head = (
             f"POST {_path(run)} HTTP/1.1\r\nHost: {HOST}:{self.port}\r\nAuthorization: Bearer {self._channel}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -23,6 +23,10 @@ class Size:
     others: int = 64
     others_hz: float = 20.0
     """Attempts a second on each connection of the others."""
+    hashed: int = 240
+    """Customers with a password."""
+    offered_s: int = 10
+    """How long more logins are offered than can be compared."""
     starts: int = 5
     settle_s: float = 1.0
     many: int = 1_000_000
@@ -35,5 +39,5 @@ DEFAULT = Size("default")
 LONG = replace(DEFAULT, name="long", rounds=11, strangers=100_000)
 TINY = Size(
     "tiny", subjects=200, at_once=16, rounds=1, warming=0, batched=400, single=100, load_s=1, lead_s=0, attackers=4, others=4, starts=1, settle_s=0.1,
-    strangers=100, many=2_000,
+    strangers=100, many=2_000, hashed=8, offered_s=2,
 )

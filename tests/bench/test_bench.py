@@ -33,7 +33,7 @@ def bench(*words):
 
 
 def test_without_a_name_the_benches_are_listed():
-    assert [line.split()[0] for line in bench().splitlines()] == ["attempts", "ledger"]
+    assert [line.split()[0] for line in bench().splitlines()] == ["attempts", "ledger", "table"]
 
 
 def test_attempts_are_measured_against_their_limits_and_every_sample_is_kept(tmp_path):
@@ -56,3 +56,16 @@ def test_the_ledger_is_measured_beside_its_own_load_tool(tmp_path):
     }
     assert told["samples"].keys() == {"ledger", "http", "many"}
     assert all(one["value"] > 0 for one in told["figures"] if one["unit"] == "/s")
+
+
+def test_the_table_is_measured_beside_a_bare_attempt_and_under_passwords(tmp_path):
+    bench("table", "--tiny", "--json", str(tmp_path / "told.json"))
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert {one["figure"]: one["must"] for one in told["figures"] if "must" in one} == {
+        "the table adds": 20, "the same, to a bare attempt": 100 * 20 / 60,
+        "cheap entries, while passwords are compared: p99": 50,
+        "refused otherwise, or errors": 0, "guesses spent on refused ones": 0,
+    }
+    assert told["samples"].keys() == {"rows", "hashing"}
+    spent = next(one for one in told["figures"] if one["figure"] == "guesses spent on refused ones")
+    assert spent["value"] == 0

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets as chance
+import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeGuard
 
@@ -38,12 +42,11 @@ class Entries:
         secrets: compares proofs.
         codes: makes what was sent once more, to compare with.
         workers: threads that compare slow proofs.
-        slots: slow proofs that may be compared or wait to be, at once: about a second of work.
 
     """
 
     def __init__(
-        self, runs: Runs, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes, *, workers: int = 2, slots: int = 128,
+        self, runs: Runs, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes, *, workers: int = 2,
     ) -> None:
         self.waiting = Waiting()
         self.refusals: dict[tuple[str, str], list[int]] = {}
@@ -52,8 +55,8 @@ class Entries:
         self._store = store
         self._secrets = secrets
         self._codes = codes
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compare")
-        self._slots = Slots(slots)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compare", initializer=_after_others)
+        self._slots = Slots(workers)
         self._comparing: dict[str, asyncio.Task[Told]] = {}
 
     def close(self) -> None:
@@ -170,9 +173,10 @@ class Entries:
         verdict, renewed = Verdict.UNREAD, None
         try:
             folded = fold(kept.kind, text_of(proof))
-            verdict, renewed = await asyncio.get_running_loop().run_in_executor(
+            verdict, renewed, took_s = await asyncio.get_running_loop().run_in_executor(
                 self._pool, self._look_at, taken.secret, kept.kind.value, folded, item.renews is not None,
             )
+            self._slots.took(took_s)
         finally:
             # Whoever knows that he did not compare gives the guess back, even on the way out.
             answer = await self.settle(taken.reservation, verdict, owner, replay, renewed)
@@ -189,12 +193,12 @@ class Entries:
             made = await asyncio.get_running_loop().run_in_executor(self._pool, self._secrets.make, kind, folded)
             await asyncio.gather(*(self._ledger.run(Renew(key, item.name, taken.secret, made)) for key in self._secret_keys(facts, kept)))
 
-    def _look_at(self, secret: Secret | None, kind: str, folded: str, is_new: bool) -> tuple[Verdict, Secret | None]:  # noqa: FBT001
-        """On a worker: is it the one on record? A new secret must not be, and is made ready to be kept."""
+    def _look_at(self, secret: Secret | None, kind: str, folded: str, is_new: bool) -> tuple[Verdict, Secret | None, float]:  # noqa: FBT001
+        """On a worker: is it the one on record? A new secret must not be, and is made ready to be kept. And how long it took, in seconds."""
+        began = time.perf_counter()
         same = self._secrets.matches(secret, kind, folded)
-        if not is_new:
-            return (Verdict.RIGHT if same else Verdict.WRONG), None
-        return (Verdict.WRONG, None) if same else (Verdict.RIGHT, self._secrets.make(kind, folded))
+        made = self._secrets.make(kind, folded) if is_new and not same else None
+        return (Verdict.RIGHT if same != is_new else Verdict.WRONG), made, time.perf_counter() - began
 
     async def _resume(self, reservation: str, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         """A repeat of a request whose guess is in flight: wait for it here, or finish what a dead node began.
@@ -248,6 +252,16 @@ class _ReadSecret:
         operation = tx.table.operations[self._facts.operation]
         scene = self._subjects.scene(tx, self._facts, operation, tx.get(self._facts.key, Procedure) or Procedure())
         return secret_for(tx, scene, self._item)
+
+
+WORKERS_NICE = 10
+"""How far a worker stands back: while it compares, every other customer waits for the one thread that answers."""
+
+
+def _after_others() -> None:
+    """Let this thread alone stand back; only Linux keeps a priority for each thread."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), WORKERS_NICE)
 
 
 def _is_busy(answer: Reserved | Told) -> TypeGuard[Refused]:
