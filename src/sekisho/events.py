@@ -32,6 +32,8 @@ class EventKind(StrEnum):
     NOTICE_DUE = "notice-due"
     SUBJECT_ENROLLED = "subject-enrolled"
     ITEM_SET = "item-set"
+    ADDRESSES_SET = "addresses-set"
+    """The customer has confirmed new addresses; they are the ones on file."""
     IMPORT_BEGUN = "import-begun"
     IMPORT_DONE = "import-done"
     SUBJECT_IMPORTED = "subject-imported"

@@ -188,9 +188,16 @@ class Service:
 
     def code(self, customer, way="mail", n=0):
         """The code in the newest message that reached the customer."""
+        return self.code_at(customer.telephone if way == "telephone" else customer.mails[n], way)
+
+    def code_at(self, address, way="mail"):
+        """The code in the newest message that reached an address."""
+        return re.search(r"\d[\d ]{4,12}\d", self.received(address, way)[0].body)[0]
+
+    def received(self, address, way="mail"):
+        """What has reached an address, newest first."""
         self.do(self.app.outbox.deliver())
-        message = self.boxes[way].received(customer.telephone if way == "telephone" else customer.mails[n])[0]
-        return re.search(r"\d[\d ]{4,12}\d", message.body)[0]
+        return self.boxes[way].received(address)
 
     def account(self, *items):
         """An account without an online contract."""
@@ -263,6 +270,11 @@ class Customer(NamedTuple):
         return (f"first-{self.number}@example.com", f"second-{self.number}@example.jp")
 
     @property
+    def new_mail(self):
+        """One that is not on file."""
+        return f"new-{self.number}@example.net"
+
+    @property
     def telephone(self):
         return f"+81 90-{self.number}"
 
@@ -310,7 +322,7 @@ def right_proof(service, customer, item):
         "new-login-password": f"a new password {next(_numbers)}", "app-passcode": customer.passcode, "new-app-passcode": "918273",
         "transaction-code": customer.transaction_code, "card-pin": customer.card_pin, "last-balance": customer.last_balance,
         "basic-data": customer.basic_data, "telephone-pin": customer.telephone_pin,
-        "telephone-user-number": customer.user_number, "amount-and-payee": "1000 yen to 10000-1", "new-addresses": "new@example.com",
+        "telephone-user-number": customer.user_number, "amount-and-payee": "1000 yen to 10000-1", "new-addresses": customer.new_mail, "contact-address": customer.new_mail,
         "consent": "yes", "token-otp": service.token(customer), "token-resync": service.token(customer),
     }[item]
 
@@ -334,7 +346,7 @@ def subject_of(operation, customer):
 TOLD_BY_BANK = {"app-face", "app-fingerprint", "app-face-id"}
 """Items that the bank compares, in verify mode too."""
 
-SENT = {"mail-otp": "mail", "risk-code": "mail", "identity-confirmation": "telephone"}
+SENT = {"mail-otp": "mail", "address-otp": "mail", "address-code": "mail", "risk-code": "mail", "identity-confirmation": "telephone"}
 """Items whose proof is sent to the customer, and by which way."""
 
 
@@ -436,7 +448,8 @@ class VerifyRun(Run):
     def code(self, item):
         """The code that has reached the customer, sent to him where none was in this run; nonsense where none is sent."""
         if item not in self.codes and self.send(item).status_code == 201:
-            self.codes[item] = self.service.code(self.customer, SENT[item])
+            new = item in {"address-otp", "address-code"}
+            self.codes[item] = self.service.code_at(self.customer.new_mail) if new else self.service.code(self.customer, SENT[item])
         return self.codes.get(item, "no code")
 
     def _by_bank(self, item, verdict):

@@ -17,7 +17,7 @@ IDS = re.compile(rb'"(procedure|challenge|delivery|label|id|address|at|again_at)
 ROWS = (
     ("Y_NUMBER_3", "number-inquiry", "mail-otp", 15), ("Y_RESET_3", "reset-password", "mail-otp", 15),
     ("Y_UNSUSPEND_1", "lift-suspension", "mail-otp", 15), ("Y_MAIL_1", "mail-address", "mail-otp", 15),
-    ("Y_APPLY_3", "web-application", "mail-otp", 15), ("Y_APPLY_5", "web-application", "identity-confirmation", 10),
+    ("Y_APPLY_3", "web-application", "address-otp", 15), ("Y_APPLY_5", "web-application", "identity-confirmation", 10),
 )
 
 
@@ -194,15 +194,10 @@ def test_A9_no_identity_code_to_a_number_that_is_new(service, verify, hana):
     """A telephone number gets one when it has not changed for 30 days."""
     telephone = {"kind": "telephone", "to": "080-7654-3210", "state": "confirmed"}
     service.put(hana.account_subject, {**dict(hana.enrolments())[hana.account_subject], "addresses": [telephone]})
-    assert sent(at_code(verify, hana, "web-application", "identity-confirmation"), "identity-confirmation")[0] == "no-address"
+    answer = sent(at_code(verify, hana, "web-application", "identity-confirmation"), "identity-confirmation")
+    assert answer[0] == "no-address-but-paper" and "on paper" in answer[1]["message"]
     service.passes(30 * DAY)
     assert sent(at_code(verify, hana, "web-application", "identity-confirmation"), "identity-confirmation")[0] == "sent"
-
-
-def test_an_account_without_a_contract_has_addresses_of_its_own(service, verify):
-    """Whoever applies is no customer yet."""
-    run = at_code(verify, service.account(), "web-application")
-    assert run.right("mail-otp")["outcome"] == "right"
 
 
 def test_before_it_is_asked_for_no_code_is_sent_and_no_address_told(service, verify, hana):
@@ -210,7 +205,7 @@ def test_before_it_is_asked_for_no_code_is_sent_and_no_address_told(service, ver
     run = verify.run("number-inquiry", hana)
     assert addresses(run)["addresses"] == []
     assert sent(run)[0] == "not-accepted"
-    run = at_code(verify, hana)
+    run = at_code(verify, hana, "number-inquiry")
     run.right("mail-otp")
     assert addresses(run)["addresses"] == [] and sent(run)[0] == "start-over"
 
@@ -296,8 +291,9 @@ def test_no_code_is_in_the_store_a_log_an_event_or_a_metric(service, verify, han
     run = at_code(verify, hana, "web-application", "identity-confirmation")
     codes = [run.code("identity-confirmation")]
     run.right("identity-confirmation")
-    codes.append(run.code("mail-otp"))
-    run.right("mail-otp")
+    run.reach("address-otp")
+    codes.append(run.code("address-otp"))
+    run.right("address-otp")
     files = b"".join(path.read_bytes() for path in service.folder.iterdir() if path.is_file())
     heard = "".join(service.get(path).text for path in (f"/v1/procedures/{run.id}", f"/v1/procedures/{run.id}/deliveries"))
     seen = "".join(str(service.view(one)) for one in (hana.subject, hana.account_subject)) + str(service.events())

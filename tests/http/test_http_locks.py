@@ -127,7 +127,7 @@ def test_Y_LOGIN_3_A9_reapply_lifts_it(service, mode):
     """Applying again online (A9) needs the cash card and a confirmation, and ends the old contract's locks."""
     hana = service.customer("basic-data", "card-pin")
     mode.run("login", hana).wrong("login-password", times=10)
-    items = ("basic-data", "card-pin", "identity-confirmation", "new-addresses", "mail-otp", "new-login-password")
+    items = ("basic-data", "card-pin", "identity-confirmation", "new-addresses", "address-otp", "new-login-password")
     run = Verify(service).run("reapply", hana)
     assert [run.right(item)["message"] for item in items] == ["next"] * 5 + ["done"]
     assert service.locks(hana.subject) == []
@@ -427,7 +427,7 @@ def test_Y_ABOLISHED_2_applying_again_online_lifts_it(service, mode):
     hana, taro = abolished(service, "Y-ABOLISHED-2"), abolished(service, "Y-ABOLISHED-2")
     assert mode.run("transfer", hana).right("token-otp")["message"] == "locked"
     run = Verify(service).run("reapply", hana)
-    for item in ("basic-data", "card-pin", "identity-confirmation", "new-addresses", "mail-otp", "new-login-password"):
+    for item in ("basic-data", "card-pin", "identity-confirmation", "new-addresses", "address-otp", "new-login-password"):
         assert run.right(item)["outcome"] == "right"
     assert service.locks(hana.subject) == []
     service.released(taro.subject, "form-1-5")

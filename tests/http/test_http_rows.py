@@ -28,7 +28,7 @@ ROWS = (
     ("Y_MAIL_3", "mail-address", "transaction-code", 5, "register again"),
     ("Y_APPLY_1", "web-application", "basic-data", 15, "start over"),
     ("Y_APPLY_2", "web-application", "card-pin", 4, "locked"),
-    ("Y_APPLY_3", "web-application", "mail-otp", 15, "start over"),
+    ("Y_APPLY_3", "web-application", "address-otp", 15, "start over"),
     ("Y_APPLY_4", "web-application", "app-passcode", 5, "register again"),
     ("Y_APPLY_5", "web-application", "identity-confirmation", 10, "locked for a while"),
     ("Y_PHONE_1", "telephone-service", "telephone-pin", 5, "locked"),

@@ -135,6 +135,13 @@ CELLS = [
     ("suspend: everything, spares: [login]}", "suspend: everything, spares: [login], for: 60m}", "60m}], undo: [paper], ja",
      "stands until it is lifted"),
     ("  card: {ja: カード", "  token: {ja: カード", "token: {ja: カード", "`token` is also in `items:`"),
+    # new addresses
+    ("amount: {kind: data,", "amount: {kind: data, of: customer, registers: mail,", "amount, token]", "nothing confirms what is entered as `amount`"),
+    ("amount: {kind: data,", "amount: {kind: data, registers: mail,", "amount: {kind: data", "needs `of:`"),
+    ("amount: {kind: data,", "amount: {kind: data, of: app, registers: mail,", "app, registers", "write `of: customer` or `of: account`"),
+    ("token: {kind: totp,", "token: {kind: totp, registers: mail,", "mail, of", "new addresses are of kind `data`"),
+    ("token: {kind: totp,", "token: {kind: totp, without: paper,", "paper, of", "only codes that are sent have"),
+    ("token: {kind: totp,", "token: {kind: totp, without: papr,", "papr, of", "unknown way back `papr`; did you mean `paper`?"),
 ]
 
 

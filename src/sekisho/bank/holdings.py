@@ -29,8 +29,6 @@ ASIDE = SENT | JUDGED
 RECOGNISED, NOT_RECOGNISED = "recognised", "not-recognised"
 """What the device tells."""
 
-NEW_ADDRESSES = "new-addresses"
-
 Proof = str | dict[str, str]
 
 
@@ -133,7 +131,9 @@ def note_code_used(holding: Holding, item: str, code: str, now_s: float) -> None
 def _data(item: Item, holding: Holding) -> str:
     if item.renews is not None:
         return new_secret(holding.secrets.get(item.renews, ""))
-    samples = {"consent": "yes", "amount-and-payee": "50,000 → 箱根 太郎", NEW_ADDRESSES: f"new-{holding.mails[0].removeprefix('new-')}"}
+    if item.registers is not None:
+        return f"new-{holding.mails[0].removeprefix('new-')}"
+    samples = {"consent": "yes", "amount-and-payee": "50,000 → 箱根 太郎"}
     return samples.get(item.name, "ok")
 
 
@@ -150,7 +150,7 @@ def wrong_entry(item: Item, right: Proof | None, holding: Holding) -> Proof | No
         # What is new must differ from what it replaces (M-RESET-1).
         return holding.secrets.get(item.renews)
     if item.kind == "data":
-        return None if item.pattern is None else "no"
+        return None if item.pattern is None and item.registers is None else "no"
     if item.kind == "identifier":
         return "?"
     if isinstance(right, Mapping):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets as chance
 
-from sekisho.bank.holdings import NEW_ADDRESSES, Holding, Received, new_secret
+from sekisho.bank.holdings import Holding, Received, new_secret
 from sekisho.bank.service import Operator, Service, Trouble, subject_path
 from sekisho.bank.visits import Run
 from sekisho.policy import Table
@@ -40,14 +40,16 @@ class Post:
         # sekisho has put the customer's new secrets in force by itself; the bank keeps none but shows them on this page.
         renewed = {kept: chosen[item] for item in chosen if (kept := self._table.items[item].renews)}
         holding.secrets.update(renewed)
-        if NEW_ADDRESSES in chosen:
-            await self._take_over(holding, chosen[NEW_ADDRESSES])
-        if LOGIN_PASSWORD in renewed and not holding.contract:
-            # There was no customer yet on whom the password could be kept.
+        holding.mails = tuple(to for item in chosen if self._are_his(item) for to in chosen[item].split()) or holding.mails
+        if LOGIN_PASSWORD in renewed:
+            # Whoever applied is a customer from now on; the password and the addresses that he chose wait for that.
             await self._give_contract(holding)
-            await self.set_item(self._clerk, holding, LOGIN_PASSWORD, renewed[LOGIN_PASSWORD], first_time=False)
         for item in (self._given(run.operation) & holding.customer.secrets.keys()) - renewed.keys() - {LOGIN_PASSWORD, TOKEN}:
             await self.set_item(self._clerk, holding, item, holding.customer.secrets[item])
+
+    def _are_his(self, item: str) -> bool:
+        """Whether an entry was the mail addresses of his contract; sekisho has seen each confirmed."""
+        return self._table.items[item].registers is not None and self._table.items[item].reach == "customer"
 
     def _given(self, operation: str) -> set[str]:
         """What the way back that this operation walks gives."""
@@ -65,15 +67,6 @@ class Post:
             await self.set_item(self._clerk, holding, item, value, first_time=True if item == LOGIN_PASSWORD else None)
             holding.received.appendleft(Received("letter", item, value, ""))
         return sent
-
-    async def _take_over(self, holding: Holding, address: str) -> None:
-        """The customer's new address takes the place of his first."""
-        mails = (address, *holding.mails[1:])
-        on_file = [{"kind": "mail", "to": to, "state": "confirmed"} for to in mails]
-        subject, body = next(one for one in holding.customer.enrolments if one[0] == holding.subject_of("customer"))
-        _, told = await self._service.staff(self._clerk, "PUT", subject_path(subject), {**body, "addresses": on_file})
-        if not isinstance(told, Trouble):
-            holding.mails = mails
 
     async def _give_contract(self, holding: Holding) -> None:
         """Who had no contract has one now: customer, account and app belong together."""

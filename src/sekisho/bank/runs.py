@@ -105,17 +105,21 @@ class Runs:
     def _code(self, visit: Visit, item: str) -> str | None:
         """The code that has come for an item of the present run; of several the newest."""
         sent = visit.run.sent.get(item, []) if visit.run else []
-        came = {one.delivery: one.body for _, _, one in self._in_boxes(self.holding(visit))}
+        came = {one.delivery: one.body for _, _, one in self._in_boxes(visit)}
         return next((code_in(came[name]) for name in reversed(sent) if name in came), None)
 
-    def _in_boxes(self, holding: Holding) -> list[tuple[str, str, Arrived]]:
-        places = [("mail", to) for to in holding.mails] + [("telephone", holding.customer.telephone)]
+    def _in_boxes(self, visit: Visit) -> list[tuple[str, str, Arrived]]:
+        """His boxes: of the addresses on file, and of those that he has just entered."""
+        holding = self.holding(visit)
+        entered = visit.run.entered if visit.run else {}
+        new = [to for item, proof in entered.items() if self._table.items[item].registers for to in str(proof).split()]
+        places = [("mail", to) for to in dict.fromkeys((*holding.mails, *new))] + [("telephone", holding.customer.telephone)]
         return [(way, to, one) for way, to in places for one in self._boxes[way].received(to)]
 
     def received(self, visit: Visit) -> list[Received]:
         """All that has reached the customer: in each box, and by post."""
         holding = self.holding(visit)
-        return [Received(way, one.subject, one.body, to) for way, to, one in self._in_boxes(holding)] + list(holding.received)
+        return [Received(way, one.subject, one.body, to) for way, to, one in self._in_boxes(visit)] + list(holding.received)
 
     def wrong(self, visit: Visit, item: str) -> Proof | None:
         """Something that would be wrong now."""
@@ -198,7 +202,7 @@ class Runs:
         """Look into the boxes until a message is there."""
         loop = asyncio.get_running_loop()
         until = loop.time() + ARRIVES_S
-        while all(one.delivery != delivery for _, _, one in self._in_boxes(self.holding(visit))):
+        while all(one.delivery != delivery for _, _, one in self._in_boxes(visit)):
             if loop.time() > until:
                 return False
             await asyncio.sleep(LOOKS_S)

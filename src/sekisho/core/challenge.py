@@ -101,8 +101,8 @@ def send(run: Procedure, fresh: Challenge, limits: Limits, now: int) -> Challeng
     return same
 
 
-def consume(run: Procedure, item: str, now: int) -> None:
-    """One of them was answered: no code that was sent for this item is good for anything any more."""
+def consume(run: Procedure, item: str, now: int, *, only: str | None = None) -> None:
+    """One of them was answered: no code that was sent for this item is good for anything any more, or not to this address."""
     for one in run.challenges:
-        if one.item == item and one.consumed is None:
+        if one.item == item and one.consumed is None and only in {None, one.address}:
             one.consumed = now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sekisho.core import release
+from sekisho.core import registering, release
 from sekisho.core.penalty import lock_id, set_lock
 from sekisho.core.scene import Scene
 from sekisho.core.state import Guard, Lock
@@ -28,9 +28,11 @@ def awaited(scene: Scene) -> tuple[str, ...]:
     if run.state is not _OPEN or run.step >= len(steps):
         return ()
     step = steps[run.step]
-    if len(step.items) == 1:
+    if len(step.items) == 1 and step.confirms is None:
         return step.items
-    return tuple(item for item in step.items if scene.row_of(item) is not None)
+    # Whoever has mistyped an address enters his addresses once more.
+    again = () if step.confirms is None else (step.confirms,)
+    return tuple(item for item in (*step.items, *again) if scene.row_of(item) is not None)
 
 
 def advance(scene: Scene, item: str) -> None:
@@ -38,7 +40,7 @@ def advance(scene: Scene, item: str) -> None:
     run = scene.procedure
     run.proved = [seen for seen in run.proved if seen[0] != item] + [(item, scene.now)]
     scene.touch(scene.procedure_key)
-    if not run.led:
+    if not run.led and _meets_step(scene, item):
         run.step += 1
         skip_met_steps(scene)
     row = scene.row_of(item)
@@ -49,6 +51,15 @@ def advance(scene: Scene, item: str) -> None:
         scene.touch(scene.session_key)
     if not run.led and run.step >= len(scene.operation.steps):
         finish(scene)
+
+
+def _meets_step(scene: Scene, item: str) -> bool:
+    """Whether a right entry was all that the step asks for: of several new addresses each has its own code."""
+    run = scene.procedure
+    step = scene.operation.steps[run.step]
+    if item not in step.items:
+        return False
+    return not scene.table.items[item].confirms or registering.confirm(run, item, scene.now)
 
 
 def finish(scene: Scene) -> None:

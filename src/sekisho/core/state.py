@@ -133,6 +133,18 @@ class Challenge(msgspec.Struct, omit_defaults=True, gc=False):
     """When it was answered, or another one in its place."""
 
 
+class Address(msgspec.Struct, omit_defaults=True, gc=False):
+    """Where a customer can be reached."""
+
+    id: str
+    """Follows from subject, way and address: another address has another id."""
+    way: Way
+    to: str
+    state: AddressState
+    since: int
+    """From when it has been the same."""
+
+
 class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
     """One run of an operation, step by step."""
 
@@ -163,19 +175,9 @@ class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
     entered: dict[str, bytes] = {}
     """Keyed digests of the data entered on the way, by item: what a code is sent for."""
     challenges: list[Challenge] = []
+    addresses: list[Address] = []
+    """New addresses entered on the way; each that is confirmed counts from the end of the run on."""
     event: tuple[int, int] | None = None
-
-
-class Address(msgspec.Struct, omit_defaults=True, gc=False):
-    """Where a customer can be reached."""
-
-    id: str
-    """Follows from subject, way and address: another address has another id."""
-    way: Way
-    to: str
-    state: AddressState
-    since: int
-    """From when it has been the same."""
 
 
 class Addresses(msgspec.Struct, omit_defaults=True, gc=False):
@@ -184,6 +186,15 @@ class Addresses(msgspec.Struct, omit_defaults=True, gc=False):
     v: int = FORMAT
     known: list[Address] = []
     counts: dict[str, Count] = {}
+
+
+class Application(msgspec.Struct, omit_defaults=True, gc=False):
+    """What somebody who has no contract chose in a run that is done: it is put in force when his contract is enrolled."""
+
+    v: int = FORMAT
+    secrets: dict[str, Secret] = {}
+    """By item."""
+    addresses: list[Address] = []
 
 
 class Outgoing(msgspec.Struct, omit_defaults=True, gc=False):
@@ -251,6 +262,8 @@ class Reservation(msgspec.Struct, omit_defaults=True, gc=False):
     """The entry itself names the subjects; a right one fixes them for the run."""
     made: int = 0
     deadline: int = 0
+    ends: list[str] = []
+    """Further rows that the end of its run may write."""
     settled: str | None = None
     """The verdict, once there is one: a second is refused."""
 

@@ -6,7 +6,7 @@ and what is sent to them is counted on the row of his bucket.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from sekisho.core import address as masks
-from sekisho.core import budget
+from sekisho.core import budget, registering
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Address, Addresses, Count
 from sekisho.errors import CallerError
@@ -28,15 +28,12 @@ HOUR_S, DAY_S = 3600, 24 * 3600
 WAYS = {ItemKind.CODE: Way.MAIL, ItemKind.CONFIRMATION: Way.TELEPHONE}
 """By which way a code of a kind is sent."""
 
-_TO_MAX = 254
-"""Longest address (RFC 5321 section 4.5.3.1.3, without its brackets)."""
-
 
 class Enrolled(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """One address as the bank tells it."""
 
     kind: Way
-    to: Annotated[str, Meta(min_length=2, max_length=_TO_MAX)]
+    to: Annotated[str, Meta(min_length=2, max_length=masks.LENGTH_MAX)]
     state: AddressState
     since: datetime | None = None
     """From when it has been the same; None: from now on, or as long as it has been on file here."""
@@ -58,18 +55,8 @@ def checked(enrolled: Sequence[Enrolled], table: Table) -> None:
         raise CallerError("an address stands twice")
     if sum(one.kind is Way.MAIL for one in enrolled) > int(table.mail["addresses"]):
         raise CallerError("these are more mail addresses than the policy allows one customer")
-    if any(not _is_address(one) for one in enrolled):
+    if any(not masks.is_address(one.kind, one.to) for one in enrolled):
         raise CallerError("an address is a mail address, name@domain, or a telephone number, of digits, spaces, hyphens and a plus sign")
-
-
-def _is_address(one: Enrolled) -> bool:
-    if not one.to.isprintable() or one.to.strip() != one.to:
-        return False
-    if one.kind is Way.TELEPHONE:
-        return all(sign in "+-() 0123456789" for sign in one.to) and sum(sign.isdigit() for sign in one.to) > 4
-    # Nothing more is asked of it: addresses with two dots in a row are refused by many and used by some.
-    local, at, domain = one.to.rpartition("@")
-    return bool(local and at and domain) and not any(sign in one.to for sign in '<>, ;"')
 
 
 def on_file(before: Addresses | None, subject: str, enrolled: Sequence[Enrolled], codes: Codes, now: int) -> Addresses:
@@ -78,7 +65,7 @@ def on_file(before: Addresses | None, subject: str, enrolled: Sequence[Enrolled]
     were = {one.id: one for one in book.known}
     known = []
     for one in enrolled:
-        name = codes.digest("address", subject, one.kind, one.to)[:masks.ID_BYTES].hex()
+        name = masks.id_of(codes.digest, subject, one.kind, one.to)
         since = were[name].since if name in were else now
         known.append(Address(name, one.kind, one.to, one.state, since if one.since is None else int(one.since.timestamp() * SECOND)))
     return Addresses(known=known, counts=book.counts)
@@ -96,10 +83,26 @@ class Choice(msgspec.Struct):
     stranger: bool
 
 
-def sends(table: Table, item: Item) -> bool:
-    """Whether codes for this item are sent from here: not those that confirm an address, nor those that a desk hands out."""
+def sends(table: Table, operation: str, item: Item) -> bool:
+    """Whether codes for this item are sent from here: not those that a desk hands out, nor those for addresses that nobody enters."""
     by_desk = {given for path in table.paths.values() if path.kind is PathKind.DESK for case in path.cases for given in case.gives}
-    return item.kind in WAYS and item.purpose != "confirm-address" and item.name not in by_desk
+    reaches = not item.confirms or registers(table, operation) is not None
+    return item.kind in WAYS and item.name not in by_desk and reaches
+
+
+def registers(table: Table, operation: str) -> Item | None:
+    """The item by which an operation takes new addresses; None: it takes none."""
+    return next((item for name in table.operations[operation].rows if (item := table.items[name]).registers is not None), None)
+
+
+def offered(table: Table, facts: Facts, item: Item, texts: Iterable[str], codes: Codes) -> list[Address] | None:
+    """The new addresses that were entered, none of them confirmed yet; None: they cannot be anybody's."""
+    way = item.registers
+    found = None if way is None else masks.entered(way, texts, int(table.mail["addresses"]))
+    if way is None or found is None:
+        return None
+    whose = facts.subjects[item.reach]
+    return [Address(masks.id_of(codes.digest, whose, way, to), way, to, AddressState.UNCONFIRMED, 0) for to in found]
 
 
 def _places(table: Table, operation: str, item: Item) -> list[str]:
@@ -109,12 +112,16 @@ def _places(table: Table, operation: str, item: Item) -> list[str]:
 
 def book_keys(table: Table, facts: Facts, item: Item) -> list[str]:
     """Every row of addresses that a run may look at for an item, whoever turns out to be enrolled."""
-    places = _places(table, facts.operation, item)
+    named = registers(table, facts.operation) if item.confirms else None
+    places = _places(table, facts.operation, item) if named is None else [named.reach.value]
     return [addresses_key(key) for where, subject, bucket in facts.parties if where in places for key in (subject, bucket)]
 
 
 def choice(tx: Tx, scene: Scene, facts: Facts, item: Item, codes: Codes) -> Choice:
     """What the customer may choose from."""
+    named = registers(tx.table, scene.operation.name) if item.confirms else None
+    if named is not None:
+        return _entered_now(scene, facts, item, named)
     way, known = WAYS[item.kind], ""
     places = [place for place in _places(tx.table, scene.operation.name, item) if place in scene.keys]
     for place in places:
@@ -134,6 +141,14 @@ def choice(tx: Tx, scene: Scene, facts: Facts, item: Item, codes: Codes) -> Choi
     )
 
 
+def _entered_now(scene: Scene, facts: Facts, item: Item, named: Item) -> Choice:
+    """Of the addresses entered in this run those that no code has confirmed yet. A stranger's get none: he could have anybody written to."""
+    way, key = WAYS[item.kind], scene.keys[named.reach]
+    known = scene.guards[key].known or scene.guards[scene.keys[scene.operation.subject]].known
+    shown = [(one.id, masks.masked(way, one.to)) for one in registering.waiting(scene.procedure)]
+    return Choice(way, addresses_key(key), facts.subjects[named.reach], shown, stranger=not known)
+
+
 def room(tx: Tx, book: Addresses, address: str) -> int | None:
     """From when one more message may be sent to an address, for messages were many; None: at once."""
     later = [_full(tx, book, counter, most) for counter, most in _ceilings(tx.table, address)]
@@ -146,7 +161,8 @@ def note_send(tx: Tx, choice_: Choice, book: Addresses, address: str) -> None:
         budget.add(book.counts.setdefault(counter.name, Count()), counter, "message", 1, tx.now)
     for name in [name for name, count in book.counts.items() if not _stands(count, name, tx.now)]:
         del book.counts[name]
-    tx.put(choice_.book, book, due=tx.now + 2 * DAY_S * SECOND if choice_.stranger else None)
+    nobodys = choice_.stranger or choice_.book.startswith(addresses_key("~"))
+    tx.put(choice_.book, book, due=tx.now + 2 * DAY_S * SECOND if nobodys else None)
 
 
 def _ceilings(table: Table, address: str) -> list[tuple[Counter, int]]:

@@ -30,6 +30,7 @@ class Message(StrEnum):
     NOT_ACCEPTED = "not-accepted"
     NO_CODE = "no-code"
     NO_ADDRESS = "no-address"
+    NO_ADDRESS_BUT_PAPER = "no-address-but-paper"
     SENT_JUST_NOW = "sent-just-now"
     SENT_ENOUGH = "sent-enough"
 

@@ -15,10 +15,11 @@ from sekisho.core import attempt as core
 from sekisho.core import challenge, release
 from sekisho.core.penalty import end_run
 from sekisho.core.scene import Scene
-from sekisho.core.state import SECOND, Guard, Procedure, Reservation, Secret, Session, decode, encode
+from sekisho.core.state import SECOND, Address, Guard, Procedure, Reservation, Secret, Session, decode, encode
 from sekisho.events import Event, EventKind
-from sekisho.flows import answers
+from sekisho.flows import answers, effects
 from sekisho.flows.answers import Answer, Refused
+from sekisho.flows.effects import secret_key
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import Facts, Subjects
 from sekisho.policy.table import Operation, place
@@ -60,11 +61,6 @@ class Reserved(msgspec.Struct):
     reservation: str
     secret: Secret | None = None
     """What the proof is to be compared with, where sekisho holds it."""
-
-
-def secret_key(subject: str, item: str) -> str:
-    """The row on which a subject's secret for an item is kept."""
-    return f"secret:{subject}/{item}"
 
 
 def secret_for(tx: Tx, scene: Scene, item: str) -> Secret | None:
@@ -110,7 +106,7 @@ def touch_bucket(tx: Tx, key: str, bucket: Guard) -> None:
 class Entry:
     """What all lanes share: who enters what where, and the keys that follow from it."""
 
-    __slots__ = ("entered", "extra", "facts", "item", "naming", "owner", "renewed", "replay", "session_id", "subjects")
+    __slots__ = ("entered", "extra", "facts", "item", "naming", "offered", "owner", "renewed", "replay", "session_id", "subjects")
 
     def __init__(
         self, subjects: Subjects, facts: Facts, item: str, owner: str, session_id: str, *, extra: Sequence[str] = (), naming: bool = False,
@@ -128,6 +124,8 @@ class Entry:
         """For an item that is a new secret: its record, if the entry is right."""
         self.entered: bytes | None = None
         """For data: its digest. A code that is sent later in the run is for this data and no other."""
+        self.offered: list[Address] | None = None
+        """For new addresses: what was entered."""
 
     @property
     def keys(self) -> Sequence[str]:
@@ -172,23 +170,14 @@ class Entry:
         if self.renewed is not None and renews is not None:
             run.renewed[renews] = self.renewed
             scene.touch(scene.procedure_key)
-        if run.state is State.DONE and run.renewed:
-            _take_effect(tx, scene)
+        if self.offered is not None:
+            run.addresses = self.offered
+            scene.touch(scene.procedure_key)
+        if run.state is State.DONE and (run.renewed or run.addresses):
+            effects.take(tx, scene)
         if run.state is State.DONE and scene.operation.gives_session and run.opened is None:
             run.opened = self.session_id
             _open_session(tx, scene, self.session_id, self.owner)
-
-
-def _take_effect(tx: Tx, scene: Scene) -> None:
-    """The run is done: the new secrets are the ones on record, and none of them is a first one any more."""
-    for item, secret in scene.procedure.renewed.items():
-        key = scene.keys[scene.table.items[item].reach.value]
-        tx.put(secret_key(key, item), secret)
-        guard = scene.guards[key]
-        guard.flags = sorted({*guard.flags, f"set:{item}"} - {f"first-time:{item}"})
-        scene.touch(key)
-        scene.tell(Event(EventKind.ITEM_SET, key, scene.operation.name, item, procedure=scene.procedure_key))
-    scene.procedure.renewed = {}
 
 
 def _open_session(tx: Tx, scene: Scene, session_id: str, owner: str) -> None:
@@ -240,15 +229,16 @@ class FastAttempt(Entry):
 class Reserve(Entry):
     """Take one guess and keep it on record until its verdict comes."""
 
-    __slots__ = ("begin", "reservation_id")
+    __slots__ = ("begin", "ends", "reservation_id")
 
     def __init__(
         self, subjects: Subjects, facts: Facts, item: str, owner: str, reservation_id: str, *,
         secrets: Sequence[str] = (), naming: bool = False, replay: Replay | None = None,
-        begin: Procedure | None = None, session: Session | None = None,
+        begin: Procedure | None = None, session: Session | None = None, ends: Sequence[str] = (),
     ) -> None:
         super().__init__(subjects, facts, item, owner, "", extra=secrets, naming=naming, replay=replay)
         self.reservation_id = reservation_id
+        self.ends = ends
         self.begin = (begin, session)
 
     def decide(self, tx: Tx) -> Reserved | Told:
@@ -292,7 +282,7 @@ class Reserve(Entry):
         taken = Reservation(
             procedure=self.facts.key, operation=scene.operation.name, item=self.item, row=granted.row, notes=granted.notes,
             owner=self.owner, subjects=self.facts.subjects, session=self.facts.session, naming=self.naming, made=tx.now, deadline=deadline,
-            begun=scene.procedure.started,
+            begun=scene.procedure.started, ends=list(self.ends),
         )
         tx.put(key, taken, due=deadline)
         if self.replay is not None:
@@ -316,7 +306,9 @@ class Settle(Entry):
     ) -> None:
         facts = Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner)
         self._reservation = f"reservation:{reservation}"
-        super().__init__(subjects, facts, taken.item, owner, session_id, extra=(self._reservation,), naming=taken.naming, replay=replay)
+        super().__init__(
+            subjects, facts, taken.item, owner, session_id, extra=(self._reservation, *taken.ends), naming=taken.naming, replay=replay,
+        )
         self._verdict = verdict
         self._overdue = overdue
         self.renewed = renewed
@@ -404,5 +396,5 @@ def strangers(taken: Reservation) -> set[str]:
 
 __all__ = [
     "Compare", "Entry", "FastAttempt", "Missing", "Reserve", "Reserved", "Settle", "Stale", "Told", "Twice",
-    "record", "secret_for", "secret_key", "touch_bucket",
+    "record", "secret_for", "touch_bucket",
 ]

@@ -26,7 +26,7 @@ from sekisho.flows.runs import Runs
 from sekisho.flows.subjects import Facts, Subjects
 from sekisho.policy.table import Item, Table
 from sekisho.ports import Codes, Ledger, Store, Tx
-from sekisho.terms import Outcome, State, Way
+from sekisho.terms import Outcome, PathKind, State, Way
 
 
 class Sent(msgspec.Struct):
@@ -113,7 +113,7 @@ class Send(Entry):
     def _send(self, tx: Tx, scene: Scene) -> Sent | NotNow | NoSuchAddress | Refused:
         choice = addresses.choice(tx, scene, self.facts, self._kind, self._codes)
         if not choice.shown:
-            return Refused(Answer(Outcome.REFUSED, scene.procedure.state, answers.asked(scene), Message.NO_ADDRESS), core.Why.UNNAMED)
+            return Refused(Answer(Outcome.REFUSED, scene.procedure.state, answers.asked(scene), _nowhere(tx.table, [self._kind])), core.Why.UNNAMED)
         chosen = next((one for one in choice.shown if self._address in {None, one[0]}), None)
         if chosen is None:
             return NoSuchAddress()
@@ -143,6 +143,12 @@ class Send(Entry):
             subject=choice.subject, way=choice.way, challenge=sent, operation=scene.operation.name, procedure=scene.procedure_key,
             language=self.facts.language or self._language, nowhere=choice.stranger, made=tx.now,
         ), due=tx.now)
+
+
+def _nowhere(table: Table, items: list[Item]) -> Message:
+    """What is told where there is nowhere to send a code to: that paper is left, if the policy says so."""
+    left = [table.paths[item.without].kind for item in items if item.without is not None]
+    return Message.NO_ADDRESS_BUT_PAPER if PathKind.FORM in left else Message.NO_ADDRESS
 
 
 def _not_now(scene: Scene, later: Later) -> NotNow:
@@ -176,12 +182,12 @@ class _Reach(Entry):
             return scene
         if not scene.alive():
             return [], Message.DONE if scene.procedure.state is State.DONE else Message.START_OVER
-        items = [item for name in run_of.awaited(scene) if addresses.sends(tx.table, item := tx.table.items[name])]
+        items = [item for name in run_of.awaited(scene) if addresses.sends(tx.table, self.facts.operation, item := tx.table.items[name])]
         found = [
             Reachable(name, item.name, choice.way, shown)
             for item in items for choice in [addresses.choice(tx, scene, self.facts, item, self._codes)] for name, shown in choice.shown
         ]
-        return found, Message.NO_ADDRESS if items and not found else Message.NEXT
+        return found, _nowhere(tx.table, items) if items and not found else Message.NEXT
 
 
 class Challenges:
@@ -217,7 +223,7 @@ class Challenges:
             if facts is None or facts.owner != owner:
                 return Missing()
             item = item_named(table, facts.operation, item_name)
-            if not addresses.sends(table, item):
+            if not addresses.sends(table, facts.operation, item):
                 raise CallerError(f"no code is sent for {item.name} from here")
             if not self._outbox.carries(addresses.WAYS[item.kind]):
                 raise CallerError("this service is not set up to send codes: compare them yourself, with reservations")
@@ -240,7 +246,8 @@ class Challenges:
             if facts is None or facts.owner != owner:
                 return Missing()
             self._runs.subjects.keys(facts)
-            items = [table.items[name] for name in table.operations[facts.operation].rows if addresses.sends(table, table.items[name])]
+            asked = [table.items[name] for name in table.operations[facts.operation].rows]
+            items = [item for item in asked if addresses.sends(table, facts.operation, item)]
             books = [key for item in items for key in addresses.book_keys(table, facts, item)]
             told = await self._ledger.run(_Reach(self._runs.subjects, facts, owner, books, self._codes))
             if not isinstance(told, Stale):

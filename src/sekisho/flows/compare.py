@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from sekisho.core import challenge
+from sekisho.core.address import entered
 from sekisho.core.attempt import Granted
 from sekisho.core.fold import fold
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Guard
 from sekisho.errors import CallerError
-from sekisho.flows.attempt import Compare, secret_for, secret_key
+from sekisho.flows.attempt import Compare, secret_for
+from sekisho.flows.effects import secret_key
 from sekisho.policy.table import Item, place
 from sekisho.ports import Codes, Secrets, Tx
 from sekisho.terms import ItemKind, Reach, Verdict
@@ -42,6 +44,11 @@ def text_of(proof: Proof) -> str:
     return proof if isinstance(proof, str) else "\x1f".join(f"{name}={value}" for name, value in sorted(proof.items()))
 
 
+def parts_of(proof: Proof) -> list[str]:
+    """The texts a proof is made of."""
+    return [proof] if isinstance(proof, str) else list(proof.values())
+
+
 def well_formed(item: Item, proof: Proof) -> None:
     """Refuse what could not be any proof of this kind, before anything is counted.
 
@@ -49,7 +56,7 @@ def well_formed(item: Item, proof: Proof) -> None:
         CallerError: not of this item's shape.
 
     """
-    parts = [proof] if isinstance(proof, str) else list(proof.values())
+    parts = parts_of(proof)
     if not parts or any(len(part) > PROOF_MAX for part in parts):
         detail = "the proof is empty or too long"
         raise CallerError(detail)
@@ -78,6 +85,8 @@ def comparer(secrets: Secrets, codes: Codes, item: Item, proof: Proof) -> Compar
     kind = item.kind
     if kind in _FORM_ONLY:
         formed = matches_pattern(item, proof)
+        if item.registers is not None:
+            return lambda tx, _scene, _paid: _verdict(formed and _addresses(tx, item, proof))
         return lambda _tx, _scene, _paid: Verdict.RIGHT if formed else Verdict.WRONG
     if kind is ItemKind.PAIR:
         return _pair
@@ -91,6 +100,11 @@ def comparer(secrets: Secrets, codes: Codes, item: Item, proof: Proof) -> Compar
 
 def _verdict(same: bool) -> Verdict:  # noqa: FBT001
     return Verdict.RIGHT if same else Verdict.WRONG
+
+
+def _addresses(tx: Tx, item: Item, proof: Proof) -> bool:
+    """Whether these can be somebody's new addresses."""
+    return item.registers is not None and entered(item.registers, parts_of(proof), int(tx.table.mail["addresses"])) is not None
 
 
 def matches_pattern(item: Item, proof: Proof) -> bool:
@@ -129,16 +143,17 @@ def _token(secrets: Secrets, tx: Tx, scene: Scene, paid: Granted, code: str) -> 
     return Verdict.RIGHT
 
 
-def _sent_code(codes: Codes, scene: Scene, paid: Granted, entered: str) -> Verdict:
+def _sent_code(codes: Codes, scene: Scene, paid: Granted, typed: str) -> Verdict:
     """Whether it is the code of any challenge that may be answered now. All of them are compared."""
-    run, found = scene.procedure, False
+    run, found = scene.procedure, None
     for one in challenge.live(run, paid.item, challenge.bound_to(scene.procedure_key, run), scene.now):
         code = codes.code(one)
-        found |= code is not None and hmac.compare_digest(code.encode(), entered.encode("utf-8", "replace"))
-    if found:
-        challenge.consume(run, paid.item, scene.now)
+        if code is not None and hmac.compare_digest(code.encode(), typed.encode("utf-8", "replace")):
+            found = one.address
+    if found is not None:
+        challenge.consume(run, paid.item, scene.now, only=found if scene.table.items[paid.item].confirms else None)
         scene.touch(scene.procedure_key)
-    return _verdict(found)
+    return _verdict(found is not None)
 
 
 def _key_of(scene: Scene, item: str) -> str:
@@ -146,4 +161,7 @@ def _key_of(scene: Scene, item: str) -> str:
     return secret_key(scene.keys[place(scene.table.items[item].reach, about=row is not None and row.about)], item)
 
 
-__all__ = ["ELSEWHERE", "NAMING", "PROOF_MAX", "SENT", "SLOW", "Proof", "comparer", "matches_pattern", "named", "owns", "text_of", "well_formed"]
+__all__ = [
+    "ELSEWHERE", "NAMING", "PROOF_MAX", "SENT", "SLOW", "Proof", "comparer", "matches_pattern", "named", "owns", "parts_of", "text_of",
+    "well_formed",
+]

@@ -10,6 +10,7 @@ import msgspec
 
 from sekisho.core.state import Procedure, Session, decode
 from sekisho.errors import CallerError, LedgerUnavailable
+from sekisho.flows import effects
 from sekisho.flows.attempt import FOREIGN, Missing, Reserve, Reserved, Stale, Told
 from sekisho.flows.compare import NAMING
 from sekisho.flows.entries import Entries
@@ -60,7 +61,7 @@ class CountMode:
                 facts = await self._in_run(table, known, subject, about, session, names=kind in NAMING)
             work = Reserve(
                 self._runs.subjects, facts, item, owner, chance.token_urlsafe(18), replay=replay, begin=begin, session=bank_session,
-                naming=kind in NAMING,
+                naming=kind in NAMING, ends=() if procedure is None else effects.keys(table, facts),
             )
             taken = await self._entries.patiently(work)
             if isinstance(taken, Stale):

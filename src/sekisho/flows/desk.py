@@ -20,10 +20,10 @@ from sekisho.core.state import SECOND, Address, Addresses, Count, Guard, Lock, S
 from sekisho.core.takeover import legacy, raise_count, set_legacy
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
-from sekisho.flows import addresses, approvals
+from sekisho.flows import addresses, approvals, effects
 from sekisho.flows.addresses import Enrolled, addresses_key
 from sekisho.flows.approvals import Approval
-from sekisho.flows.attempt import secret_key
+from sekisho.flows.effects import secret_key
 from sekisho.flows.names import checked_subject
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import Subjects
@@ -92,7 +92,7 @@ class ItemSetting(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
 class _Enrol:
     def __init__(self, codes: Codes, subject: str, enrolment: Enrolment, operator: Operator) -> None:
-        self.keys = [subject, addresses_key(subject)]
+        self.keys = [subject, addresses_key(subject), *(effects.application_key(linked) for linked in enrolment.links.values())]
         self._codes = codes
         self._enrolment = enrolment
         self._operator = operator
@@ -107,11 +107,14 @@ class _Enrol:
         guard.links = dict(self._enrolment.links)
         guard.accounts = list(self._enrolment.accounts)
         guard.flags = sorted({*self._enrolment.flags, *(flag for flag in guard.flags if flag.partition(":")[0] in _OF_ITEMS)})
-        tx.put(key, guard)
         if self._enrolment.addresses is not None:
             book = addresses.on_file(tx.get(self.keys[1], Addresses), key, self._enrolment.addresses, self._codes, tx.now)
             tx.put(self.keys[1], book)
+        chosen = effects.adopt(tx, key, guard, self._enrolment.links.values(), self._codes) if new else []
+        tx.put(key, guard)
         tx.tell(Event(EventKind.SUBJECT_ENROLLED, key, operator=self._operator.name))
+        for item in chosen:
+            tx.tell(Event(EventKind.ITEM_SET, key, item=item, operator=self._operator.name))
         return new
 
 

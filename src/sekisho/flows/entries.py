@@ -16,10 +16,12 @@ from sekisho.core.attempt import Why
 from sekisho.core.fold import fold
 from sekisho.core.state import Procedure, Reservation, Secret, decode
 from sekisho.errors import CallerError, LedgerUnavailable, UnknownFate
-from sekisho.flows.addresses import sends
+from sekisho.flows import effects
+from sekisho.flows.addresses import offered, sends
 from sekisho.flows.answers import Answer, Message, Refused
-from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for, secret_key
-from sekisho.flows.compare import ELSEWHERE, NAMING, SENT, SLOW, Proof, comparer, named, text_of, well_formed
+from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for
+from sekisho.flows.compare import ELSEWHERE, NAMING, SENT, SLOW, Proof, comparer, named, parts_of, text_of, well_formed
+from sekisho.flows.effects import secret_key
 from sekisho.flows.names import item_named
 from sekisho.flows.renewing import Renew
 from sekisho.flows.replay import InFlight, Replay
@@ -76,7 +78,7 @@ class Entries:
         if facts is None or facts.owner != owner:
             return Missing()
         item = item_named(table, facts.operation, item_name)
-        if item.kind in ELSEWHERE or (item.kind in SENT and not sends(table, item)):
+        if item.kind in ELSEWHERE or (item.kind in SENT and not sends(table, facts.operation, item)):
             detail = f"{item.name} is compared by the bank: take a reservation and give its verdict"
             raise CallerError(detail)
         well_formed(item, proof)
@@ -97,10 +99,12 @@ class Entries:
             session = chance.token_urlsafe(24) if table.operations[facts.operation].gives_session else ""
             work = FastAttempt(
                 self._runs.subjects, facts, item.name, owner, session, comparer(self._secrets, self._codes, item, proof),
-                secrets=self._secret_keys(facts, item), naming=item.kind in NAMING, replay=replay, sent=item.kind in SENT,
+                secrets=[*self._secret_keys(facts, item), *effects.keys(table, facts)], naming=item.kind in NAMING, replay=replay,
+                sent=item.kind in SENT,
             )
             if item.kind is ItemKind.DATA:
                 work.entered = self._codes.digest("data", item.name, text_of(proof))
+                work.offered = offered(table, facts, item, parts_of(proof), self._codes)
             answer = _no_reservation(await self.patiently(work))
         if item.kind in NAMING and isinstance(answer, Answer) and answer.outcome is Outcome.RIGHT:
             self._runs.forget(facts)
@@ -139,7 +143,7 @@ class Entries:
             if not self._slots.take(subject):
                 return Refused(Answer(Outcome.REFUSED, State.OPEN, message=Message.TRY_AGAIN, again=True), Why.BUSY)
             try:
-                answer = await self._slowly_in_slot(facts, item, kept, proof, owner, replay)
+                answer = await self._slowly_in_slot(table, facts, item, kept, proof, owner, replay)
             finally:
                 self._slots.give_back(subject)
             # Whoever waits for others to be compared holds no slot meanwhile.
@@ -147,9 +151,12 @@ class Entries:
                 return answer
             await self.waiting.for_any(answer.waits_for)
 
-    async def _slowly_in_slot(self, facts: Facts, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
+    async def _slowly_in_slot(
+        self, table: Table, facts: Facts, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None,
+    ) -> Told:
         work = Reserve(
             self._runs.subjects, facts, item.name, owner, chance.token_urlsafe(18), secrets=self._secret_keys(facts, kept), replay=replay,
+            ends=effects.keys(table, facts),
         )
         taken = await self._ledger.run(work)
         if isinstance(taken, Reserved):

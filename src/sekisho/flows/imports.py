@@ -17,7 +17,7 @@ from sekisho.core import release
 from sekisho.core.state import FORMAT, Guard, Lock, Secret, decode
 from sekisho.core.takeover import legacy, raise_count, set_legacy
 from sekisho.events import Event, EventKind
-from sekisho.flows.attempt import secret_key
+from sekisho.flows.effects import secret_key
 from sekisho.flows.import_lines import Entry, Fault, Line, Reader
 from sekisho.policy.table import Table
 from sekisho.ports import Ledger, Secrets, Store, Tx

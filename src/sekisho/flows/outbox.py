@@ -16,7 +16,7 @@ from sekisho.catalogue import say
 from sekisho.core import delivery
 from sekisho.core.challenge import label_of
 from sekisho.core.delivery import OVER, Course, course, may_follow
-from sekisho.core.state import SECOND, Addresses, Outgoing, decode
+from sekisho.core.state import SECOND, Addresses, Outgoing, Procedure, decode
 from sekisho.flows.addresses import DAY_S, addresses_key
 from sekisho.policy.table import Text
 from sekisho.ports import Channels, Codes, Handed, Ledger, Message, Store, Tx
@@ -59,8 +59,8 @@ class Taken(NamedTuple):
 class _Take:
     """Note that a message is tried now; what to hand over, and where to."""
 
-    def __init__(self, key: str, subject: str) -> None:
-        self.keys: Sequence[str] = [key, addresses_key(subject)]
+    def __init__(self, key: str, row: Outgoing) -> None:
+        self.keys: Sequence[str] = [key, addresses_key(row.subject), row.procedure]
 
     def decide(self, tx: Tx) -> Taken | None:
         """None: there is nothing to do about it now."""
@@ -72,8 +72,8 @@ class _Take:
             return None
         row.trace = [*row.trace, (tx.now, delivery.TRIED, "")]
         tx.put(self.keys[0], row, due=tx.now + LEASE_S * SECOND)
-        book = tx.get(self.keys[1], Addresses) or Addresses()
-        to = next((one.to for one in book.known if one.id == row.challenge.address), None)
+        book, run = tx.get(self.keys[1], Addresses) or Addresses(), tx.get(self.keys[2], Procedure) or Procedure()
+        to = next((one.to for one in (*book.known, *run.addresses) if one.id == row.challenge.address), None)
         operation = tx.table.operations.get(row.operation)
         return Taken(msgspec.structs.replace(row), to, operation.text if operation else Text("", ""))
 
@@ -137,12 +137,12 @@ class Outbox:
         keys = await self._store.due(PREFIX, await self._store.clock(), AT_ONCE)
         rows = await self._store.peek(keys)
         found = [(key, decode(rows[key], Outgoing)) for key in keys if key in rows]
-        pending = [(key, row.subject) for key, row in found if stands(row) not in OVER]
-        await asyncio.gather(*(self._deliver(key, subject) for key, subject in pending))
+        pending = [(key, row) for key, row in found if stands(row) not in OVER]
+        await asyncio.gather(*(self._deliver(key, row) for key, row in pending))
         return len(pending)
 
-    async def _deliver(self, key: str, subject: str) -> None:
-        taken = await self._ledger.run(_Take(key, subject))
+    async def _deliver(self, key: str, row: Outgoing) -> None:
+        taken = await self._ledger.run(_Take(key, row))
         if taken is None:
             return
         await self._ledger.run(_Note(key, NOBODY_THERE if taken.row.nowhere else await self._hand_over(key, taken)))

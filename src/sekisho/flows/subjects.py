@@ -29,7 +29,7 @@ _REMEMBERED = 50_000
 class Facts:
     """What never changes about a procedure once it has begun, and the keys that follow from it."""
 
-    __slots__ = ("key", "keys", "language", "operation", "owner", "parties", "secrets", "session", "subjects")
+    __slots__ = ("ends", "key", "keys", "language", "operation", "owner", "parties", "secrets", "session", "subjects")
 
     def __init__(self, key: str, operation: str, subjects: dict[str, str], session: str | None, owner: str, language: str | None = None) -> None:
         self.key = key
@@ -44,6 +44,8 @@ class Facts:
         """(place, key of the subject's row, key of the bucket it is counted in while it is not enrolled)."""
         self.secrets: dict[str, list[str]] = {}
         """By item: where its secret may be kept."""
+        self.ends: list[str] | None = None
+        """Rows that its end may write; found once, by `effects`."""
 
 
 class Subjects:

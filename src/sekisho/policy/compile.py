@@ -11,8 +11,8 @@ import msgspec
 from sekisho.policy import model as m
 from sekisho.policy import table as t
 from sekisho.policy.load import Policy
-from sekisho.policy.rows import EVERYTHING, RowAt, StageAt, penalty_kind, rows, rows_of, stages_of, step_items
-from sekisho.terms import PathKind, PenaltyKind, Reach
+from sekisho.policy.rows import EVERYTHING, RowAt, StageAt, addresses_of, confirming, penalty_kind, rows, rows_of, stages_of, step_items
+from sekisho.terms import PathKind, PenaltyKind, Reach, Way
 
 SELF_CONTAINED = frozenset({Reach.PROCEDURE, Reach.SESSION, Reach.CALLER, Reach.ACTOR, Reach.BANK})
 """Subjects that are the same whatever the entry is about."""
@@ -151,12 +151,17 @@ class _Compiler:
             own[row.item] = (*own.get(row.item, ()), self.row(row))
         whole = t.Operation(
             name=name, text=text(cell), subject=cell.for_, session=cell.in_session,
-            steps=tuple(t.Step(step_items(s), conditions(s.when if isinstance(s, m.StepCell) else None)) for s in cell.steps),
+            steps=tuple(self.step(s, cell) for s in cell.steps),
             rows=own, gives_session=cell.opens_session, path=self.walked(name), sets=tuple(cell.sets),
             clears=tuple(cell.unsets), suspends=cell.suspends,
             life_s=m.seconds(cell.life or self.file.timing.procedure), digest="",
             closed=tuple(t.Closed(conditions(c.when), c.after, text(c.say)) for c in cell.closed))
         return msgspec.structs.replace(whole, digest=self.digest(whole))
+
+    def step(self, cell: str | list[str] | m.StepCell, operation: m.OperationCell) -> t.Step:
+        names = step_items(cell)
+        when = conditions(cell.when if isinstance(cell, m.StepCell) else None)
+        return t.Step(names, when, addresses_of(operation, self.file) if confirming(names, self.file) else None)
 
     def walked(self, operation: str) -> str | None:
         return next((name for name, way in self.file.procedures.items() if way.operation == operation), None)
@@ -247,7 +252,7 @@ def _item(name: str, cell: m.ItemCell) -> t.Item:
     return t.Item(name=name, kind=cell.kind, text=text(cell), names=cell.names, parts=tuple(cell.parts.items()),
                   pattern=cell.pattern, reach=cell.of or cell.names or Reach.PROCEDURE, purpose=cell.purpose,
                   digits=cell.digits, valid_s=_optional_s(cell.valid), unchanged_s=_optional_s(cell.unchanged),
-                  renews=cell.renews)
+                  renews=cell.renews, registers=Way(cell.registers) if cell.registers else None, without=cell.without)
 
 
 def _gone(name: str, cell: m.AbolishedCell) -> t.Item:

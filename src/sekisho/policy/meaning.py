@@ -13,7 +13,20 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sekisho.policy import model as m
-from sekisho.policy.rows import EVERYTHING, NOT_SECRET, ONE_RUN, StageAt, listed, penalty_kind, rows, stages_of, step_items, taken, written_row
+from sekisho.policy.rows import (
+    EVERYTHING,
+    NOT_SECRET,
+    ONE_RUN,
+    StageAt,
+    confirming,
+    listed,
+    penalty_kind,
+    rows,
+    stages_of,
+    step_items,
+    taken,
+    written_row,
+)
 from sekisho.policy.shape import Path, Vocabulary
 from sekisho.policy.yaml import quoted
 from sekisho.terms import ItemKind, PathKind, Reach
@@ -38,6 +51,8 @@ UNCOUNTED = NOT_SECRET | {ItemKind.DEVICE_BIOMETRIC, ItemKind.PASSKEY}
 """Kinds that nobody can find by trying here, so that a row may say `stages: none`."""
 SENT = frozenset({ItemKind.CODE, ItemKind.CONFIRMATION})
 """Codes that the bank sends."""
+HAS_ADDRESSES = frozenset({Reach.CUSTOMER, Reach.ACCOUNT})
+"""Subjects of whom it is kept where they can be reached."""
 SUSPENSION = "suspension"
 OWN_FLAGS = ("contract", "addresses-deleted")
 FLAGS_OF_ITEMS = ("first-time", "set")
@@ -140,9 +155,10 @@ def _zone(path: Path, zone: str) -> Faults:
             yield Fault(path, f"unknown time zone {quoted(zone)}; {hint}")
 
 
-def _items(file: m.PolicyFile, _: _Names) -> Faults:
+def _items(file: m.PolicyFile, names: _Names) -> Faults:
     for name, item in file.items.items():
         path = ("items", name)
+        yield from names.known((*path, "without"), item.without or "", "way back", names.ways)
         yield from _item_cells(path, item)
         if item.pattern is not None:
             yield from _pattern((*path, "pattern"), item.pattern)
@@ -150,7 +166,8 @@ def _items(file: m.PolicyFile, _: _Names) -> Faults:
 
 def _item_cells(path: Path, item: m.ItemCell) -> Faults:
     cells = {"of": item.of is not None, "names": item.names is not None, "parts": bool(item.parts)}
-    needed = {ItemKind.IDENTIFIER: "names", ItemKind.PAIR: "parts"}.get(item.kind, "of" if item.kind in OWNED else "")
+    owned = item.kind in OWNED or item.registers is not None
+    needed = {ItemKind.IDENTIFIER: "names", ItemKind.PAIR: "parts"}.get(item.kind, "of" if owned else "")
     texts = {"of": "on whom its secret is kept, such as `of: customer`", "names": "the kind of subject it names",
              "parts": "each part and the subject it names"}
     for cell, written in cells.items():
@@ -162,7 +179,11 @@ def _item_cells(path: Path, item: m.ItemCell) -> Faults:
         yield Fault((*path, "parts"), "a pair has at least two parts; write both")
     if item.purpose is not None and item.kind not in SENT:
         yield Fault((*path, "purpose"), f"an item of kind `{item.kind}` has no `purpose:`; only codes that are sent have")
-    for cell in ("digits", "valid", "unchanged"):
+    if item.registers is not None and item.kind is not ItemKind.DATA:
+        yield Fault((*path, "registers"), f"an item of kind `{item.kind}` has no `registers:`; new addresses are of kind `data`")
+    if item.registers is not None and item.of not in HAS_ADDRESSES:
+        yield Fault((*path, "of"), "addresses are kept of customers and accounts; write `of: customer` or `of: account`")
+    for cell in ("digits", "valid", "unchanged", "without"):
         if getattr(item, cell) is not None and item.kind not in SENT:
             yield Fault((*path, cell), f"an item of kind `{item.kind}` has no `{cell}:`; only codes that are sent have")
 
@@ -204,6 +225,7 @@ def _operations(file: m.PolicyFile, names: _Names) -> Faults:
         yield from _steps((*path, "steps"), operation, names)
         yield from _lent(path, operation, file, names)
         yield from _rows_and_steps(file, name, operation)
+        yield from _confirmed((*path, "steps"), operation, file)
         for number, closed in enumerate(operation.closed):
             yield from names.when((*path, "closed", number), closed.when)
             yield from names.known((*path, "closed", number, "after"), closed.after, "item of its steps", Vocabulary(taken(operation)))
@@ -226,6 +248,19 @@ def _steps(path: Path, operation: m.OperationCell, names: _Names) -> Faults:
             yield from names.all_known(here, step, "item", names.items)
         if isinstance(step, list) and not step:
             yield Fault(here, "this step is empty; name an item, or remove it")
+
+
+def _confirmed(path: Path, operation: m.OperationCell, file: m.PolicyFile) -> Faults:
+    """New addresses are entered once, and then confirmed by codes."""
+    entered = [
+        (number, name) for number, step in enumerate(operation.steps) for name in step_items(step)
+        if name in file.items and file.items[name].registers is not None
+    ]
+    for number, name in entered[1:]:
+        yield Fault((*path, number), f"{quoted(entered[0][1])} takes the new addresses already; remove {quoted(name)}")
+    if entered and not any(confirming(step_items(step), file) for step in operation.steps[entered[0][0] + 1:]):
+        yield Fault((*path, entered[0][0]), f"nothing confirms what is entered as {quoted(entered[0][1])}; write a later step with a "
+                                            "code of `purpose: confirm-address`")
 
 
 def _lent(path: Path, operation: m.OperationCell, file: m.PolicyFile, names: _Names) -> Faults:

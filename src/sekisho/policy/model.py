@@ -266,8 +266,13 @@ class ItemCell(Named, frozen=True, kw_only=True):
         description="for a code: how long it is valid, where that is not as in `mail:`")] = None
     unchanged: Annotated[Duration | None, Meta(
         description="for a code: how long the number or address it is sent to must have been the same")] = None
+    without: Annotated[Name | None, Meta(
+        description="for a code: the way that is left where there is nowhere to send it")] = None
     renews: Annotated[Name | None, Meta(
         description="for a new secret: the item it is the secret of from the end of the procedure on")] = None
+    registers: Annotated[Literal["mail"] | None, Meta(
+        description="for new addresses: by which way they are reached; each that a code has confirmed is on file from the end "
+                    "of the procedure on, in the place of those before")] = None
 
 
 class StepCell(Cell, frozen=True, kw_only=True):

@@ -58,6 +58,16 @@ def taken(operation: m.OperationCell) -> list[str]:
     return list(dict.fromkeys(item for step in operation.steps for item in step_items(step)))
 
 
+def confirming(names: tuple[str, ...], file: m.PolicyFile) -> bool:
+    """Whether one of these items is a code that confirms addresses."""
+    return any(name in file.items and file.items[name].purpose == "confirm-address" for name in names)
+
+
+def addresses_of(operation: m.OperationCell, file: m.PolicyFile) -> str | None:
+    """The item by which an operation takes new addresses; None: it takes none."""
+    return next((name for name in taken(operation) if name in file.items and file.items[name].registers is not None), None)
+
+
 def rows(file: m.PolicyFile) -> Iterator[RowAt]:
     """Every row of every operation."""
     for name in file.operations:

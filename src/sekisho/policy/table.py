@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from sekisho.terms import Counting, ItemKind, PathKind, PenaltyKind, Reach, Role
+from sekisho.terms import Counting, ItemKind, PathKind, PenaltyKind, Reach, Role, Way
 
 EVERYTHING = "*"
 """In `Penalty.operations`: all operations but those named in `Penalty.spares`."""
@@ -155,6 +155,15 @@ class Item(msgspec.Struct, frozen=True):
     """For a code: how long the number or address it is sent to must have been the same (A9)."""
     renews: str | None = None
     """For `data` that is a new secret: the item it is the secret of from the end of the procedure on."""
+    registers: Way | None = None
+    """For `data` that is new addresses: by which way they are reached."""
+    without: str | None = None
+    """For a code: the release path that is left where there is nowhere to send it."""
+
+    @property
+    def confirms(self) -> bool:
+        """Whether its code goes to addresses that were entered just now, and only confirms them."""
+        return self.purpose == "confirm-address"
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -162,6 +171,8 @@ class Step(msgspec.Struct, frozen=True):
 
     items: tuple[str, ...]
     when: tuple[Condition, ...]
+    confirms: str | None = None
+    """The item by which the addresses were entered that a code of this step confirms."""
 
 
 class Closed(msgspec.Struct, frozen=True):

@@ -1,0 +1,118 @@
+"""What the end of a run puts in force: the new secrets and the new addresses that were entered in it, all in its last commit.
+
+Until then they stand on the run's own row and count for nothing. Whoever has no contract yet has no row they could stand on:
+they wait beside what he applied for, and are put in force when the bank enrols his contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sekisho.core import address as masks
+from sekisho.core import registering
+from sekisho.core.scene import Scene
+from sekisho.core.state import SECOND, Address, Addresses, Application, Guard, Secret
+from sekisho.events import Event, EventKind
+from sekisho.flows.addresses import addresses_key, registers
+from sekisho.flows.subjects import Facts
+from sekisho.policy.table import Table
+from sekisho.ports import Codes, Tx
+
+WAITS_S = 30 * 24 * 3600
+"""How long what somebody applied for waits for his contract, where the policy's `retention` does not say. Seconds."""
+
+
+def secret_key(subject: str, item: str) -> str:
+    """The row on which a subject's secret for an item is kept."""
+    return f"secret:{subject}/{item}"
+
+
+def application_key(subject: str) -> str:
+    """The row on which it waits what was chosen in an application for this subject."""
+    return f"application:{subject}"
+
+
+def keys(table: Table, facts: Facts) -> list[str]:
+    """The rows that the end of a run may write, besides those of everybody it concerns."""
+    if facts.ends is None:
+        operation = table.operations[facts.operation]
+        renewed = {table.items[item].renews: None for item in operation.rows}
+        facts.ends = [secret_key(facts.subjects[table.items[item].reach], item) for item in renewed if item is not None]
+        item = registers(table, facts.operation)
+        if item is not None:
+            facts.ends.append(addresses_key(facts.subjects[item.reach]))
+        if facts.ends:
+            facts.ends.append(application_key(facts.subjects[operation.subject]))
+    return facts.ends
+
+
+def take(tx: Tx, scene: Scene) -> None:
+    """The run is done."""
+    run, items = scene.procedure, scene.table.items
+    waits = Application()
+    for item, secret in run.renewed.items():
+        key = scene.keys[items[item].reach]
+        if scene.guards[key].known:
+            _renew(tx, key, scene.guards[key], item, secret)
+            scene.touch(key)
+            scene.tell(Event(EventKind.ITEM_SET, key, scene.operation.name, item, procedure=scene.procedure_key))
+        else:
+            waits.secrets[item] = secret
+    new = registering.confirmed(run)
+    named = registers(scene.table, scene.operation.name)
+    if new and named is not None:
+        key = scene.keys[named.reach]
+        if scene.guards[key].known:
+            _register(tx, key, new)
+            scene.tell(Event(EventKind.ADDRESSES_SET, key, scene.operation.name, named.name, procedure=scene.procedure_key))
+        else:
+            waits.addresses = new
+    run.renewed, run.addresses = {}, []
+    scene.touch(scene.procedure_key)
+    _wait(tx, scene, waits)
+
+
+def _renew(tx: Tx, key: str, guard: Guard, item: str, secret: Secret) -> None:
+    """The new secret is the one on record, and no first one any more."""
+    tx.put(secret_key(key, item), secret)
+    guard.flags = sorted({*guard.flags, f"set:{item}"} - {f"first-time:{item}"})
+
+
+def _register(tx: Tx, key: str, new: list[Address]) -> None:
+    tx.put(addresses_key(key), registering.on_file(tx.get(addresses_key(key), Addresses) or Addresses(), new, tx.now))
+
+
+def _wait(tx: Tx, scene: Scene, waits: Application) -> None:
+    """Beside whoever the run was for, if he is known; the last application is the one that counts."""
+    key = scene.keys[scene.operation.subject]
+    if (waits.secrets or waits.addresses) and scene.guards[key].known:
+        kept_s = tx.table.retention_s.get("strangers", WAITS_S)
+        tx.put(application_key(key), waits, due=tx.now + kept_s * SECOND)
+
+
+def adopt(tx: Tx, key: str, guard: Guard, linked: Iterable[str], codes: Codes) -> list[str]:
+    """A contract is enrolled: what its holder chose when he applied is in force from now on. The items that are set.
+
+    Only what is kept on this kind of subject; the rest waits on.
+    """
+    found: list[str] = []
+    for other in linked:
+        waits = tx.get(application_key(other), Application)
+        if waits is None:
+            continue
+        his = [item for item in waits.secrets if item in tx.table.items and key.startswith(f"{tx.table.items[item].reach}:")]
+        for item in his:
+            _renew(tx, key, guard, item, waits.secrets.pop(item))
+        found += his
+        if waits.addresses and key.startswith("customer:"):
+            _register(tx, key, [_named(one, key, codes) for one in waits.addresses])
+            waits.addresses = []
+        if waits.secrets or waits.addresses:
+            tx.put(application_key(other), waits)
+        else:
+            tx.drop(application_key(other))
+    return found
+
+
+def _named(one: Address, key: str, codes: Codes) -> Address:
+    return Address(masks.id_of(codes.digest, key, one.way, one.to), one.way, one.to, one.state, one.since)
