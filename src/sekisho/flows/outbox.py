@@ -60,7 +60,7 @@ class _Take:
     """Note that a message is tried now; what to hand over, and where to."""
 
     def __init__(self, key: str, row: Outgoing) -> None:
-        self.keys: Sequence[str] = [key, addresses_key(row.subject), row.procedure]
+        self.keys: Sequence[str] = [key, addresses_key(row.subject), *([row.procedure] if row.procedure else [])]
 
     def decide(self, tx: Tx) -> Taken | None:
         """None: there is nothing to do about it now."""
@@ -72,7 +72,8 @@ class _Take:
             return None
         row.trace = [*row.trace, (tx.now, delivery.TRIED, "")]
         tx.put(self.keys[0], row, due=tx.now + LEASE_S * SECOND)
-        book, run = tx.get(self.keys[1], Addresses) or Addresses(), tx.get(self.keys[2], Procedure) or Procedure()
+        book = tx.get(self.keys[1], Addresses) or Addresses()
+        run = tx.get(row.procedure, Procedure) or Procedure()
         to = next((one.to for one in (*book.known, *run.addresses) if one.id == row.challenge.address), None)
         operation = tx.table.operations.get(row.operation)
         return Taken(msgspec.structs.replace(row), to, operation.text if operation else Text("", ""))
