@@ -4,7 +4,8 @@ import msgspec
 from tables import NAMELESS
 
 from sekisho.core.state import Guard
-from sekisho.flows.desk import Desk, Lifted, Operator
+from sekisho.flows.acts import Lifted, Operator
+from sekisho.flows.releases import Releases
 from sekisho.policy.table import ReleasePath
 from sekisho.terms import PathKind, Role
 
@@ -31,7 +32,7 @@ def staffed(policy):
 
 
 def desk_of(house):
-    return Desk(house.ledger, house.store, house.subjects, None, None)
+    return Releases(house.ledger, house.store)
 
 
 async def lift(desk, ledger, subject, counter):

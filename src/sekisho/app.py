@@ -36,6 +36,7 @@ from sekisho.flows.imports import Imports
 from sekisho.flows.incidents import Incidents
 from sekisho.flows.outbox import Outbox
 from sekisho.flows.policies import Note, first_policy, load_tables
+from sekisho.flows.releases import Releases
 from sekisho.flows.retention import Retention, cutoff
 from sekisho.flows.runs import Runs
 from sekisho.flows.seals import Sealer
@@ -111,6 +112,7 @@ class App:
         self.shadow = ShadowCountMode(counting, self.ledger, store) if settings.shadow else None
         self.count_mode = self.shadow or counting
         self.sessions = Sessions(self.ledger, store)
+        self.releases = Releases(self.ledger, store)
         self.desk = Desk(self.ledger, store, self.subjects, self.secrets, self.codes)
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
         self.retention = Retention(self.ledger, store, self.sealer)

@@ -9,7 +9,7 @@ from sekisho.adapters.secrets import KeyedSecrets
 from sekisho.core.state import Guard, Lock
 from sekisho.core.stop import Stopped
 from sekisho.flows import imports, incidents
-from sekisho.flows.desk import Lifted, Operator
+from sekisho.flows.acts import Lifted, Operator
 from sekisho.flows.import_lines import Line
 from sekisho.flows.imports import Imports
 from sekisho.flows.incidents import Incident, Incidents

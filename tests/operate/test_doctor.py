@@ -14,7 +14,8 @@ from sekisho.adapters.sqlite import SqliteStore
 from sekisho.app import PURPOSES, Keyring
 from sekisho.core.state import CLOCK, IN_FORCE, Clock, InForce, Reservation, decode, encode
 from sekisho.flows import doctor
-from sekisho.flows.desk import Enrolment, Operator
+from sekisho.flows.acts import Operator
+from sekisho.flows.desk import Enrolment
 from sekisho.ports import Change
 from sekisho.terms import Role
 

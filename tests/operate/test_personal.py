@@ -11,8 +11,9 @@ from trail import events, links
 from sekisho.core.state import Address, Addresses, Guard, Outgoing, Secret, Session
 from sekisho.errors import CallerError
 from sekisho.events import EventKind
+from sekisho.flows.acts import Operator
 from sekisho.flows.approvals import Approval
-from sekisho.flows.desk import Enrolment, ItemSetting, Operator
+from sekisho.flows.desk import Enrolment, ItemSetting
 from sekisho.flows.personal import erase, export, held
 from sekisho.terms import AddressState, Role, Way
 

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from sekisho.errors import LedgerUnavailable, StoreIsOlder
-from sekisho.flows.desk import Enrolment, ItemSetting, Operator
+from sekisho.flows.acts import Operator
+from sekisho.flows.desk import Enrolment, ItemSetting
 from sekisho.terms import Role
 
 ITO = Operator("ito", Role.ADMIN)

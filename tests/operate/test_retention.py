@@ -12,7 +12,8 @@ from tables import DAY, HOUR, counter, lock, row, stage, table
 from sekisho.adapters.sqlite import wall_clock
 from sekisho.core.state import Guard, Lock
 from sekisho.flows import retention as flow
-from sekisho.flows.desk import Enrolment, Operator
+from sekisho.flows.acts import Operator
+from sekisho.flows.desk import Enrolment
 from sekisho.flows.retention import Retention, cutoff
 from sekisho.ports import Change
 from sekisho.terms import PenaltyKind, Role

@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 from sekisho.app import Settings, build
-from sekisho.flows.desk import Enrolment, ItemSetting, Operator
+from sekisho.flows.acts import Operator
+from sekisho.flows.desk import Enrolment, ItemSetting
 from sekisho.terms import Role
 
 ITO = Operator("ito", Role.ADMIN)

@@ -15,6 +15,7 @@ from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
 from sekisho.flows.policies import Note, load_tables
+from sekisho.flows.releases import Releases
 from sekisho.flows.runs import Runs
 from sekisho.flows.sessions import Sessions
 from sekisho.flows.subjects import Subjects
@@ -72,6 +73,7 @@ class Node:
         self.entries = self.entries_kind(self.runs, self.ledger, self.store, SaysItself(), None)
         self.count_mode = CountMode(self.runs, self.entries, self.store)
         self.sessions = Sessions(self.ledger, self.store)
+        self.releases = Releases(self.ledger, self.store)
         self.desk = Desk(self.ledger, self.store, self.subjects, SaysItself(), None)
         self.ready = self._own_task(self._start())
 

@@ -145,7 +145,7 @@ class Visitor:
 
     async def release(self, customer, lock):
         _, sent = self.request(lock)
-        return await self.insist(lambda node: node.desk.release(customer, lock, "desk", "asked for", None, CLERK, "approval", sent), sent)
+        return await self.insist(lambda node: node.releases.release(customer, lock, "desk", "asked for", None, CLERK, "approval", sent), sent)
 
     async def compare(self):
         """The bank compares; now and then it takes longer than a reservation lives."""

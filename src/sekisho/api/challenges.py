@@ -13,8 +13,8 @@ from sekisho.catalogue import language_of, say
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.attempt import Missing
 from sekisho.flows.challenges import NoSuchAddress, NotNow, Sent
-from sekisho.flows.desk import rfc3339
 from sekisho.flows.replay import Repeated
+from sekisho.flows.sights import rfc3339
 from sekisho.terms import Outcome
 
 

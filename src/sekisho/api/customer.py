@@ -17,9 +17,9 @@ from sekisho.events import FeedItem
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.attempt import Missing, Twice
 from sekisho.flows.count_mode import Held
-from sekisho.flows.desk import rfc3339
 from sekisho.flows.replay import OtherBody, Repeated
 from sekisho.flows.runs import Begun, NoSession, TooMany
+from sekisho.flows.sights import rfc3339
 from sekisho.flows.subjects import NOBODY
 from sekisho.terms import Outcome, Verdict
 

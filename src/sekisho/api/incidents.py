@@ -16,9 +16,10 @@ from sekisho.api.http import Call, Problem
 from sekisho.api.staff import ApprovalAnswer, ReleasedAnswer, Text, denied, operator_of, released
 from sekisho.app import App
 from sekisho.core.state import SECOND
-from sekisho.flows.desk import Denied, rfc3339
+from sekisho.flows.acts import Denied
 from sekisho.flows.incidents import Incident, Opened
 from sekisho.flows.replay import Repeated
+from sekisho.flows.sights import rfc3339
 
 Row = Annotated[str, Meta(min_length=1, max_length=200)]
 

@@ -11,9 +11,12 @@ from msgspec import Meta
 from sekisho.api.customer import KEY_REUSED
 from sekisho.api.http import Call, Problem
 from sekisho.app import App
+from sekisho.flows import approvals
+from sekisho.flows.acts import Awaits, Denied, Lifted, Operator
 from sekisho.flows.clock import Agree, doubts
-from sekisho.flows.desk import Awaits, Denied, Enrolment, ItemSetting, Lifted, Operator, rfc3339
+from sekisho.flows.desk import Enrolment, ItemSetting
 from sekisho.flows.replay import InFlight, OtherBody, Repeated
+from sekisho.flows.sights import rfc3339
 from sekisho.ports import ApiKey
 
 Text = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -136,7 +139,7 @@ class Staff:
     async def release(self, call: Call[ReleaseBody]) -> tuple[int, Any]:
         """Lift a lock by one of its paths; 202 where a second person must carry it out."""
         body = call.body
-        done = await self._app.desk.release(
+        done = await self._app.releases.release(
             call.path["subject"], body.lock, body.path, body.reason, body.evidence, operator_of(call.key), chance.token_urlsafe(18),
             call.replay(self._replay_key),
         )
@@ -145,7 +148,7 @@ class Staff:
     async def approvals(self, call: Call[None]) -> tuple[int, Any]:
         """The releases that wait for a second person, the one that lapses soonest first."""
         del call
-        return 200, ApprovalsAnswer(msgspec.convert(await self._app.desk.waiting(), list[WaitingApproval]))
+        return 200, ApprovalsAnswer(msgspec.convert(await approvals.shown(self._app.store), list[WaitingApproval]))
 
     async def approve(self, call: Call[None]) -> tuple[int, Any]:
         """Carry out what another operator asked for."""
@@ -153,7 +156,7 @@ class Staff:
         incident = await self._app.incidents.asked(approval)
         if incident is not None:
             return released(await self._app.incidents.approve(approval, incident, operator, replay))
-        return released(await self._app.desk.approve(approval, operator, replay))
+        return released(await self._app.releases.approve(approval, operator, replay))
 
 
 def released(done: Denied | Lifted | Awaits | Repeated | OtherBody | InFlight) -> tuple[int, Any]:

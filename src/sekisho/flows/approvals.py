@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from sekisho.core.state import FORMAT, SECOND, decode
+from sekisho.flows.sights import rfc3339
 from sekisho.ports import Store, Tx
 
 APPROVAL_S = 3 * 24 * 3600
@@ -71,6 +74,17 @@ async def waiting(store: Store) -> list[tuple[str, Approval]]:
     found = [(approval, decode(rows[key_of(approval)], Approval)) for approval in ids if key_of(approval) in rows]
     now = await store.clock()
     return [(approval, asked) for approval, asked in found if asked.done_by is None and now < asked.expires]
+
+
+async def shown(store: Store, subject: str | None = None) -> list[dict[str, Any]]:
+    """All that wait, of one subject or of all, as staff read them."""
+    return [
+        {
+            "approval": approval, "subject": asked.subject, "lock": asked.lock, "row": asked.row, "path": asked.path, "reason": asked.reason,
+            "evidence": asked.evidence, "asked_by": asked.asked_by, "asked_at": rfc3339(asked.asked_at), "lapses": rfc3339(asked.expires),
+        }
+        for approval, asked in await waiting(store) if subject in {None, asked.subject}
+    ]
 
 
 def lapses_at(now: int) -> int:

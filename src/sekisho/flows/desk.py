@@ -1,66 +1,33 @@
-"""What staff do: enrol a subject, set an item, see everything about one customer, lift a lock.
-
-Every act names its operator, and what needs a second person waits for one.
-"""
+"""What staff do with one subject: enrol it, set an item, see everything about it. Every act names its operator."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
 from sekisho.core import budget, release
-from sekisho.core.address import masked
 from sekisho.core.fold import fold
-from sekisho.core.state import SECOND, Address, Addresses, Count, Guard, Lock, Secret, decode
+from sekisho.core.state import SECOND, Address, Addresses, Guard, Secret
 from sekisho.core.takeover import legacy, raise_count, set_legacy
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows import addresses, approvals, effects
+from sekisho.flows.acts import Denied, Operator
 from sekisho.flows.addresses import Enrolled, addresses_key
-from sekisho.flows.approvals import Approval
 from sekisho.flows.effects import secret_key
 from sekisho.flows.names import checked_subject
-from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
+from sekisho.flows.sights import MASKED_FOR, shown_address, shown_count, shown_event, shown_lock
 from sekisho.flows.subjects import Subjects
-from sekisho.policy.table import Counter, ReleasePath, Table
+from sekisho.policy.table import Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
-from sekisho.terms import PathKind, PenaltyKind, Reach, Role
+from sekisho.terms import PenaltyKind, Reach, Role
 
 HISTORY = 20
 """Recent events that staff see beside a customer's state."""
-
-
-class Denied(msgspec.Struct, frozen=True):
-    """Staff may not do this; the reason is for staff."""
-
-    code: str
-    reason: str
-    conflict: bool = False
-
-
-class Lifted(msgspec.Struct, frozen=True, tag="lifted"):
-    """The lock is gone."""
-
-    lock: str
-    path: str
-
-
-class Awaits(msgspec.Struct, frozen=True, tag="awaits"):
-    """A second person must approve."""
-
-    approval: str
-
-
-class Operator(msgspec.Struct, frozen=True):
-    """Who acts: one person's key."""
-
-    name: str
-    role: Role
 
 
 class Enrolment(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -182,151 +149,6 @@ def _import_lock(tx: Tx, key: str, guard: Guard, imported: ImportedLock, operato
         tx.tell(Event(EventKind.LOCK_SET, key, row=lock.row, lock=lock.id, until=lock.until, operator=operator.name, reason="imported"))
 
 
-class _Release:
-    """Lift a lock, or put the release before a second person."""
-
-    def __init__(
-        self, subject: str, lock: str, source: str | None, path: str, reason: str, evidence: str | None, operator: Operator, approval: str,
-        replay: Replay | None,
-    ) -> None:
-        self.keys = [subject, *([source] if source else []), approvals.key_of(approval), approvals.LIST, *([replay.key] if replay else [])]
-        self._replay = replay
-        self._subject = subject
-        self._lock = lock
-        self._path = path
-        self._reason = reason
-        self._evidence = evidence
-        self._operator = operator
-        self._approval = approval
-
-    def decide(self, tx: Tx) -> Denied | Lifted | Awaits | Repeated | OtherBody | InFlight:
-        """Release, or say why not; a request sent twice is one request."""
-        told = remembered(tx, self._replay)
-        if told is not None:
-            return told
-        done = self._release(tx)
-        if not isinstance(done, Denied):
-            remember(tx, self._replay, done)
-        return done
-
-    def _release(self, tx: Tx) -> Denied | Lifted | Awaits:
-        """Check the path, the role and the hour, all at the time of the act."""
-        guard = tx.get(self._subject, Guard)
-        lock = next((lock for lock in guard.locks if lock.id == self._lock and lock.stands(tx.now)), None) if guard else None
-        if guard is None or lock is None:
-            return Denied("no-such-lock", "there is no such lock any more", conflict=True)
-        if self._path not in lock.undo:
-            return Denied("path-does-not-lift", f"that path does not lift a lock of row {lock.row}; what does: {', '.join(lock.undo)}", conflict=True)
-        path = tx.table.paths.get(self._path)
-        refusal = _may_not(path, self._operator, tx.now)
-        if refusal is not None or path is None:
-            return refusal or Denied("no-such-path", "the policy does not name this path", conflict=True)
-        if path.second_person:
-            return self._ask(tx, lock)
-        return _carry_out(tx, self._subject, guard, lock, path, self._operator.name, self._reason)
-
-    def _ask(self, tx: Tx, lock: Lock) -> Awaits:
-        approvals.put_down(tx, self._approval, Approval(
-            subject=self._subject, lock=lock.id, row=lock.row, path=self._path, reason=self._reason, evidence=self._evidence,
-            asked_by=self._operator.name, asked_at=tx.now, expires=approvals.lapses_at(tx.now),
-        ))
-        tx.tell(Event(
-            EventKind.RELEASE_ASKED, self._subject, lock=self._lock, path=self._path, operator=self._operator.name, reason=self._reason,
-        ))
-        return Awaits(self._approval)
-
-
-class _Approve:
-    """The second person carries the release out."""
-
-    def __init__(self, approval: str, found: Approval, source: str | None, operator: Operator, replay: Replay | None) -> None:
-        self.keys = [
-            approvals.key_of(approval), approvals.LIST, found.subject, *([source] if source else []), *([replay.key] if replay else []),
-        ]
-        self._approval = approval
-        self._operator = operator
-        self._replay = replay
-
-    def decide(self, tx: Tx) -> Denied | Lifted | Repeated | OtherBody | InFlight:
-        """Approve, or say why not; a request sent twice is one request."""
-        told = remembered(tx, self._replay)
-        if told is not None:
-            return told
-        done = self._approve(tx)
-        if isinstance(done, Lifted):
-            remember(tx, self._replay, done)
-        return done
-
-    def _approve(self, tx: Tx) -> Denied | Lifted:
-        """Another operator of a role that may, within the time."""
-        key = self.keys[0]
-        found = tx.get(key, Approval)
-        if found is None or tx.now >= found.expires:
-            return Denied("no-such-approval", "there is no such approval, or it has lapsed", conflict=True)
-        if found.done_by is not None:
-            return Denied("carried-out-already", "it has been carried out already", conflict=True)
-        if found.asked_by == self._operator.name:
-            return Denied("same-person", "whoever asked for a release cannot approve it")
-        path = tx.table.paths.get(found.path)
-        refusal = _may_not(path, self._operator, tx.now)
-        guard = tx.get(found.subject, Guard)
-        lock = next((lock for lock in guard.locks if lock.id == found.lock), None) if guard else None
-        if refusal is not None or path is None:
-            return refusal or Denied("no-such-path", "the policy no longer names this path", conflict=True)
-        if guard is None or lock is None:
-            approvals.take_off(tx, self._approval)
-            return Denied("no-such-lock", "there is no such lock any more", conflict=True)
-        found.done_by = self._operator.name
-        tx.put(key, found)
-        approvals.take_off(tx, self._approval)
-        return _carry_out(tx, found.subject, guard, lock, path, f"{found.asked_by}, {self._operator.name}", found.reason)
-
-
-def _may_not(path: ReleasePath | None, operator: Operator, now: int) -> Denied | None:
-    if path is None:
-        return Denied("no-such-path", "the policy does not name this path", conflict=True)
-    if path.kind in {PathKind.PROCEDURE, PathKind.WAIT, PathKind.START_OVER, PathKind.DEVICE}:
-        return Denied("customer-himself", f"{path.text.en}: the customer does this himself", conflict=True)
-    if path.kind is PathKind.NONE or not path.roles:
-        return Denied("nobody-may", f"{path.text.en}: nobody can lift this lock", conflict=True)
-    if operator.role not in path.roles:
-        return Denied("needs-role", f"this needs the role {' or '.join(path.roles)}")
-    if path.opens_s is not None and not _open(path, path.opens_s, now):
-        return Denied("outside-hours", "outside the hours in which this may be done", conflict=True)
-    return None
-
-
-SATURDAY = 5
-
-
-def _open(path: ReleasePath, hours: tuple[int, int], now: int) -> bool:
-    """Whether a path with hours may be walked now."""
-    local = datetime.fromtimestamp(now / SECOND, ZoneInfo(path.zone))
-    second = local.hour * 3600 + local.minute * 60 + local.second
-    return hours[0] <= second < hours[1] and (path.every != "weekday" or local.weekday() < SATURDAY)
-
-
-def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath, operators: str, reason: str) -> Lifted:
-    source = lock.source
-    sources = {subject: guard}
-    if source is not None and source != subject and not source.startswith(("procedure:", "session:")):
-        other = tx.get(source, Guard)
-        if other is not None:
-            sources[source] = other
-    # What one stage set at once is lifted at once.
-    for one in [other for other in guard.locks if other is lock or _at_once(other, lock, path.name)]:
-        release.lift(subject, guard, one, sources, tx.table, tx.tell, path=path.name, operator=operators, reason=reason)
-    guard.flags = sorted((set(guard.flags) | set(path.sets)) - set(path.clears))
-    for key, row in sources.items():
-        tx.put(key, row)
-    tx.tell(Event(EventKind.RELEASE_DONE, subject, lock=lock.id, path=path.name, operator=operators, reason=reason))
-    return Lifted(lock.id, path.name)
-
-
-def _at_once(one: Lock, lock: Lock, path: str) -> bool:
-    return lock.counter is not None and (one.counter, one.since) == (lock.counter, lock.since) and path in one.undo
-
-
 class _View:
     def __init__(self, subjects: Subjects, subject: str, items: Sequence[str]) -> None:
         self._subject = subject
@@ -390,42 +212,6 @@ class Desk:
             record = self._secrets.make(known.kind.value, folded)
         return await self._ledger.run(_SetItem(subject, item, setting, record, operator))
 
-    async def release(
-        self, subject: str, lock: str, path: str, reason: str, evidence: str | None, operator: Operator, approval: str,
-        replay: Replay | None = None,
-    ) -> Denied | Lifted | Awaits | Repeated | OtherBody | InFlight:
-        """Lift a lock by a path, or ask a second person to."""
-        key, guard = await self._guard(subject)
-        source = next((one.source for one in guard.locks if one.id == lock), None)
-        return await self._ledger.run(_Release(key, lock, source, path, reason, evidence, operator, approval, replay))
-
-    async def _guard(self, subject: str) -> tuple[str, Guard]:
-        body = (await self._store.peek([checked_subject(subject)])).get(subject)
-        return subject, Guard() if body is None else decode(body, Guard)
-
-    async def approve(
-        self, approval: str, operator: Operator, replay: Replay | None = None,
-    ) -> Denied | Lifted | Repeated | OtherBody | InFlight:
-        """Carry out what another operator asked for."""
-        key = approvals.key_of(approval)
-        body = (await self._store.peek([key])).get(key)
-        if body is None:
-            return Denied("no-such-approval", "there is no such approval", conflict=True)
-        found = decode(body, Approval)
-        _, guard = await self._guard(found.subject)
-        source = next((lock.source for lock in guard.locks if lock.id == found.lock), None)
-        return await self._ledger.run(_Approve(approval, found, source, operator, replay))
-
-    async def waiting(self, subject: str | None = None) -> list[dict[str, Any]]:
-        """The releases that wait for a second person, of one subject or of all; the one that lapses soonest first."""
-        return [
-            {
-                "approval": approval, "subject": asked.subject, "lock": asked.lock, "row": asked.row, "path": asked.path, "reason": asked.reason,
-                "evidence": asked.evidence, "asked_by": asked.asked_by, "asked_at": rfc3339(asked.asked_at), "lapses": rfc3339(asked.expires),
-            }
-            for approval, asked in await approvals.waiting(self._store) if subject in {None, asked.subject}
-        ]
-
     async def view(self, table: Table, subject: str, refusals: Mapping[tuple[str, str], Sequence[int]], role: Role) -> dict[str, Any]:
         """Everything staff may know about a subject: counts with their stages, locks with their ways out, recent events."""
         items = sorted(name for name, item in table.items.items() if item.reach.value == checked_subject(subject).partition(":")[0])
@@ -437,10 +223,10 @@ class Desk:
             "accounts": guard.accounts,
             "flags": guard.flags,
             "authenticators": [{"item": item, "kind": table.items[item].kind} for item in held],
-            "addresses": [_shown_address(one, whole=role not in MASKED_FOR) for one in known],
-            "counts": [_shown_count(name, count, table.counters.get(name), now) for name, count in sorted(guard.counts.items())],
-            "locks": [_shown_lock(lock, table, refusals.get((key, lock.id))) for lock in guard.locks if lock.stands(now)],
-            "approvals": await self.waiting(subject),
+            "addresses": [shown_address(one, whole=role not in MASKED_FOR) for one in known],
+            "counts": [shown_count(name, count, table.counters.get(name), now) for name, count in sorted(guard.counts.items())],
+            "locks": [shown_lock(lock, table, refusals.get((key, lock.id))) for lock in guard.locks if lock.stands(now)],
+            "approvals": await approvals.shown(self._store, subject),
             "events": await self._history(guard),
         }
 
@@ -456,62 +242,3 @@ class Desk:
             shown.append(shown_event(event))
             at = event.previous
         return shown
-
-
-def rfc3339(at: int | None) -> str | None:
-    """A ledger time as RFC 3339 in UTC, to the millisecond."""
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at / SECOND, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def shown_event(event: Event) -> dict[str, Any]:
-    """An event as staff read it."""
-    shown = msgspec.to_builtins(event)
-    shown.pop("previous", None)
-    return {**shown, "at": rfc3339(event.at), **({"until": rfc3339(event.until)} if event.until else {})}
-
-
-MASKED_FOR = frozenset({Role.FIRST_LINE, Role.AUDITOR})
-"""Who sees that there is an address, and not which."""
-
-
-def _shown_address(one: Address, *, whole: bool) -> dict[str, Any]:
-    to = one.to if whole else masked(one.way, one.to)
-    return {"id": one.id, "kind": one.way, "address": to, "state": one.state, "since": rfc3339(one.since)}
-
-
-def _shown_count(name: str, count: Count, counter: Counter | None, now: int) -> dict[str, Any]:
-    if counter is not None:
-        budget.refresh(count, counter, now)
-    return {
-        "counter": name, "wrong": count.wrong, "in_flight": count.flight,
-        "by_item": {item: tally.wrong for item, tally in count.tallies.items()},
-        "stages": [{"wrong": one.wrong, "row": one.row, "fired": one.wrong <= count.fired} for one in (counter.stages if counter else ())],
-    }
-
-
-def _shown_hours(path: ReleasePath, opens_s: tuple[int, int]) -> dict[str, str]:
-    """When a path may be walked, as staff read it."""
-    since, until = (f"{second // 3600:02}:{second % 3600 // 60:02}" for second in opens_s)
-    return {"from": since, "until": until, "every": path.every, "zone": path.zone}
-
-
-def _shown_lock(lock: Lock, table: Table, refused: Sequence[int] | None) -> dict[str, Any]:
-    paths = [table.paths[name] for name in lock.undo if name in table.paths]
-    return {
-        "id": lock.id, "row": lock.row, "kind": lock.kind, "stage": lock.wrong or None,
-        "since": rfc3339(lock.since), "until": rfc3339(lock.until),
-        "operations": lock.operations, "spares": lock.spares, "items": lock.items, "counter": lock.counter,
-        "release": [
-            {
-                "path": p.name, "kind": p.kind, "ja": p.text.ja, "en": p.text.en, "roles": p.roles, "second_person": p.second_person,
-                "hours": None if p.opens_s is None else _shown_hours(p, p.opens_s),
-            }
-            for p in paths
-        ],
-        "refused": {
-            "number": lock.refused + (refused[0] if refused else 0),
-            "first": rfc3339(lock.first_refused), "last": rfc3339(lock.last_refused),
-        },
-    }

@@ -18,10 +18,10 @@ from sekisho.core.state import FORMAT, Guard, Lock, decode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows import approvals
+from sekisho.flows.acts import Awaits, Denied, Lifted, Operator, once
 from sekisho.flows.approvals import Approval
-from sekisho.flows.desk import Awaits, Denied, Lifted, Operator
 from sekisho.flows.names import KINDS
-from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
+from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay
 from sekisho.policy.table import Table
 from sekisho.ports import Ledger, Store, Tx
 
@@ -110,9 +110,9 @@ class _Open:
 
     def decide(self, tx: Tx) -> Opened | Denied | Repeated | OtherBody | InFlight:
         """Open it, or say why not."""
-        told = remembered(tx, self._replay)
-        if told is not None:
-            return told
+        return once(tx, self._replay, self._open)
+
+    def _open(self, tx: Tx) -> Opened | Denied:
         denied = may_release(tx.table, self._operator)
         if denied is not None:
             return denied
@@ -123,9 +123,7 @@ class _Open:
             return Denied("no-such-time", "an incident lies in the past, and ends after it begins", conflict=True)
         tx.put(self.keys[0], made)
         tx.tell(Event(EventKind.INCIDENT_OPENED, self.keys[0], operator=self._operator.name, reason=made.reason))
-        opened = Opened(self._name)
-        remember(tx, self._replay, opened)
-        return opened
+        return Opened(self._name)
 
 
 class _Ask:
@@ -139,13 +137,7 @@ class _Ask:
 
     def decide(self, tx: Tx) -> Denied | Awaits | Lifted | Repeated | OtherBody | InFlight:
         """Ask; a release that is under way already only goes on."""
-        told = remembered(tx, self._replay)
-        if told is not None:
-            return told
-        done = self._ask(tx)
-        if not isinstance(done, Denied):
-            remember(tx, self._replay, done)
-        return done
+        return once(tx, self._replay, self._ask)
 
     def _ask(self, tx: Tx) -> Denied | Awaits | Lifted:
         denied = may_release(tx.table, self._operator)
@@ -175,13 +167,7 @@ class _Approve:
 
     def decide(self, tx: Tx) -> Denied | Lifted | Repeated | OtherBody | InFlight:
         """Approve, or say why not."""
-        told = remembered(tx, self._replay)
-        if told is not None:
-            return told
-        done = self._approve(tx)
-        if isinstance(done, Lifted):
-            remember(tx, self._replay, done)
-        return done
+        return once(tx, self._replay, self._approve)
 
     def _approve(self, tx: Tx) -> Denied | Lifted:
         found, incident = tx.get(self.keys[0], Approval), tx.get(self.keys[2], Incident)

@@ -1,0 +1,185 @@
+"""How a lock is lifted at the desk: by an operator of the right role within the hours, and a second person where the policy asks for one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sekisho.core import release
+from sekisho.core.state import SECOND, Guard, Lock, decode
+from sekisho.events import Event, EventKind
+from sekisho.flows import approvals
+from sekisho.flows.acts import Awaits, Denied, Lifted, Operator, once
+from sekisho.flows.approvals import Approval
+from sekisho.flows.names import checked_subject
+from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay
+from sekisho.policy.table import ReleasePath
+from sekisho.ports import Ledger, Store, Tx
+from sekisho.terms import PathKind
+
+
+class _Release:
+    """Lift a lock, or put the release before a second person."""
+
+    def __init__(
+        self, subject: str, lock: str, source: str | None, path: str, reason: str, evidence: str | None, operator: Operator, approval: str,
+        replay: Replay | None,
+    ) -> None:
+        self.keys = [subject, *([source] if source else []), approvals.key_of(approval), approvals.LIST, *([replay.key] if replay else [])]
+        self._replay = replay
+        self._subject = subject
+        self._lock = lock
+        self._path = path
+        self._reason = reason
+        self._evidence = evidence
+        self._operator = operator
+        self._approval = approval
+
+    def decide(self, tx: Tx) -> Denied | Lifted | Awaits | Repeated | OtherBody | InFlight:
+        """Release, or say why not; a request sent twice is one request."""
+        return once(tx, self._replay, self._release)
+
+    def _release(self, tx: Tx) -> Denied | Lifted | Awaits:
+        """Check the path, the role and the hour, all at the time of the act."""
+        guard = tx.get(self._subject, Guard)
+        lock = next((lock for lock in guard.locks if lock.id == self._lock and lock.stands(tx.now)), None) if guard else None
+        if guard is None or lock is None:
+            return Denied("no-such-lock", "there is no such lock any more", conflict=True)
+        if self._path not in lock.undo:
+            return Denied("path-does-not-lift", f"that path does not lift a lock of row {lock.row}; what does: {', '.join(lock.undo)}", conflict=True)
+        path = tx.table.paths.get(self._path)
+        refusal = _may_not(path, self._operator, tx.now)
+        if refusal is not None or path is None:
+            return refusal or Denied("no-such-path", "the policy does not name this path", conflict=True)
+        if path.second_person:
+            return self._ask(tx, lock)
+        return _carry_out(tx, self._subject, guard, lock, path, self._operator.name, self._reason)
+
+    def _ask(self, tx: Tx, lock: Lock) -> Awaits:
+        approvals.put_down(tx, self._approval, Approval(
+            subject=self._subject, lock=lock.id, row=lock.row, path=self._path, reason=self._reason, evidence=self._evidence,
+            asked_by=self._operator.name, asked_at=tx.now, expires=approvals.lapses_at(tx.now),
+        ))
+        tx.tell(Event(
+            EventKind.RELEASE_ASKED, self._subject, lock=self._lock, path=self._path, operator=self._operator.name, reason=self._reason,
+        ))
+        return Awaits(self._approval)
+
+
+class _Approve:
+    """The second person carries the release out."""
+
+    def __init__(self, approval: str, found: Approval, source: str | None, operator: Operator, replay: Replay | None) -> None:
+        self.keys = [
+            approvals.key_of(approval), approvals.LIST, found.subject, *([source] if source else []), *([replay.key] if replay else []),
+        ]
+        self._approval = approval
+        self._operator = operator
+        self._replay = replay
+
+    def decide(self, tx: Tx) -> Denied | Lifted | Repeated | OtherBody | InFlight:
+        """Approve, or say why not; a request sent twice is one request."""
+        return once(tx, self._replay, self._approve)
+
+    def _approve(self, tx: Tx) -> Denied | Lifted:
+        """Another operator of a role that may, within the time."""
+        key = self.keys[0]
+        found = tx.get(key, Approval)
+        if found is None or tx.now >= found.expires:
+            return Denied("no-such-approval", "there is no such approval, or it has lapsed", conflict=True)
+        if found.done_by is not None:
+            return Denied("carried-out-already", "it has been carried out already", conflict=True)
+        if found.asked_by == self._operator.name:
+            return Denied("same-person", "whoever asked for a release cannot approve it")
+        path = tx.table.paths.get(found.path)
+        refusal = _may_not(path, self._operator, tx.now)
+        guard = tx.get(found.subject, Guard)
+        lock = next((lock for lock in guard.locks if lock.id == found.lock), None) if guard else None
+        if refusal is not None or path is None:
+            return refusal or Denied("no-such-path", "the policy no longer names this path", conflict=True)
+        if guard is None or lock is None:
+            approvals.take_off(tx, self._approval)
+            return Denied("no-such-lock", "there is no such lock any more", conflict=True)
+        found.done_by = self._operator.name
+        tx.put(key, found)
+        approvals.take_off(tx, self._approval)
+        return _carry_out(tx, found.subject, guard, lock, path, f"{found.asked_by}, {self._operator.name}", found.reason)
+
+
+def _may_not(path: ReleasePath | None, operator: Operator, now: int) -> Denied | None:
+    if path is None:
+        return Denied("no-such-path", "the policy does not name this path", conflict=True)
+    if path.kind in {PathKind.PROCEDURE, PathKind.WAIT, PathKind.START_OVER, PathKind.DEVICE}:
+        return Denied("customer-himself", f"{path.text.en}: the customer does this himself", conflict=True)
+    if path.kind is PathKind.NONE or not path.roles:
+        return Denied("nobody-may", f"{path.text.en}: nobody can lift this lock", conflict=True)
+    if operator.role not in path.roles:
+        return Denied("needs-role", f"this needs the role {' or '.join(path.roles)}")
+    if path.opens_s is not None and not _open(path, path.opens_s, now):
+        return Denied("outside-hours", "outside the hours in which this may be done", conflict=True)
+    return None
+
+
+SATURDAY = 5
+
+
+def _open(path: ReleasePath, hours: tuple[int, int], now: int) -> bool:
+    """Whether a path with hours may be walked now."""
+    local = datetime.fromtimestamp(now / SECOND, ZoneInfo(path.zone))
+    second = local.hour * 3600 + local.minute * 60 + local.second
+    return hours[0] <= second < hours[1] and (path.every != "weekday" or local.weekday() < SATURDAY)
+
+
+def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath, operators: str, reason: str) -> Lifted:
+    source = lock.source
+    sources = {subject: guard}
+    if source is not None and source != subject and not source.startswith(("procedure:", "session:")):
+        other = tx.get(source, Guard)
+        if other is not None:
+            sources[source] = other
+    # What one stage set at once is lifted at once.
+    for one in [other for other in guard.locks if other is lock or _at_once(other, lock, path.name)]:
+        release.lift(subject, guard, one, sources, tx.table, tx.tell, path=path.name, operator=operators, reason=reason)
+    guard.flags = sorted((set(guard.flags) | set(path.sets)) - set(path.clears))
+    for key, row in sources.items():
+        tx.put(key, row)
+    tx.tell(Event(EventKind.RELEASE_DONE, subject, lock=lock.id, path=path.name, operator=operators, reason=reason))
+    return Lifted(lock.id, path.name)
+
+
+def _at_once(one: Lock, lock: Lock, path: str) -> bool:
+    return lock.counter is not None and (one.counter, one.since) == (lock.counter, lock.since) and path in one.undo
+
+
+class Releases:
+    """All releases of one lock."""
+
+    def __init__(self, ledger: Ledger, store: Store) -> None:
+        self._ledger = ledger
+        self._store = store
+
+    async def release(
+        self, subject: str, lock: str, path: str, reason: str, evidence: str | None, operator: Operator, approval: str,
+        replay: Replay | None = None,
+    ) -> Denied | Lifted | Awaits | Repeated | OtherBody | InFlight:
+        """Lift a lock by a path, or ask a second person to."""
+        key, guard = await self._guard(subject)
+        source = next((one.source for one in guard.locks if one.id == lock), None)
+        return await self._ledger.run(_Release(key, lock, source, path, reason, evidence, operator, approval, replay))
+
+    async def _guard(self, subject: str) -> tuple[str, Guard]:
+        body = (await self._store.peek([checked_subject(subject)])).get(subject)
+        return subject, Guard() if body is None else decode(body, Guard)
+
+    async def approve(
+        self, approval: str, operator: Operator, replay: Replay | None = None,
+    ) -> Denied | Lifted | Repeated | OtherBody | InFlight:
+        """Carry out what another operator asked for."""
+        key = approvals.key_of(approval)
+        body = (await self._store.peek([key])).get(key)
+        if body is None:
+            return Denied("no-such-approval", "there is no such approval", conflict=True)
+        found = decode(body, Approval)
+        _, guard = await self._guard(found.subject)
+        source = next((lock.source for lock in guard.locks if lock.id == found.lock), None)
+        return await self._ledger.run(_Approve(approval, found, source, operator, replay))
