@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import logging
 import re
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,16 @@ import msgspec
 
 from sekisho.adapters import postgres, sqlite
 from sekisho.adapters.batching import BatchedLedger
+from sekisho.adapters.bounces import BounceServer
 from sekisho.adapters.channels import Inbox
 from sekisho.adapters.codes import KeyedCodes
 from sekisho.adapters.keyring import PURPOSES, Keyring
 from sekisho.adapters.memory import MemoryStore
 from sekisho.adapters.postgres import PostgresStore
 from sekisho.adapters.postgres_wire import Promise
+from sekisho.adapters.reports import MOST, Found, read
 from sekisho.adapters.secrets import KeyedSecrets
+from sekisho.adapters.smtp import Relay, SmtpChannel, relay_of
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
 from sekisho.adapters.watch import ClockWatch
 from sekisho.core.state import InForce
@@ -34,6 +38,7 @@ from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
 from sekisho.flows.imports import Imports
 from sekisho.flows.incidents import Incidents
+from sekisho.flows.news import News
 from sekisho.flows.outbox import Outbox
 from sekisho.flows.policies import Note, first_policy, load_tables
 from sekisho.flows.releases import Releases
@@ -45,7 +50,8 @@ from sekisho.flows.shadow import ShadowCountMode, agree_on_mode
 from sekisho.flows.stops import Stops
 from sekisho.flows.subjects import Subjects
 from sekisho.policy.table import Table
-from sekisho.ports import Channels, Condition, Store
+from sekisho.ports import Channel, Channels, Condition, Store
+from sekisho.terms import Way
 
 TICK_S = 0.5
 """How often time is let pass over what falls due."""
@@ -78,6 +84,12 @@ class Settings(msgspec.Struct):
     """Serve over a database that promises less of a commit than it should."""
     shadow: bool = False
     """Decide and record beside a bank that does not rely on it yet, and refuse nothing."""
+    relay: Relay | None = None
+    """Where this node hands mail over; None: it does not."""
+    mail_elsewhere: bool = False
+    """Mail is sent, and workers beside this node hand it over."""
+    bounces: socket.socket | None = None
+    """A listening socket to which the relay brings what comes back."""
 
 
 class App:
@@ -106,7 +118,11 @@ class App:
         self.runs = Runs(self.ledger, store, self.subjects)
         self.codes = KeyedCodes(keyring)
         self.entries = Entries(self.runs, self.ledger, store, self.secrets, self.codes)
-        self.outbox = Outbox(self.ledger, store, self.codes, channels)
+        self._mail = SmtpChannel(settings.relay, self.codes) if settings.relay is not None else None
+        ways: dict[Way, Channel] = {**channels, **({Way.MAIL: self._mail} if self._mail is not None else {})}
+        carried = {*ways, *({Way.MAIL} if settings.mail_elsewhere else ())}
+        self.outbox = Outbox(self.ledger, store, self.codes, ways, carried)
+        self.news = News(self.ledger, store)
         self.challenges = Challenges(self.runs, self.ledger, store, self.codes, self.outbox)
         counting = CountMode(self.runs, self.entries, store)
         self.shadow = ShadowCountMode(counting, self.ledger, store) if settings.shadow else None
@@ -138,12 +154,18 @@ class App:
         """Serve from here on; on the way out finish what is queued and seal."""
         await self.ledger.start()
         tasks = [asyncio.create_task(turns()) for turns in (self._ticking, self._sealing, self._delivering)]
+        bounces = BounceServer(self._mail.envelopes, self.news) if self._mail is not None else None
+        if bounces is not None and self.settings.bounces is not None:
+            await bounces.start(self.settings.bounces)
         try:
             yield self
         finally:
+            if bounces is not None:
+                await bounces.stop()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.outbox.finish()
             await self._survive(self.seal())
             await self.leave()
 
@@ -159,6 +181,8 @@ class App:
     async def leave(self) -> None:
         """Finish what is queued, let go of the store."""
         self.entries.close()
+        if self._mail is not None:
+            self._mail.close()
         await self.ledger.stop()
 
     async def _ticking(self) -> None:
@@ -238,7 +262,14 @@ class App:
                 await asyncio.wait_for(self.outbox.wake.wait(), TICK_S)
             self.outbox.wake.clear()
             if self.ledger.withheld is None and not self.watch.doubting:
-                await self._survive(self.outbox.deliver())
+                await self._survive(self.outbox.begin())
+                await self._survive(self.news.note_answers())
+
+
+def read_report(path: Path) -> Found:
+    """Understand a mail that came back; only its beginning is read."""
+    with path.open("rb") as opened:
+        return read(opened.read(MOST))
 
 
 def seals_path(store: str, keyring: Keyring) -> Path:
@@ -346,4 +377,7 @@ async def assemble(settings: Settings, *, make: bool = False, channels: Channels
     return App(settings, store, keyring, tables, in_force, channels or {})
 
 
-__all__ = ["PURPOSES", "App", "Inbox", "Keyring", "Settings", "assemble", "build", "condition_of", "open_store", "seals_path", "wall_clock"]
+__all__ = [
+    "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "assemble", "build", "condition_of", "open_store", "read_report", "relay_of",
+    "seals_path", "wall_clock",
+]

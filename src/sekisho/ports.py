@@ -10,7 +10,7 @@ import msgspec
 from sekisho.core.state import Challenge, Secret
 from sekisho.events import Event
 from sekisho.policy.table import Table
-from sekisho.terms import Role, Way
+from sekisho.terms import MailGroup, Role, Way
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -268,6 +268,32 @@ class Handed(msgspec.Struct, frozen=True):
     """Its words, without anything of the message."""
     again: bool = False
     """Not accepted, and worth another try."""
+    lost: bool = False
+    """The message was sent and no answer came: accepted or not, nobody knows."""
+    by: str = ""
+    """Which station it was."""
+    group: MailGroup | None = None
+    """Why it was not accepted; None: that is not known, or it was."""
+    status: str = ""
+    """Enhanced status (RFC 3463)."""
+    stage: str = ""
+    """At which point of the dialogue."""
+    queue: str = ""
+    """Under which name the station keeps it."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was heard of a message after it was handed over."""
+
+    what: str
+    """One of the events of `core.delivery`."""
+    digest: bytes
+    """Of the report: the same one again changes nothing."""
+    group: MailGroup | None = None
+    status: str = ""
+    stage: str = ""
+    said: str = ""
+    by: str = ""
 
 
 class Channel(Protocol):

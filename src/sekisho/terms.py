@@ -141,3 +141,28 @@ class Role(StrEnum):
     BACK_OFFICE = "back-office"
     AUDITOR = "auditor"
     ADMIN = "admin"
+
+
+class MailGroup(StrEnum):
+    """Why a message did not arrive, as far as a mail server says so. Only `dead` and `dormant` speak of the address itself."""
+
+    DEAD = "dead"
+    """Nobody is there, or there is no such server."""
+    DORMANT = "dormant"
+    """The box is full, or suspended."""
+    RECIPIENT_FILTER = "recipient-filter"
+    """The recipient, or his server, does not want mail from this sender."""
+    CONTENT_POLICY = "content-policy"
+    """What is in the message is not wanted."""
+    OUR_IDENTITY = "our-identity"
+    """The sending server is not trusted: a list it stands on, a name or a signature it lacks."""
+    RATE = "rate"
+    """Too much at once."""
+    TRANSIENT = "transient"
+    """Network, configuration or time: it says nothing about the address."""
+    COMPLAINT = "complaint"
+    """The recipient has reported it as unwanted: so it has arrived."""
+    NOT_FAILURE = "not-failure"
+    SUPPRESSED = "suppressed"
+    """A service on the way keeps a list of addresses that it does not send to."""
+    UNKNOWN = "unknown"

@@ -14,7 +14,7 @@ from scale import times
 from sekisho.core import challenge
 from sekisho.core.address import made_up, masked, usable
 from sekisho.core.challenge import Later, Limits, bound_to, code_of, consume, label_of, live, send
-from sekisho.core.delivery import MOVES, OVER, Course, course
+from sekisho.core.delivery import MOVES, NEWS, OVER, Course, course
 from sekisho.core.state import SECOND, Address, Challenge, Procedure
 from sekisho.errors import IllegalEvent
 from sekisho.terms import AddressState, Way
@@ -224,18 +224,26 @@ def test_a_strangers_addresses_look_like_anybodys(way):
 def test_every_course_is_reached_and_an_end_is_left_only_by_late_news():
     reached = {Course.QUEUED, *MOVES.values()}
     assert reached == set(Course)
-    assert {state for state, _ in MOVES if state in OVER} == {Course.EXPIRED}
+    left = {(state, event) for (state, event), then in MOVES.items() if state in OVER and then is not state}
+    assert {event for _, event in left} <= {*NEWS, "accepted"}
+    assert {state for state, event in left if event == "accepted"} == {Course.EXPIRED, Course.UNKNOWN}
+    assert not [state for state, _ in left if state is Course.USED]
 
 
 @pytest.mark.parametrize(("events", "stands"), [
     ([], "queued"), (["tried"], "being-sent"), (["tried", "accepted"], "handed-over"), (["tried", "put-off", "tried", "accepted"], "handed-over"),
-    (["tried", "refused"], "not-sent"), (["tried", "tried", "lapsed"], "expired"), (["tried", "lapsed", "accepted"], "handed-over"),
+    (["tried", "refused"], "not-sent"), (["tried", "put-off", "lapsed"], "expired"), (["tried", "put-off", "lapsed", "accepted"], "handed-over"),
+    (["tried", "lost"], "unanswered"), (["tried", "lost", "tried", "accepted"], "handed-over"), (["tried", "lost", "lapsed"], "unknown"),
+    (["tried", "accepted", "relayed", "delivered"], "delivered"), (["tried", "accepted", "delivered", "relayed"], "delivered"),
+    (["tried", "accepted", "delivered", "bounced"], "bounced"), (["tried", "accepted", "bounced", "delivered"], "bounced"),
+    (["tried", "accepted", "bounced", "used"], "used"), (["tried", "accepted", "used", "bounced"], "used"), (["tried", "relayed", "accepted"], "relayed"),
+    (["tried", "accepted", "unused"], "handed-over"), (["tried", "accepted", "delayed", "unused", "used"], "used"),
 ])
 def test_where_a_message_stands_is_what_happened_to_it(events, stands):
     assert course(events) == stands
 
 
-@pytest.mark.parametrize("events", [["accepted"], ["tried", "refused", "tried"], ["tried", "accepted", "put-off"]])
+@pytest.mark.parametrize("events", [["accepted"], ["bounced"], ["tried", "refused", "tried"], ["tried", "accepted", "put-off"], ["tried", "accepted", "tried"]])
 def test_what_cannot_be_stops_it(events):
     with pytest.raises(IllegalEvent):
         course(events)

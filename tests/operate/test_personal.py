@@ -8,7 +8,7 @@ from house import House, Read, Write
 from tables import counter, lock, row, stage, table
 from trail import events, links
 
-from sekisho.core.state import Address, Addresses, Guard, Outgoing, Secret, Session
+from sekisho.core.state import Address, Addresses, Guard, Hop, Outgoing, Secret, Session
 from sekisho.errors import CallerError
 from sekisho.events import EventKind
 from sekisho.flows.acts import Operator
@@ -35,7 +35,7 @@ async def a_life(house):
         "session:h": Session(subject=HANA), "session:j": Session(subject=JIRO),
         "approval:1": Approval(subject=HANA, reason="form", asked_by="endo"), f"kept:{HANA}": Session(),
         f"addresses:{HANA}": Addresses(known=[Address("a", Way.MAIL, "hana@example.com", AddressState.CONFIRMED, 0)]),
-        "outbox:h": Outgoing(subject=HANA, operation="login", trace=[(1, "tried", "250")]), "outbox:j": Outgoing(subject=JIRO),
+        "outbox:h": Outgoing(subject=HANA, operation="login", trace=[Hop(1, "tried", "250")]), "outbox:j": Outgoing(subject=JIRO),
     }))
     for customer in (HANA, JIRO):
         for n in range(3):

@@ -10,11 +10,13 @@ from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name, Next
 from sekisho.api.http import Call, Problem
 from sekisho.app import App
 from sekisho.catalogue import language_of, say
+from sekisho.core.delivery import FAILED, Course
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.attempt import Missing
-from sekisho.flows.challenges import NoSuchAddress, NotNow, Sent
+from sekisho.flows.challenges import Delivered, NoSuchAddress, NotNow, Sent
 from sekisho.flows.replay import Repeated
 from sekisho.flows.sights import rfc3339
+from sekisho.policy.table import Table
 from sekisho.terms import Outcome
 
 
@@ -69,6 +71,13 @@ class AddressesAnswer(msgspec.Struct):
     code: str
 
 
+class Remedy(msgspec.Struct):
+    """Something the customer can try."""
+
+    name: str
+    text: str
+
+
 class DeliveryAnswer(msgspec.Struct):
     """What is known of one message."""
 
@@ -80,6 +89,17 @@ class DeliveryAnswer(msgspec.Struct):
     at: str
     message: str
     code: str
+    """Where it stands; `asked-for`: nothing more is told before the customer has proved something."""
+    address: str
+    """Behind its mask."""
+    heard_at: str | None
+    """When something was heard of it last."""
+    why: str | None
+    """Why it did not arrive, as far as a mail server says so; `unknown`: it may lie where the customer does not see it."""
+    remedies: list[Remedy]
+    """What the customer can try, by policy."""
+    another: bool
+    """Another address is the next step."""
 
 
 class DeliveriesAnswer(msgspec.Struct):
@@ -124,17 +144,12 @@ class Challenges:
 
     async def deliveries(self, call: Call[None]) -> tuple[int, Any]:
         """What is known of the messages of this procedure."""
-        told = await self._app.challenges.deliveries(call.key.id, call.path["id"])
+        table = self._app.table
+        told = await self._app.challenges.deliveries(table, call.key.id, call.path["id"])
         if isinstance(told, Missing):
             raise NOT_FOUND
         language = await self._language(call)
-        return 200, DeliveriesAnswer([
-            DeliveryAnswer(
-                one.delivery, one.challenge, one.label, one.item, one.kind, rfc3339(one.at) or "", say(language, f"delivery.{one.course}"),
-                one.course,
-            )
-            for one in told
-        ])
+        return 200, DeliveriesAnswer([_shown(table, one, language) for one in told])
 
     async def _language(self, call: Call[Any]) -> str:
         facts = await self._app.runs.facts(call.path["id"])
@@ -145,4 +160,15 @@ def _not_sent(answer: Answer, language: str, again_at: str | None = None) -> Not
     return NotSentAnswer(
         answer.outcome, answer.state, [Next(item, kind) for item, kind in answer.next], say(language, f"answer.{answer.message}"), answer.message,
         again=answer.again, again_at=again_at,
+    )
+
+
+def _shown(table: Table, one: Delivered, language: str) -> DeliveryAnswer:
+    """What is known of a message, in the customer's words."""
+    code = one.course or "asked-for"
+    told = f"delivery.failed-{one.why}" if one.course in FAILED and one.course is not Course.EXPIRED else f"delivery.{code}"
+    fitting = [remedy for remedy in table.mail["remedies"] if not remedy["fits"] or one.why in remedy["fits"]] if one.why else []
+    return DeliveryAnswer(
+        one.delivery, one.challenge, one.label, one.item, one.kind, rfc3339(one.at) or "", say(language, told), code, one.address,
+        rfc3339(one.heard_at), one.why or None, [Remedy(remedy["name"], remedy[language]) for remedy in fitting], one.another,
     )

@@ -10,7 +10,9 @@ import click
 from sekisho import __version__
 from sekisho.errors import SekishoError
 
-COMMANDS = ("audit", "demo", "doctor", "import", "keys", "migrate", "personal", "policy", "restore", "retention", "serve", "shadow")
+COMMANDS = (
+    "audit", "demo", "doctor", "import", "keys", "mail", "migrate", "personal", "policy", "restore", "retention", "serve", "shadow", "worker",
+)
 
 MODULES = {"import": "imports"}
 """Commands whose name no module can have."""

@@ -11,9 +11,11 @@ import click
 import httpx
 
 from sekisho import serving
-from sekisho.app import App, Inbox, Keyring, Settings
+from sekisho.app import App, Inbox, Keyring, Settings, relay_of
 from sekisho.bank import pages as bank_pages
 from sekisho.bank import seeds
+from sekisho.bank.inbox import InboxPages
+from sekisho.bank.sink import Sink
 from sekisho.policy import reference
 from sekisho.terms import Role, Way
 
@@ -37,16 +39,21 @@ def demo(port: int, data: Path, fresh: bool) -> None:  # noqa: FBT001  click pas
     keys = json.loads(shown.read_text()) if shown.exists() and (data / "service-keys.json").exists() else _make_keys(data, shown)
     base = f"http://127.0.0.1:{port}"
     sock = serving.bind(f"127.0.0.1:{port}")
-    settings = Settings(f"sqlite:///{data / 'sekisho.db'}", data / "service-keys.json", reference("postal-bank"), demo=True)
+    mail, bounces = serving.bind("127.0.0.1:0"), serving.bind("127.0.0.1:0")
+    sink, telephone = Sink(bounces.getsockname()[:2]), Inbox()
+    relay = relay_of(f"smtp://127.0.0.1:{mail.getsockname()[1]}", "Sekisho Bank <codes@bank.example>", "codes@bounce.bank.example")
+    settings = Settings(
+        f"sqlite:///{data / 'sekisho.db'}", data / "service-keys.json", reference("postal-bank"), demo=True, relay=relay, bounces=bounces,
+    )
 
     async def started(_: App) -> None:
+        await sink.start(mail)
         async with httpx.AsyncClient(base_url=base, timeout=30) as client:
             await seeds.enrol(client, str(keys["admin"]))
         click.echo(f"ready: {base}")
 
-    boxes = {way: Inbox() for way in Way}
-    pages = bank_pages.routes(base, keys, {way.value: box for way, box in boxes.items()})
-    serving.run(settings, sock, pages=pages, started=started, channels=boxes)
+    pages = [*bank_pages.routes(base, keys, {"mail": sink, "telephone": telephone}), *InboxPages(sink).routes()]
+    serving.run(settings, sock, pages=pages, started=started, channels={Way.TELEPHONE: telephone})
 
 
 def _make_keys(data: Path, shown: Path) -> dict[str, object]:

@@ -9,12 +9,14 @@ import signal
 import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import click
 
 from sekisho import serving
 from sekisho.api.server import LOCAL_HOSTS
 from sekisho.app import Settings, build
+from sekisho.cli.mailing import mail_options, relay_from
 
 
 @click.command()
@@ -28,13 +30,19 @@ from sekisho.app import Settings, build
 @click.option("--metrics", help="HOST:PORT for /metrics; not served without it.")
 @click.option("--host", "hosts", multiple=True, help="A host name this service answers for, besides the local ones.")
 @click.option("--shadow", is_flag=True, help="Count mode beside a bank that does not rely on it yet: decide, record, refuse nothing.")
+@mail_options
+@click.option("--mail-elsewhere", is_flag=True, help="Codes are sent, and `sekisho worker` hands them over.")
 @click.option("--no-hold", is_flag=True, help="Answer at once instead of on the policy's time grid. For benches only.")
 def serve(
     store: str, replicated: bool, accept_weaker: bool, listen: str, key_file: Path,  # noqa: FBT001  click passes options by position
     policy_file: Path | None, workers: int, metrics: str | None, hosts: tuple[str, ...], shadow: bool, no_hold: bool,  # noqa: FBT001  as above
+    mail_elsewhere: bool, **mail: Any,  # noqa: FBT001  as above
 ) -> None:
     """Serve the interface over one store."""
-    settings = Settings(store, key_file, policy_file, hold=not no_hold, replicated=replicated, accept_weaker=accept_weaker, shadow=shadow)
+    settings = Settings(
+        store, key_file, policy_file, hold=not no_hold, replicated=replicated, accept_weaker=accept_weaker, shadow=shadow,
+        relay=relay_from(mail), mail_elsewhere=mail_elsewhere,
+    )
     names = LOCAL_HOSTS | frozenset(hosts) | {listen.rpartition(":")[0]}
     sock = serving.bind(listen)
     beside = serving.bind(metrics) if metrics else None

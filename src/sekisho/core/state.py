@@ -131,6 +131,8 @@ class Challenge(msgspec.Struct, omit_defaults=True, gc=False):
     """The messages that carried its code."""
     consumed: int | None = None
     """When it was answered, or another one in its place."""
+    answered: bool = False
+    """Its own code was entered: so its messages have arrived."""
 
 
 class Address(msgspec.Struct, omit_defaults=True, gc=False):
@@ -180,12 +182,44 @@ class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
     event: tuple[int, int] | None = None
 
 
+class Heard(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One piece of news of an address."""
+
+    at: int
+    what: str
+    """Why something did not arrive (`MailGroup`), or how it did."""
+    stream: str
+
+
 class Addresses(msgspec.Struct, omit_defaults=True, gc=False):
     """All addresses of one subject, and how much was sent to them. Strangers' buckets have one too, without an address."""
 
     v: int = FORMAT
     known: list[Address] = []
     counts: dict[str, Count] = {}
+    heard: dict[str, list[Heard]] = {}
+    """By address: what is known of how it takes mail, oldest first."""
+    sent: list[str] = []
+    """The newest messages, oldest first."""
+
+
+class Hop(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One thing that happened to a message."""
+
+    at: int
+    what: str
+    said: str = ""
+    """The server's words, without anything of the message."""
+    by: str = ""
+    """Which server said so."""
+    group: str = ""
+    """Why it did not get on (`MailGroup`)."""
+    status: str = ""
+    """Enhanced status (RFC 3463)."""
+    stage: str = ""
+    """At which point of the dialogue."""
+    queue: str = ""
+    """Under which name the next server keeps it."""
 
 
 class Application(msgspec.Struct, omit_defaults=True, gc=False):
@@ -211,8 +245,21 @@ class Outgoing(msgspec.Struct, omit_defaults=True, gc=False):
     nowhere: bool = False
     """For a stranger: all is done as for anybody, but nothing is handed over."""
     made: int = 0
-    trace: list[tuple[int, str, str]] = []
-    """(when, what happened, what was said about it), oldest first."""
+    trace: list[Hop] = []
+    """What happened, oldest first."""
+    reports: list[bytes] = []
+    """Digests of the reports that were taken: one that comes again changes nothing."""
+
+
+class Answered(msgspec.Struct, omit_defaults=True, gc=False):
+    """A code was entered; what follows for the messages of its run is still to be noted."""
+
+    v: int = FORMAT
+    at: int = 0
+    used: list[str] = []
+    """The messages that carried it."""
+    passed_over: list[str] = []
+    """Messages with other codes of the same run, sent before: the customer had reason to wait for them and entered another's."""
 
 
 class Session(msgspec.Struct, omit_defaults=True, gc=False):

@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from sekisho.core import address as masks
-from sekisho.core import budget, registering
+from sekisho.core import budget, health, registering
+from sekisho.core.health import Health
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Address, Addresses, Count
 from sekisho.errors import CallerError
@@ -27,6 +28,9 @@ HOUR_S, DAY_S = 3600, 24 * 3600
 
 WAYS = {ItemKind.CODE: Way.MAIL, ItemKind.CONFIRMATION: Way.TELEPHONE}
 """By which way a code of a kind is sent."""
+
+SENT_KEPT = 20
+"""Messages that staff find beside a customer's addresses."""
 
 
 class Enrolled(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -68,7 +72,11 @@ def on_file(before: Addresses | None, subject: str, enrolled: Sequence[Enrolled]
         name = masks.id_of(codes.digest, subject, one.kind, one.to)
         since = were[name].since if name in were else now
         known.append(Address(name, one.kind, one.to, one.state, since if one.since is None else int(one.since.timestamp() * SECOND)))
-    return Addresses(known=known, counts=book.counts)
+    heard = {one.id: book.heard[one.id] for one in known if one.id in book.heard}
+    return Addresses(known=known, counts=book.counts, heard=heard, sent=book.sent)
+
+
+_RANK = {Health.OK: 0, Health.UNKNOWN: 0, Health.SUSPECT: 1, Health.DEAD: 2}
 
 
 class Choice(msgspec.Struct):
@@ -131,7 +139,9 @@ def choice(tx: Tx, scene: Scene, facts: Facts, item: Item, codes: Codes) -> Choi
             continue
         known = known or key
         found = masks.usable(book.known if book else [], way, item.unchanged_s or 0, tx.now)
-        if found:
+        if book is not None and found:
+            # What has taken codes well comes first. None is left out: news can be forged.
+            found = sorted(found, key=lambda one: _RANK[health.health(book.heard.get(one.id, []), health.CODES, tx.now)])
             return Choice(way, addresses_key(key), key, [(one.id, masks.masked(way, one.to)) for one in found], stranger=False)
     if known or not places:
         return Choice(way, addresses_key(known), known, [], stranger=False)
@@ -155,8 +165,10 @@ def room(tx: Tx, book: Addresses, address: str) -> int | None:
     return max((at for at in later if at is not None), default=None)
 
 
-def note_send(tx: Tx, choice_: Choice, book: Addresses, address: str) -> None:
+def note_send(tx: Tx, choice_: Choice, book: Addresses, address: str, delivery: str) -> None:
     """Count a message. What a stranger's bucket counted is forgotten with the day it is about."""
+    if not choice_.stranger:
+        book.sent = [*book.sent, delivery][-SENT_KEPT:]
     for counter, _ in _ceilings(tx.table, address):
         budget.add(book.counts.setdefault(counter.name, Count()), counter, "message", 1, tx.now)
     for name in [name for name, count in book.counts.items() if not _stands(count, name, tx.now)]:

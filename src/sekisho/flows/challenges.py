@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import secrets as chance
+from collections.abc import Mapping
 
 import msgspec
 
 from sekisho.core import attempt as core
 from sekisho.core import challenge as challenges
+from sekisho.core import delivery
 from sekisho.core import procedure as run_of
+from sekisho.core.address import masked
 from sekisho.core.challenge import Later, Limits, bound_to, label_of
 from sekisho.core.delivery import Course, course
 from sekisho.core.scene import Scene
-from sekisho.core.state import Addresses, Challenge, Outgoing, Procedure, decode
+from sekisho.core.state import SECOND, Addresses, Challenge, Outgoing, Procedure, decode
 from sekisho.errors import CallerError, LedgerUnavailable
 from sekisho.events import Event, EventKind
 from sekisho.flows import addresses, answers
@@ -26,7 +29,7 @@ from sekisho.flows.runs import Runs
 from sekisho.flows.subjects import Facts, Subjects
 from sekisho.policy.table import Item, Table
 from sekisho.ports import Codes, Ledger, Store, Tx
-from sekisho.terms import Outcome, PathKind, State, Way
+from sekisho.terms import ItemKind, Outcome, PathKind, State, Way
 
 
 class Sent(msgspec.Struct):
@@ -70,7 +73,15 @@ class Delivered(msgspec.Struct):
     item: str
     kind: Way
     at: int
-    course: Course
+    course: Course | None
+    """None: whoever asks has proved nothing yet, and is told nothing that depends on whom the run is about."""
+    address: str = ""
+    """Behind its mask."""
+    heard_at: int | None = None
+    why: str = ""
+    """Why it did not arrive (`MailGroup`); `unknown`: it may lie somewhere; empty: there is nothing to explain."""
+    another: bool = False
+    """Another address is the next step."""
 
 
 Telling = Sent | NotNow | NoSuchAddress | Refused | Missing | Stale | Repeated | OtherBody | InFlight
@@ -128,7 +139,7 @@ class Send(Entry):
         sent = challenges.send(run, fresh, _limits(tx.table, self._kind), tx.now)
         if isinstance(sent, Later):
             return _not_now(scene, sent)
-        addresses.note_send(tx, choice, book, chosen[0])
+        addresses.note_send(tx, choice, book, chosen[0], self._delivery)
         self._put_into_outbox(tx, scene, sent, choice)
         return Sent(sent.id, self._delivery, label_of(sent), chosen[1], sent.last_sent + _limits(tx.table, self._kind).wait_s * 1_000_000)
 
@@ -255,7 +266,7 @@ class Challenges:
             self._runs.forget(facts)
         raise LedgerUnavailable
 
-    async def deliveries(self, owner: str, procedure: str) -> list[Delivered] | Missing:
+    async def deliveries(self, table: Table, owner: str, procedure: str) -> list[Delivered] | Missing:
         """What is known of the messages of a run, newest first."""
         facts = await self._runs.facts(procedure)
         if facts is None or facts.owner != owner:
@@ -263,10 +274,32 @@ class Challenges:
         body = (await self._store.peek([facts.key])).get(facts.key)
         if body is None:
             return Missing()
-        sent = {outbox_key(name): one for one in decode(body, Procedure).challenges for name in one.deliveries}
-        rows = await self._store.peek(list(sent))
-        found = [
-            Delivered(key.partition(":")[2], one.id, label_of(one), one.item, row.way, row.made, course(what for _, what, _ in row.trace))
-            for key, one in sent.items() if key in rows for row in [decode(rows[key], Outgoing)]
-        ]
+        run = decode(body, Procedure)
+        sent = {outbox_key(name): one for one in run.challenges for name in one.deliveries}
+        rows = {key: decode(row, Outgoing) for key, row in (await self._store.peek(list(sent))).items()}
+        books = await self._store.peek([addresses.addresses_key(row.subject) for row in rows.values()])
+        known = [one for book in books.values() for one in decode(book, Addresses).known]
+        masks = {one.id: masked(one.way, one.to) for one in (*known, *run.addresses)}
+        now, tells = await self._store.clock(), _has_proved(table, run)
+        found = [_delivered(key.partition(":")[2], sent[key], row, masks, now, tells=tells) for key, row in rows.items()]
         return sorted(found, key=lambda one: -one.at)
+
+
+def _has_proved(table: Table, run: Procedure) -> bool:
+    """Whether the run shows by what was right in it that its customer is one of ours: anybody can enter a number."""
+    kinds = {table.items[item].kind for item, _ in run.proved if item in table.items}
+    return run.session is not None or bool(kinds - {ItemKind.IDENTIFIER, ItemKind.DATA})
+
+
+def _delivered(name: str, challenge: Challenge, row: Outgoing, masks: Mapping[str, str], now: int, *, tells: bool) -> Delivered:
+    told = Delivered(name, challenge.id, label_of(challenge), challenge.item, row.way, row.made, None)
+    age_s = (now - row.made) // SECOND
+    if not tells:
+        told.another = age_s >= delivery.SILENT_S
+        return told
+    told.course = course(hop.what for hop in row.trace)
+    told.address = masks.get(challenge.address, "")
+    told.heard_at = row.trace[-1].at if row.trace else None
+    told.why = delivery.why_group(told.course, (hop.group for hop in row.trace))
+    told.another = delivery.offers_another(told.course, age_s)
+    return told

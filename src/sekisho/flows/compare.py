@@ -16,6 +16,7 @@ from sekisho.core.state import SECOND, Guard
 from sekisho.errors import CallerError
 from sekisho.flows.attempt import Compare, secret_for
 from sekisho.flows.effects import secret_key
+from sekisho.flows.news import note_answer
 from sekisho.policy.table import Item, place
 from sekisho.ports import Codes, Secrets, Tx
 from sekisho.terms import ItemKind, Reach, Verdict
@@ -92,7 +93,7 @@ def comparer(secrets: Secrets, codes: Codes, item: Item, proof: Proof) -> Compar
         return _pair
     folded = fold(kind, text_of(proof))
     if kind in SENT:
-        return lambda _tx, scene, paid: _sent_code(codes, scene, paid, folded)
+        return lambda tx, scene, paid: _sent_code(codes, tx, scene, paid, folded)
     if kind is ItemKind.TOTP:
         return lambda tx, scene, paid: _token(secrets, tx, scene, paid, folded)
     return lambda tx, scene, paid: _verdict(secrets.matches(secret_for(tx, scene, paid.item), kind, folded))
@@ -143,14 +144,16 @@ def _token(secrets: Secrets, tx: Tx, scene: Scene, paid: Granted, code: str) -> 
     return Verdict.RIGHT
 
 
-def _sent_code(codes: Codes, scene: Scene, paid: Granted, typed: str) -> Verdict:
+def _sent_code(codes: Codes, tx: Tx, scene: Scene, paid: Granted, typed: str) -> Verdict:
     """Whether it is the code of any challenge that may be answered now. All of them are compared."""
     run, found = scene.procedure, None
     for one in challenge.live(run, paid.item, challenge.bound_to(scene.procedure_key, run), scene.now):
         code = codes.code(one)
-        if code is not None and hmac.compare_digest(code.encode(), typed.encode("utf-8", "replace")):
+        one.answered = code is not None and hmac.compare_digest(code.encode(), typed.encode("utf-8", "replace"))
+        if one.answered:
             found = one.address
     if found is not None:
+        note_answer(tx, scene, paid.item)
         challenge.consume(run, paid.item, scene.now, only=found if scene.table.items[paid.item].confirms else None)
         scene.touch(scene.procedure_key)
     return _verdict(found is not None)

@@ -23,6 +23,7 @@ from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settl
 from sekisho.flows.compare import ELSEWHERE, NAMING, SENT, SLOW, Proof, comparer, named, parts_of, text_of, well_formed
 from sekisho.flows.effects import secret_key
 from sekisho.flows.names import item_named
+from sekisho.flows.news import answered_key
 from sekisho.flows.renewing import Renew
 from sekisho.flows.replay import InFlight, Replay
 from sekisho.flows.runs import Runs
@@ -99,8 +100,8 @@ class Entries:
             session = chance.token_urlsafe(24) if table.operations[facts.operation].gives_session else ""
             work = FastAttempt(
                 self._runs.subjects, facts, item.name, owner, session, comparer(self._secrets, self._codes, item, proof),
-                secrets=[*self._secret_keys(facts, item), *effects.keys(table, facts)], naming=item.kind in NAMING, replay=replay,
-                sent=item.kind in SENT,
+                secrets=[*([answered_key(facts.key)] if item.kind in SENT else self._secret_keys(facts, item)), *effects.keys(table, facts)],
+                naming=item.kind in NAMING, replay=replay, sent=item.kind in SENT,
             )
             if item.kind is ItemKind.DATA:
                 work.entered = self._codes.digest("data", item.name, text_of(proof))

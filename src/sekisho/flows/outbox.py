@@ -1,26 +1,27 @@
 """Messages on their way: each waits in the ledger since the commit that wanted it, and is handed over by whichever node is first.
 
-That it is tried is on record before it is handed over. A node that dies in between loses its lease, and the message is
-handed over once more: twice is harmless, since it carries the same code.
+That it is tried is on record before it is handed over. A node that dies in between loses its lease, its try is on record as lost,
+and the message is handed over once more: twice is harmless, since it carries the same code under the same name.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from sekisho.catalogue import say
-from sekisho.core import delivery
+from sekisho.core import delivery, health
 from sekisho.core.challenge import label_of
 from sekisho.core.delivery import OVER, Course, course, may_follow
-from sekisho.core.state import SECOND, Addresses, Outgoing, Procedure, decode
+from sekisho.core.state import SECOND, Addresses, Hop, Outgoing, Procedure, decode
 from sekisho.flows.addresses import DAY_S, addresses_key
 from sekisho.policy.table import Text
 from sekisho.ports import Channels, Codes, Handed, Ledger, Message, Store, Tx
-from sekisho.terms import Way
+from sekisho.terms import MailGroup, Way
 
 LEASE_S = 60
 """How long one node may take over handing a message over."""
@@ -28,8 +29,11 @@ LEASE_S = 60
 WAITS_S = (15, 30, 60, 120)
 """Before a message that was put off is tried again; then every time the last."""
 
-AT_ONCE = 100
-"""Messages handed over in one turn."""
+AT_ONCE = 32
+"""Messages that one node has on their way at once."""
+
+FINISH_S = 5
+"""How long a node that stops waits for answers."""
 
 PREFIX = "outbox:"
 
@@ -44,7 +48,12 @@ def outbox_key(name: str) -> str:
 
 def stands(row: Outgoing) -> Course:
     """Where a message stands."""
-    return course(what for _, what, _ in row.trace)
+    return course(hop.what for hop in row.trace)
+
+
+def is_closed(row: Outgoing) -> bool:
+    """Whether nothing more is waited for."""
+    return any(hop.what in delivery.CLOSED for hop in row.trace)
 
 
 class Taken(NamedTuple):
@@ -67,10 +76,13 @@ class _Take:
         row = tx.get(self.keys[0], Outgoing)
         if row is None or row.challenge is None or stands(row) in OVER or _is_leased(row, tx.now):
             return None
+        if stands(row) is Course.BEING_SENT:
+            # Whoever tried it has died on it, before or after it was taken.
+            row.trace = [*row.trace, Hop(tx.now, delivery.LOST)]
         if tx.now >= row.challenge.until:
-            _note(tx, self.keys[0], row, delivery.LAPSED, "")
+            note(tx, self.keys[0], row, Hop(tx.now, delivery.LAPSED))
             return None
-        row.trace = [*row.trace, (tx.now, delivery.TRIED, "")]
+        row.trace = [*row.trace, Hop(tx.now, delivery.TRIED)]
         tx.put(self.keys[0], row, due=tx.now + LEASE_S * SECOND)
         book = tx.get(self.keys[1], Addresses) or Addresses()
         run = tx.get(row.procedure, Procedure) or Procedure()
@@ -80,32 +92,64 @@ class _Take:
 
 
 def _is_leased(row: Outgoing, now: int) -> bool:
-    return stands(row) is Course.BEING_SENT and now < row.trace[-1][0] + LEASE_S * SECOND
+    return stands(row) is Course.BEING_SENT and now < row.trace[-1].at + LEASE_S * SECOND
 
 
 class _Note:
     """Note what came of handing it over."""
 
-    def __init__(self, key: str, handed: Handed) -> None:
-        self.keys: Sequence[str] = [key]
+    def __init__(self, key: str, subject: str, handed: Handed) -> None:
+        self.keys: Sequence[str] = [key, addresses_key(subject)]
         self._handed = handed
 
     def decide(self, tx: Tx) -> None:
         """Late news too, where it can be true."""
-        row = tx.get(self.keys[0], Outgoing)
-        what = delivery.ACCEPTED if self._handed.accepted else delivery.PUT_OFF if self._handed.again else delivery.REFUSED
-        if row is not None and may_follow(stands(row), what):
-            _note(tx, self.keys[0], row, what, self._handed.said)
+        row, told = tx.get(self.keys[0], Outgoing), self._handed
+        if row is None or not may_follow(stands(row), _what(told)):
+            return
+        group = told.group or ""
+        note(tx, self.keys[0], row, Hop(tx.now, _what(told), told.said, told.by, group, told.status, told.stage, told.queue))
+        if _what(told) in {delivery.REFUSED, delivery.SUPPRESSED}:
+            hear(tx, self.keys[1], row, group)
 
 
-def _note(tx: Tx, key: str, row: Outgoing, what: str, said: str) -> None:
-    row.trace = [*row.trace, (tx.now, what, said)]
-    if stands(row) in OVER:
+def _what(handed: Handed) -> str:
+    if handed.accepted:
+        return delivery.ACCEPTED
+    if handed.lost:
+        return delivery.LOST
+    if handed.again:
+        return delivery.PUT_OFF
+    return delivery.SUPPRESSED if handed.group is MailGroup.SUPPRESSED else delivery.REFUSED
+
+
+def note(tx: Tx, key: str, row: Outgoing, hop: Hop) -> None:
+    """Put one thing that happened to a message on record, and when it is looked at next."""
+    row.trace = [*row.trace, hop]
+    tx.put(key, row, due=_next_look(tx, row))
+
+
+def _next_look(tx: Tx, row: Outgoing) -> int:
+    if is_closed(row):
         kept_s = DAY_S if row.nowhere else tx.table.retention_s.get("mail-traces", DAY_S)
-        tx.put(key, row, due=tx.now + kept_s * SECOND)
+        return tx.now + kept_s * SECOND
+    if stands(row) in OVER:
+        # When its code is over it is known whether it was of use.
+        return max(tx.now, row.challenge.until if row.challenge else tx.now)
+    tries = sum(hop.what == delivery.TRIED for hop in row.trace)
+    return tx.now + WAITS_S[max(0, min(tries, len(WAITS_S)) - 1)] * SECOND
+
+
+def hear(tx: Tx, book_key: str, row: Outgoing, what: str) -> None:
+    """Keep what a message has shown about its address, where that is still on file."""
+    book = tx.get(book_key, Addresses)
+    name = row.challenge.address if row.challenge else ""
+    if book is None or all(one.id != name for one in book.known):
         return
-    tries = sum(event == delivery.TRIED for _, event, _ in row.trace)
-    tx.put(key, row, due=tx.now + WAITS_S[min(tries, len(WAITS_S)) - 1] * SECOND)
+    heard = health.hear(book.heard.get(name, []), what, health.CODES, tx.now)
+    if heard != book.heard.get(name, []):
+        book.heard = {**book.heard, name: heard}
+        tx.put(book_key, book)
 
 
 class Outbox:
@@ -115,38 +159,71 @@ class Outbox:
         ledger: where their course is put on record.
         store: the same ledger's store.
         codes: makes the code of a message when it is handed over.
-        channels: the ways to customers; none: this node sends nothing and takes nothing on.
+        channels: the ways to customers that this node hands messages over to.
+        carried: ways by which messages are carried, here or by other nodes; None: those of `channels`.
 
     """
 
-    def __init__(self, ledger: Ledger, store: Store, codes: Codes, channels: Channels) -> None:
+    def __init__(self, ledger: Ledger, store: Store, codes: Codes, channels: Channels, carried: Collection[Way] | None = None) -> None:
         self.wake = asyncio.Event()
         """Set when a message was put in."""
         self._ledger = ledger
         self._store = store
         self._codes = codes
         self._channels = channels
+        self._carried = frozenset(channels if carried is None else carried)
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._more = False
+        """More was due than there was room for."""
 
     def carries(self, way: Way) -> bool:
-        """Whether messages can go this way from here."""
-        return way in self._channels
+        """Whether messages can go this way."""
+        return way in self._carried
 
     async def deliver(self) -> int:
-        """Hand over what is due; how many messages were looked at."""
-        if not self._channels:
-            return 0
-        keys = await self._store.due(PREFIX, await self._store.clock(), AT_ONCE)
-        rows = await self._store.peek(keys)
-        found = [(key, decode(rows[key], Outgoing)) for key in keys if key in rows]
-        pending = [(key, row) for key, row in found if stands(row) not in OVER]
-        await asyncio.gather(*(self._deliver(key, row) for key, row in pending))
-        return len(pending)
+        """Hand over what is due, and wait for it; how many messages were looked at."""
+        begun = await self.begin()
+        await asyncio.gather(*self._under_way.values())
+        return len(begun)
+
+    async def begin(self) -> list[asyncio.Task[None]]:
+        """Begin to hand over what is due: a server that is slow to answer keeps no other message waiting."""
+        keys = await self._store.due(PREFIX, await self._store.clock(), AT_ONCE + len(self._under_way))
+        fresh = [key for key in keys if key not in self._under_way][:AT_ONCE - len(self._under_way)]
+        self._more = len(keys) > len(fresh)
+        rows = await self._store.peek(fresh)
+        found = [(key, decode(rows[key], Outgoing)) for key in fresh if key in rows]
+        return [self._start(key, row) for key, row in found if not is_closed(row) and (self._channels or stands(row) in OVER)]
+
+    def _start(self, key: str, row: Outgoing) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._close(key, row) if stands(row) in OVER else self._deliver(key, row))
+        self._under_way[key] = task
+        task.add_done_callback(lambda done: self._ended(key, done))
+        return task
+
+    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+        """Whoever is through makes room; the next are looked for when there is room for many."""
+        self._under_way.pop(key, None)
+        if not task.cancelled() and (no := task.exception()) is not None:
+            # Its kind only: the text may hold the message. Its lease ends, and it is tried again.
+            logging.getLogger("sekisho").error("handing over failed: %s", type(no).__name__)
+        if self._more and len(self._under_way) <= AT_ONCE // 2:
+            self.wake.set()
+
+    async def finish(self) -> None:
+        """Wait a little for what is under way: what came of it is to be on record."""
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=FINISH_S)
+
+    async def _close(self, key: str, row: Outgoing) -> None:
+        await self._ledger.run(Close(key, row.subject))
 
     async def _deliver(self, key: str, row: Outgoing) -> None:
         taken = await self._ledger.run(_Take(key, row))
         if taken is None:
             return
-        await self._ledger.run(_Note(key, NOBODY_THERE if taken.row.nowhere else await self._hand_over(key, taken)))
+        handed = NOBODY_THERE if taken.row.nowhere else await self._hand_over(key, taken)
+        await self._ledger.run(_Note(key, row.subject, handed))
 
     async def _hand_over(self, key: str, taken: Taken) -> Handed:
         row = taken.row
@@ -162,6 +239,25 @@ class Outbox:
             return await channel.send(_message(key, taken, code))
         except Exception as no:  # noqa: BLE001  whatever breaks on the way out: its kind only, the text may hold the message
             return Handed(accepted=False, said=type(no).__name__, again=True)
+
+
+class Close:
+    """A code is over: what is known of its message now is what stays. That it was not used is noted, and held against its address
+    only where the customer had asked for it again: whoever walks away says nothing of his mail.
+    """
+
+    def __init__(self, key: str, subject: str) -> None:
+        self.keys: Sequence[str] = [key, addresses_key(subject)]
+
+    def decide(self, tx: Tx) -> None:
+        """Close it, if its time has come."""
+        row = tx.get(self.keys[0], Outgoing)
+        if row is None or row.challenge is None or is_closed(row) or stands(row) not in OVER or tx.now < row.challenge.until:
+            return
+        asked_again = row.challenge.sends > 1
+        note(tx, self.keys[0], row, Hop(tx.now, delivery.UNUSED))
+        if asked_again:
+            hear(tx, self.keys[1], row, health.UNUSED)
 
 
 def _message(key: str, taken: Taken, code: str) -> Message:

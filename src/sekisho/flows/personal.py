@@ -146,7 +146,7 @@ async def export(ledger: Ledger, store: Store, subject: str, operator: str, prog
         ],
         "messages": [
             {"kind": one.way, "made": rfc3339(one.made), "operation": one.operation, "course": [
-                {"at": rfc3339(at), "what": what, "said": said} for at, what, said in one.trace
+                {"at": rfc3339(hop.at), "what": hop.what, "said": hop.said, "by": hop.by, "why": hop.group} for hop in one.trace
             ]}
             for one in found.messages.values()
         ],

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 
 from sekisho.core import budget, release
-from sekisho.core.delivery import OVER
-from sekisho.core.state import SECOND, Guard, Outgoing, Procedure, Reservation, Session, decode
+from sekisho.core.state import SECOND, Answered, Guard, Outgoing, Procedure, Reservation, Session, decode
 from sekisho.events import Event, EventKind
 from sekisho.flows.attempt import KEEP_SETTLED_S, STRANGER_S, Settle
 from sekisho.flows.entries import Entries
-from sekisho.flows.outbox import PREFIX, stands
+from sekisho.flows.news import ANSWERED_PREFIX
+from sekisho.flows.outbox import PREFIX, is_closed
 from sekisho.flows.subjects import Subjects
 from sekisho.ports import Ledger, Store, Tx, Work
 from sekisho.terms import Counting, State, Verdict
@@ -65,7 +65,9 @@ def _needed(tx: Tx, key: str) -> bool:
         return session is not None and tx.now < session.started + tx.table.timing.session_total_s * SECOND
     if key.startswith(PREFIX):
         message = tx.get(key, Outgoing)
-        return message is not None and stands(message) not in OVER
+        return message is not None and not is_closed(message)
+    if key.startswith(ANSWERED_PREFIX):
+        return tx.get(key, Answered) is not None
     if key.startswith("reservation:"):
         # Found overdue, and settled by another node before it was looked at: that it was settled stays known.
         taken = tx.get(key, Reservation)

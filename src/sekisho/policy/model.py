@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from sekisho.terms import ItemKind, PathKind, Reach, Role
+from sekisho.terms import ItemKind, MailGroup, PathKind, Reach, Role
 
 DURATION = r"^[1-9][0-9]{0,8}(ms|s|m|h|d)$"
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -429,22 +429,6 @@ class MailResend(Cell, frozen=True, kw_only=True):
 
     wait: Annotated[Duration, Meta(description="the least time between two sends")]
     per_challenge: Annotated[Count, Meta(description="how often one code may be sent")]
-
-
-class MailGroup(StrEnum):
-    """Why a message did not arrive, as far as a mail server says so."""
-
-    DEAD = "dead"
-    DORMANT = "dormant"
-    RECIPIENT_FILTER = "recipient-filter"
-    CONTENT_POLICY = "content-policy"
-    OUR_IDENTITY = "our-identity"
-    RATE = "rate"
-    TRANSIENT = "transient"
-    COMPLAINT = "complaint"
-    NOT_FAILURE = "not-failure"
-    SUPPRESSED = "suppressed"
-    UNKNOWN = "unknown"
 
 
 class Remedy(Named, frozen=True, kw_only=True):
