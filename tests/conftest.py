@@ -15,3 +15,4 @@ def postgres():
     """One PostgreSQL for the whole session, started for whoever needs it; each test has a database of its own in it."""
     with Server() as server:
         yield server
+        assert not server.broken(), server.log()[-4000:]

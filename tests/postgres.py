@@ -119,6 +119,10 @@ class Server:
     def log(self):
         return (self.folder / "log").read_text(errors="replace")
 
+    def broken(self):
+        """Its own processes that have broken down; all others, and every connection, go down with one."""
+        return [line for line in self.log().splitlines() if "was terminated by signal" in line]
+
     def url(self, database="postgres"):
         return f"postgresql://postgres@/{database}?host={quote(str(self.folder))}"
 

@@ -1,6 +1,7 @@
 """What only a database has: rows that other nodes hold, entries that are committed out of order, settings, steps of the schema."""
 
 import asyncio
+import contextlib
 import random
 import traceback
 
@@ -8,6 +9,7 @@ import asyncpg
 import pytest
 from house import expecting
 from postgres import Server
+from scale import times
 
 from sekisho.adapters import postgres as adapter
 from sekisho.adapters import postgres_sql, postgres_wire, schema
@@ -49,6 +51,27 @@ async def seen(url, statement):
 
 
 # Rows that others hold
+
+@pytest.mark.timeout(120)
+def test_the_server_stands_when_many_wait_for_the_same_rows(postgres, url):
+    """PostgreSQL looks again at a row that it has waited for; a server that breaks down there takes everybody's connection with it."""
+    async def node(number):
+        chance, store = random.Random(number), PostgresStore(url)
+        for _ in range(times(60, full=2_000)):
+            keys = sorted(chance.sample([f"customer:{n}" for n in range(8)], chance.choice([1, 2, 4])))
+            # Whoever waits too long is refused; that is not what is looked at here.
+            with contextlib.suppress(LedgerUnavailable):
+                opened = await store.begin(keys, ["clock", "policy"], patient=chance.random() < 0.5)
+                held = [key for key in keys if key not in opened.skipped]
+                await store.commit(Change([(key, bytes(chance.randrange(10, 200)), None) for key in held], None, [], opened.now))
+        await store.close()
+
+    async def story():
+        await asyncio.gather(*map(node, range(12)))
+
+    told(story())
+    assert not postgres.broken()
+
 
 def test_rows_that_another_node_holds_are_skipped_by_whoever_does_not_wait(url):
     async def story():
