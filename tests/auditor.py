@@ -10,6 +10,9 @@ the whole list again from its beginning. It knows the policy table and the rules
 - a right one that meets a lock or the end of its run takes nothing and is told as refused, as is a wrong one, which stands;
 - in total nothing is forgotten; within a window what is older, at most a thirty-second part of the window late; a stage
   that the window has fallen below can be reached anew;
+- where the table shares a count out, each device that a subject has proved himself from has a share of its own and all others
+  one together; a lock that fell on a share refuses those whose share it is; a release makes all of them zero; and whatever is
+  shared out, no more stands and is in flight than the shares come to together;
 - the count that led to a timed lock is zero when that lock ends (the first, where it led to several), and any count when a
   lock it led to is released.
 
@@ -77,6 +80,8 @@ class Held(NamedTuple):
     operations: tuple
     spares: tuple
     items: tuple
+    whom: str = ""
+    counter: str = ""
 
     def stands(self, now):
         return self.until is None or now < self.until
@@ -102,6 +107,17 @@ class Run(NamedTuple):
     digest: str
     expires: int
     begun: int
+    device: str = ""
+
+
+class Proof(NamedTuple):
+    """Somebody proved himself from a device."""
+
+    subject: str
+    device: str
+    at: int
+    locked: frozenset
+    """The shares of his that were locked then."""
 
 
 class Taken(NamedTuple):
@@ -125,13 +141,15 @@ class Auditor:
         self.blocked = {}
         self.locks = []
         self.taken = {}
+        self.proofs = []
+        self.shut = {}
         self._number = itertools.count()
 
     # What happens, as it happens.
 
-    def begin(self, key, operation, subjects, now, session=None, expires=1 << 62):
+    def begin(self, key, operation, subjects, now, session=None, expires=1 << 62, device=""):
         digest = self.table.operations[operation].digest
-        self.runs[key] = Run(key, operation, subjects, session, digest, expires, now)
+        self.runs[key] = Run(key, operation, subjects, session, digest, expires, now, device)
 
     def open_session(self, key, subject, now):
         self.sessions[key] = (subject, now)
@@ -139,7 +157,7 @@ class Auditor:
     def looked(self, attempt, run_key, item, now, said, seen, sight):
         """An entry was offered; the engine said `granted` or why not."""
         run = self.runs[run_key]
-        places = self._places(run, item)
+        places = self._places(run, item, now)
         reasons = self.closed(run, item, now)
         if not reasons:
             # What a lowered threshold owed falls first; it may close the entry.
@@ -154,6 +172,7 @@ class Auditor:
         self.taken[attempt] = Taken(run, item, places)
         for place, counter in places:
             self._add(place, now, "admitted", counter, attempt, item)
+            self._no_more_than_the_whole(place, now)
         self._flights_agree(places, seen, now)
         return self._sight_agrees(sight, now)
 
@@ -167,12 +186,16 @@ class Auditor:
         expected = None if verdict == "unread" else "refused" if void else verdict
         if said not in (expected, NOT_HEARD):
             self._complain(now, f"{verdict} was told as {said}, not as {expected}")
+        if expected == "right":
+            self._proved(run, now)
         self._sight_agrees(sight, now)
 
     def released(self, held, place, now, sight):
         """A lock was lifted; the count it came from is zero."""
         self.locks.remove(held)
-        self._add(place, now, "released", self.table.counters[place.counter])
+        for name in self._shares(place.counter):
+            self._add(Place(place.key, name), now, "released", self.table.counters[name])
+            self.locks = [lock for lock in self.locks if (lock.key, lock.counter) != (held.key, name)] if self._is_shared(name) else self.locks
         self._sight_agrees(sight, now)
 
     # What must hold.
@@ -184,7 +207,10 @@ class Auditor:
         if item not in self.table.operations[run.operation].rows:
             return {"not_now", "unnamed"}
         subjects = set(run.subjects.values())
-        held = [lock for lock in self.locks if lock.stands(now) and lock.key in subjects and lock.closes(run.operation, item)]
+        held = [
+            lock for lock in self.locks
+            if lock.stands(now) and lock.key in subjects and lock.closes(run.operation, item) and self._meant(lock.whom, lock.key, run, now)
+        ]
         return {"locked"} if held else set()
 
     def lives(self, run, now):
@@ -198,7 +224,9 @@ class Auditor:
         subject, since = (None, run.begun) if run.session is None else self.sessions[run.session]
         if run.session is not None and (subject not in own or run.session in self.ended):
             return False
-        return all(since > at for one in own for at in self.blocked.get(one, ()))
+        blocked = [at for one in own for at in self.blocked.get(one, ())]
+        blocked += [at for (one, whom), times in self.shut.items() for at in times if one in own and self._meant(whom, one, run, now)]
+        return all(since > at for at in blocked)
 
     def short(self, places, now):
         """Which budgets are short, in the likeliest history: `spent` for good, or `busy` only until others are compared."""
@@ -216,33 +244,91 @@ class Auditor:
     def recount(self, place, now):
         """All that a count may be now, and how many guesses are in flight on it."""
         worlds, flight = self._replayed(place)
-        counter = self.table.counters[place.counter]
+        counter = self.table.counters.get(place.counter) or self.facts[place][-1].counter
         return list(dict.fromkeys(later for world in worlds for later in passed(world, counter, now))), flight
 
     def _replayed(self, place):
-        worlds, flight, admitted = [NOTHING], 0, {}
-        for fact in self.facts.get(place, ()):
-            if fact.what == "admitted":
-                admitted[fact.attempt] = fact.number
-                flight += 1
-            elif fact.attempt in admitted and fact.what in {"wrong", "right", "void", "unread"}:
-                flight -= 1
-            if fact.what != "seen":
-                worlds = [later for world in worlds for later in passed(world, fact.counter, fact.at)]
-            after = [_after(world, fact, admitted.get(fact.attempt, -1)) for world in worlds]
-            worlds = list(dict.fromkeys(world for world in after if world is not None))
-        return worlds, flight
+        return replayed(self.facts.get(place, ()))
 
     def standing(self, place, now):
         """The wrong entries that stand, by the likeliest history."""
         return len(self.recount(place, now)[0][0].standing)
 
+    # Devices.
+
+    def _proved(self, run, now):
+        """A right entry of an operation that makes devices known: to every subject of his own that somebody has enrolled."""
+        rules = self.table.devices
+        if rules is None or not run.device or run.operation not in rules.known_by:
+            return
+        for where, key in run.subjects.items():
+            if where in ("customer", "account", "app") and not key.startswith("~"):
+                locked = frozenset(lock.whom for lock in self.locks if lock.key == key and lock.stands(now))
+                self.proofs.append(Proof(key, run.device, now, locked))
+
+    def known_devices(self, key, now):
+        """Who is known at which place, from all that was ever proved: place to (device, last seen)."""
+        rules = self.table.devices
+        found = {}
+        for proof in self.proofs if rules else ():
+            if proof.subject == key:
+                found = {place: one for place, one in found.items() if proof.at < one[1] + rules.kept_s * SECOND}
+                here = [place for place, one in found.items() if one[0] == proof.device]
+                if here:
+                    # That it is in use is written down now and then.
+                    fresh = proof.at >= found[here[0]][1] + 3600 * SECOND
+                    found[here[0]] = (proof.device, proof.at if fresh else found[here[0]][1])
+                else:
+                    places = [place for place in range(1, rules.remembered + 1) if f"device-{place}" not in proof.locked]
+                    free = [place for place in places if place not in found] or sorted(places, key=lambda place: found[place][1])
+                    found |= dict.fromkeys(free[:1], (proof.device, proof.at))
+        return {place: one for place, one in found.items() if now < one[1] + rules.kept_s * SECOND} if rules else {}
+
+    def _place(self, key, run, now):
+        if key.lstrip("~").partition(":")[0] not in ("customer", "account", "app"):
+            key = run.subjects[str(self.table.operations[run.operation].subject)]
+        return next((place for place, (device, _) in self.known_devices(key, now).items() if device == run.device), 0)
+
+    def _meant(self, whom, key, run, now):
+        """Whether what falls on some devices falls on this one."""
+        if not whom:
+            return True
+        place = self._place(key, run, now)
+        return {"unknown": not place, "known": bool(place)}.get(whom, whom == f"device-{place}")
+
+    def _is_shared(self, name):
+        return len(self._shares(name)) > 1
+
+    def _shares(self, name):
+        """The names of a count and of all its shares, the whole first."""
+        whole = name.partition("/device-")[0]
+        return [one for one in self.table.counters if one == whole or one.startswith(f"{whole}/device-")]
+
+    def _no_more_than_the_whole(self, place, now):
+        """All shares together, counted as if nothing had ever been shared out. Where time clears a count each share has its own time."""
+        names = self._shares(place.counter)
+        counters = [self.table.counters[name] for name in names]
+        if len(names) == 1 or any(penalty.for_s for stage in counters[0].stages for penalty in stage.penalties):
+            return
+        facts = sorted(fact for name in names for fact in self.facts.get(Place(place.key, name), ()) if fact.what != "seen")
+        worlds, flight = replayed([fact._replace(counter=unstaged(counters[0])) for fact in facts])
+        figure = sum(counter.stages[-1].wrong for counter in counters)
+        if min(len(world.standing) for world in worlds) + flight > figure:
+            self._complain(now, f"{place}: more stands and is in flight than the {figure} that all its shares come to")
+
     # How it is counted.
 
-    def _places(self, run, item):
+    def _places(self, run, item, now):
         row = self._row(run.operation, item)
-        return () if row is None else tuple((Place(self._key(run, gauge.counter.reach, gauge.about), gauge.counter.name), gauge.counter)
-                                            for gauge in row.gauges)
+        found = []
+        for gauge in () if row is None else row.gauges:
+            counter, key = gauge.counter, self._key(run, gauge.counter.reach, gauge.about)
+            place = self._place(key, run, now) if gauge.devices else 0
+            if gauge.devices == "each" and place:
+                counter = self.table.counters[f"{counter.name}/device-{place}"]
+            if gauge.devices not in ("known", "unknown") or (gauge.devices == "known") is (place > 0):
+                found.append((Place(key, counter.name), counter))
+        return tuple(found)
 
     def _row(self, operation, item) -> Row | None:
         rows = self.table.operations[operation].rows.get(item, ())
@@ -258,8 +344,9 @@ class Auditor:
     def _write(self, run, places, now, what, attempt, item, seen, sight):
         """Add the fact to every count, let fall what falls, and forget the histories that what is seen refutes."""
         options = []
-        for place, _ in places:
-            counter = self.table.counters[place.counter]
+        for place, then in places:
+            # A count that a change of policy took away goes on as it was.
+            counter = self.table.counters.get(place.counter, then)
             self._add(place, now, what, counter, attempt, item)
             worlds = self._replayed(place)[0]
             fits = [world for world in worlds if place not in seen or (len(world.standing), world.fired) == seen[place][:2]]
@@ -268,7 +355,7 @@ class Auditor:
                 self._complain(now, f"{place} after {what}: wrong and fired are {seen[place][:2]}, not {told}")
             options.append(list(dict.fromkeys((place, len(world.standing), world.fired, world.due) for world in fits or worlds)))
         for place, *seen_now in self._fall(run, now, options, sight):
-            self._add(place, now, "seen", self.table.counters[place.counter], seen=tuple(seen_now))
+            self._add(place, now, "seen", self.table.counters.get(place.counter, dict(places)[place]), seen=tuple(seen_now))
 
     def _flights_agree(self, places, seen, now):
         for place, _ in places:
@@ -292,7 +379,9 @@ class Auditor:
         self.locks += new
         self.ended |= ended
         for held in new:
-            if held.kind == PenaltyKind.BLOCK:
+            if held.kind == PenaltyKind.BLOCK and held.whom:
+                self.shut.setdefault((held.key, held.whom), []).append(now)
+            elif held.kind == PenaltyKind.BLOCK:
                 self.blocked.setdefault(held.key, []).append(now)
         return option
 
@@ -302,7 +391,7 @@ class Auditor:
                 until = None if penalty.for_s is None else now + penalty.for_s * SECOND
                 yield Held(
                     self._falls_on(run, place, penalty), one.row, str(penalty.kind), one.wrong, now, until,
-                    penalty.operations, penalty.spares, penalty.items,
+                    penalty.operations, penalty.spares, penalty.items, penalty.whom, place.counter,
                 )
 
     def _falls_on(self, run, place, penalty: Penalty):
@@ -339,6 +428,27 @@ def _ends(run, one: Stage):
         yield run.key
     if PenaltyKind.END_SESSION in kinds and run.session is not None:
         yield run.session
+
+
+def replayed(facts):
+    """All that a count may be after its facts, and how many guesses are in flight on it."""
+    worlds, flight, admitted = [NOTHING], 0, {}
+    for fact in facts:
+        if fact.what == "admitted":
+            admitted[fact.attempt] = fact.number
+            flight += 1
+        elif fact.attempt in admitted and fact.what in {"wrong", "right", "void", "unread"}:
+            flight -= 1
+        if fact.what != "seen":
+            worlds = [later for world in worlds for later in passed(world, fact.counter, fact.at)]
+        after = [_after(world, fact, admitted.get(fact.attempt, -1)) for world in worlds]
+        worlds = list(dict.fromkeys(world for world in after if world is not None))
+    return worlds, flight
+
+
+def unstaged(counter):
+    """The counter without its stages: nothing falls."""
+    return Counter(counter.name, counter.reach, counter.counting, counter.window_s, ())
 
 
 def passed(world, counter, now):

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule, run_state_machine_as_test
 from play import Play
-from tables import END, START_OVER, VOID, block, counter, erase, lock, row, stage, table
+from tables import END, START_OVER, VOID, ask_more, block, counter, devices, erase, lock, row, shared, stage, table
 
 from sekisho.terms import Counting
 
@@ -88,6 +88,7 @@ def compiled(rows, shift, digest):
 class Histories(RuleBasedStateMachine):
     countings = (Counting.IN_A_ROW, Counting.IN_A_ROW, Counting.IN_TOTAL)
     player = Play
+    device = ""
     sessions = Bundle("sessions")
     flying = Bundle("flying")
 
@@ -113,11 +114,11 @@ class Histories(RuleBasedStateMachine):
     def run_of(self, operation, who, about, anew):
         """The run of that operation: the one begun before, or where it has ended a new one, now and then."""
         session, customer = who if isinstance(who, tuple) else (None, who)
-        run = self.runs.get((operation, who, about))
+        run = self.runs.get((operation, who, about, self.device))
         if run is None or (anew and not self.play.auditor.lives(self.play.auditor.runs[run], self.play.now)):
-            run = self.runs[operation, who, about] = self.name("procedure")
+            run = self.runs[operation, who, about, self.device] = self.name("procedure")
             own = customer.replace("customer", "account")
-            self.play.begin(run, operation, {"customer": customer, "account": own, "about:account": about}, session)
+            self.play.begin(run, operation, {"customer": customer, "account": own, "about:account": about}, session, self.device)
         return run
 
     @rule(operation=OPERATION, who=WHO | sessions, about=ABOUT, item=ITEM, verdict=VERDICTS, anew=ANEW)
@@ -190,6 +191,56 @@ class HistoriesWithin(Histories):
     """The same, where counts forget."""
 
     countings = (Counting.WITHIN, Counting.WITHIN, Counting.IN_A_ROW)
+
+
+PLACES = 2
+DEVICE = st.sampled_from(["", "home", "office", "phone"])
+
+
+@st.composite
+def shared_counters(draw, name, countings):
+    """Of each stage some for every known device and some for all others, so that no share is smaller at a later stage."""
+    each, others, kept, stages = 0, 0, {}, []
+    for number in range(draw(st.integers(1, 2))):
+        each, others = each + draw(st.integers(1, 2)), others + draw(st.integers(1, 3))
+        wrong = others + PLACES * each
+        kept[wrong] = each
+        closed, timed = draw(OPERATION), draw(st.sampled_from([None, None, 5, 60]))
+        falls = {"lock": [lock(closed, for_s=timed)], "block": [block(closed, for_s=timed)], "end": [END]}[draw(st.sampled_from(["lock", "block", "end"]))]
+        stages.append(stage(wrong, *falls, row=f"{name}-{number}", after_lock=draw(st.sampled_from(["zero", "keep"]))))
+    window_s = WINDOW_S if (counting := draw(st.sampled_from(countings))) is Counting.WITHIN else None
+    return shared(counter(name, draw(st.sampled_from(["customer", "account"])), *stages, counting=counting, window_s=window_s), PLACES, kept)
+
+
+class HistoriesOfDevices(Histories):
+    """The same, where devices become known and have shares of the counts, and more is asked of those that are not."""
+
+    countings = (Counting.IN_A_ROW, Counting.IN_A_ROW, Counting.IN_TOTAL, Counting.WITHIN)
+
+    @initialize(data=st.data())
+    def policy(self, data):
+        pool = [data.draw(shared_counters(f"c{n}", self.countings)) for n in range(2)]
+        pool.append(data.draw(counters("c3", self.countings)))
+        pool.append(counter("more", "account", stage(3, ask_more(data.draw(OPERATION), for_s=data.draw(st.sampled_from([None, 60])))), counting=Counting.IN_TOTAL))
+        rows = [
+            row(operation, item, *data.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3, unique_by=lambda one: one.name)))
+            for operation in OPERATIONS for item in ITEMS
+        ]
+        self.changes, self.named, self.runs = 3, 0, {}
+        self.play = self.player(table(*rows, devices=devices("login", "apply", remembered=PLACES, kept_s=3600)))
+        self.play.enrol(*CUSTOMERS, *ACCOUNTS)
+
+    @rule(device=DEVICE)
+    def go_to(self, device):
+        self.device = device
+
+    @rule(operation=st.sampled_from(["login", "apply"]), who=WHO, about=ABOUT, item=ITEM, device=DEVICE, times=st.integers(1, 5))
+    def right_then_wrong(self, operation, who, about, item, device, times):
+        """A device becomes known, and goes on guessing."""
+        self.device = device
+        self.play.enter(self.run_of(operation, who, about, anew=True), item, "right")
+        for _ in range(times):
+            self.play.enter(self.run_of(operation, who, about, anew=True), item, "wrong")
 
 
 def complaints(machine, player=Play, **options):

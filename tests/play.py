@@ -59,15 +59,15 @@ class Play:
         self.rows[key] = encode(Session(subject=subject, started=self.now, seen=self.now))
         self.auditor.open_session(key, subject, self.now)
 
-    def begin(self, key, operation, subjects, session=None):
+    def begin(self, key, operation, subjects, session=None, device=""):
         """Begin a run in which any item of the operation may be entered."""
         self.now += 1
         self.rows[key] = encode(Procedure(
             operation=operation, digest=self.table.operations[operation].digest, subjects=subjects, session=session,
-            led=True, started=self.now, expires=1 << 62,
+            led=True, started=self.now, expires=1 << 62, device=device,
         ))
         where_counted = {place: name if name in self.rows else self.subjects.bucket(name) for place, name in subjects.items()}
-        self.auditor.begin(key, operation, where_counted, self.now, session)
+        self.auditor.begin(key, operation, where_counted, self.now, session, device=device)
 
     def offer(self, run, item):
         """Offer an entry: the number of the attempt, and `granted` or why it was refused."""
@@ -134,7 +134,7 @@ class Play:
 
     def _facts(self, run):
         procedure = decode(self.rows[run], Procedure)
-        return Facts(run, procedure.operation, procedure.subjects, procedure.session, "")
+        return Facts(run, procedure.operation, procedure.subjects, procedure.session, "", device=procedure.device)
 
     def _scene(self, facts):
         self.now += 1
@@ -156,4 +156,5 @@ class Play:
 def _held(key, lock):
     return Held(
         key, lock.row, str(lock.kind), lock.wrong, lock.since, lock.until, tuple(lock.operations), tuple(lock.spares), tuple(lock.items),
+        lock.whom, lock.counter,
     )

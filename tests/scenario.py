@@ -6,7 +6,7 @@
     10:03  transfer token wrong in session:1  -> wrong, over, lock Y-TRANSFER-2 until 11:03
 
 An entry names operation, item and verdict, and after them whose it is (`by customer:2`), in which session (`in session:1`),
-about whom (`about account:2`) and whether a new run begins with it (`anew`). What is told comes first on the right; then
+about whom (`about account:2`), from which device (`at home`) and whether a new run begins with it (`anew`). What is told comes first on the right; then
 `over` when the run may not go on, and every lock that this line set. `1+10:00` is ten o'clock on the second day.
 """
 
@@ -78,14 +78,14 @@ class Scenario:
         anew = "anew" in rest
         words = dict(zip(*[iter(word for word in rest if word != "anew")] * 2, strict=True))
         who, session, about = words.get("by", "customer:1"), words.get("in"), words.get("about")
-        found = (operation, who, session, about)
+        found = (operation, who, session, about, device := words.get("at", ""))
         if anew or found not in self.runs:
             key = self.runs[found] = f"procedure:{operation}-{len(self.play.rows)}-{anew}"
             own = who.replace("customer", "account")
             subjects = {"customer": who, "account": about or own, "app": who.replace("customer", "app")}
             if about is not None:
                 subjects |= {"about:account": about, "about:customer": about.replace("account", "customer"), "account": own}
-            self.play.begin(key, operation, subjects, session)
+            self.play.begin(key, operation, subjects, session, device)
         return self.runs[found]
 
     def _lock(self, key, lock_id):

@@ -97,6 +97,31 @@ def test_rows_lent_to_another_operation_share_named_counts_only():
     assert [gauge.counter.name for gauge in login.gauges] == ["login/password@procedure", "password-in-a-row", "password-a-year"]
 
 
+def test_a_figure_is_shared_out_and_nothing_is_added_to_it():
+    text = SMALL.replace("known_devices: true\n", "known_devices: true\ndevices: {known_by: [login], remembered: 3, kept: 30d}\n")
+    text = text.replace("wrong: 10, count", "wrong: 10, known_device: 1, count").replace("wrong: 20, count", "wrong: 20, known_device: 4, count")
+    shared = compile_policy(parse(text))
+    counter = shared.counters["password-in-a-row"]
+    assert [stage.wrong for stage in counter.stages] == [7, 8]
+    assert [[stage.wrong for stage in one.stages] for one in counter.shares] == [[1, 4]] * 3
+    assert [one.name for one in counter.shares] == [f"password-in-a-row/device-{place}" for place in (1, 2, 3)]
+    assert {penalty.whom for stage in counter.stages for penalty in stage.penalties} == {"unknown"}
+    assert [one.stages[0].penalties[0].whom for one in counter.shares] == ["device-1", "device-2", "device-3"]
+    assert all(shared.counters[one.name] is one for one in counter.shares)
+
+
+def test_what_asks_more_counts_unknown_devices_and_nobody_else():
+    devices = {gauge.counter.name: gauge.devices for row in BANK.operations["reset-password"].rows["number-pair"] for gauge in row.gauges}
+    assert {name: whose for name, whose in devices.items() if whose} == {
+        "number-pairs-a-year": "unknown", "number-pairs-a-year-by-one-actor": "unknown", "number-pairs-by-known-devices": "known"}
+    assert {penalty.whom for penalty in BANK.counters["number-pairs-by-known-devices"].stages[0].penalties} == {"known"}
+    assert BANK.devices.subjects == (Reach.ACCOUNT,)
+
+
+def test_the_bank_shares_out_no_figure_of_its_article():
+    assert not [name for name, counter in BANK.counters.items() if counter.shares]
+
+
 # What is changed, into what, the operations whose open procedures must end.
 DIGESTS = [
     ("en: Pay", "en: Payment", set()),

@@ -31,6 +31,8 @@ def test_the_small_policy_is_right():
 
 
 # What is changed, into what, where the error stands, what it says.
+DEVICES = "devices:\n  known_by: [login]\n  remembered: 2\n  kept: 30d\n"
+
 CELLS = [
     # unknown keys and words
     ("zone: Asia/Tokyo", "zone: Asia/Tokio", "Asia/Tokio", "did you mean `Asia/Tokyo`?"),
@@ -88,6 +90,14 @@ CELLS = [
     ('pattern: "[0-9]+"', 'pattern: "[0-9"', '"[0-9"', "no regular expression"),
     ("languages: [ja, en]", "languages: [ja, ja]", "[ja, ja]", "a language stands here twice"),
     ("idle: 10m", "idle: 9h", "9h", "longer than `8h`"),
+    # known devices
+    ("known_devices: true\n", "known_devices: false\n" + DEVICES, "devices:\n  known_by", "no device is known"),
+    ("known_devices: true\n", "known_devices: true\n" + DEVICES.replace("login", "lgin"), "lgin", "did you mean `login`?"),
+    ("known_devices: true\n", "known_devices: true\n" + DEVICES.replace("2", "0"), "0\n  kept", "from 1 to 20"),
+    ("wrong: 20, count", "wrong: 20, known_device: 2, count", "2, count", "how a device becomes known is not said"),
+    ("[{block: login}], undo: [paper]}\nproc", "[{ask-more: unknown-devices, in: [login]}], undo: [paper]}\nproc", "[{ask-more",
+     "how a device becomes known is not said"),
+    ("365d, penalty: [{block: login}]", "365d, penalty: [{block: login, first: token}]", "token}]", "goes with `ask-more`"),
     # texts in both languages
     ("title: {ja: 小さな表, en: A small table}", "title: {ja: 小さな表}", "title:", "`en` is missing"),
     ("  transfer:\n    ja: 振込\n", "  transfer:\n", "transfer:\n    en", "`ja` is missing"),
@@ -152,6 +162,39 @@ def test_an_error_stands_at_its_place_and_says_what_would_be_right(old, new, mar
     here = [error for error in found if error.startswith(place(text, mark))]
     assert here and any(says in error for error in here), "\n".join(found)
     assert all("; " in error for error in found)
+
+
+WITH_DEVICES = SMALL.replace("known_devices: true\n", "known_devices: true\n" + DEVICES)
+
+# The same with `devices:`.
+OF_DEVICES = [
+    ("wrong: 20, count", "wrong: 20, known_device: 2, count", "{wrong: 10, count: pass", "write `known_device:` here too"),
+    ("wrong: 99, count: token-in-a-row, penalty: [{block: login}]", "wrong: 99, known_device: 50, count: token-in-a-row, penalty: [{block: login}]",
+     "50, count", "leave nothing of 99 for all others"),
+    ("365d, penalty: [{block: login}]", "365d, known_device: 2, penalty: [{erase: token}]", "2, penalty", "`erase` concerns all devices alike"),
+    ("{wrong: 3, of: procedure,", "{wrong: 3, known_device: 1, of: procedure,", "1, of: procedure", "only their counts have shares"),
+    ("{wrong: 3, of: procedure,", "{wrong: 3, of: bank, in_total: true,", "{wrong: 3, of: bank", "stands in `ceilings:`"),
+    ("365d, penalty: [{block: login}]", "365d, devices: known, penalty: [{ask-more: unknown-devices, in: [login]}]", "[{ask-more",
+     "refuses no known device"),
+    ("365d, penalty: [{block: login}]", "365d, penalty: [{ask-more: unknown-devices, in: [login], first: token}]", "token}]",
+     "no row says what wrong entries of `token` cost in `login`"),
+    ("365d, penalty: [{block: login}]", "365d, penalty: [{ask-more: unknown-devices, in: [login], first: amount}]", "amount}]",
+     "proves nothing by it"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "mark", "says"), OF_DEVICES, ids=[case[3][:30] for case in OF_DEVICES])
+def test_what_tells_devices_apart_must_fit_together(old, new, mark, says):
+    assert WITH_DEVICES.count(old), old
+    text = WITH_DEVICES.replace(old, new, 1)
+    found = errors(text)
+    assert any(error.startswith(place(text, mark)) and says in error for error in found), "\n".join(found)
+
+
+def test_shares_rise_from_stage_to_stage():
+    text = WITH_DEVICES.replace("wrong: 10, count", "wrong: 10, known_device: 4, count").replace("wrong: 20, count", "wrong: 20, known_device: 4, count")
+    (error,) = errors(text)
+    assert "a share is no larger" in error and error.startswith(place(text, "4, count: password-in-a-row, penalty: [{block"))
 
 
 def test_stages_of_one_count_must_agree():

@@ -17,6 +17,7 @@ from sekisho.events import FeedItem
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.attempt import Missing, Twice
 from sekisho.flows.count_mode import Held
+from sekisho.flows.devices import Devices
 from sekisho.flows.replay import OtherBody, Repeated
 from sekisho.flows.runs import Begun, NoSession, TooMany
 from sekisho.flows.sights import rfc3339
@@ -98,6 +99,8 @@ class EntryAnswer(msgspec.Struct, omit_defaults=True):
     """The name of the message, for a bank that says it in its own words."""
     again: bool = False
     session: str | None = None
+    device: str | None = None
+    """Where the channel gave no `context.device`: a name to keep on the device and to give from now on."""
 
 
 class HeldAnswer(msgspec.Struct):
@@ -159,13 +162,19 @@ class Customer:
         self._app = app
         self._replay_key = app.keyring.secret("replay")
 
+    def _device(self, context: Context | None) -> str:
+        return self._app.subjects.devices.read(context.device if context else None)
+
+    def _actor(self, context: Context | None) -> str:
+        return actor_of(context, self._app.subjects.devices)
+
     async def begin(self, call: Call[BeginBody]) -> tuple[int, Any]:
         """Begin a procedure: one run of an operation, step by step."""
         body = call.body
         begun = await self._app.runs.begin(
             self._app.table, call.key.id, body.operation, body.subject, about=body.about, session=body.session,
-            actor=actor_of(body.context), caller=body.context.caller if body.context else None, language=body.language,
-            replay=call.replay(self._replay_key),
+            actor=self._actor(body.context), caller=body.context.caller if body.context else None, device=self._device(body.context),
+            language=body.language, replay=call.replay(self._replay_key),
         )
         if isinstance(begun, NoSession):
             raise Problem(409, "no-session", "This needs a live session of the same customer.")
@@ -202,8 +211,8 @@ class Customer:
         body = call.body
         held = await self._app.count_mode.hold(
             self._app.table, call.key.id, body.operation, body.item, body.subject, about=body.about, session=body.session,
-            procedure=body.procedure, actor=actor_of(body.context), caller=body.context.caller if body.context else None,
-            replay=call.replay(self._replay_key),
+            procedure=body.procedure, actor=self._actor(body.context), caller=body.context.caller if body.context else None,
+            device=self._device(body.context), replay=call.replay(self._replay_key),
         )
         if isinstance(held, Held):
             return 201, HeldAnswer("granted", held.reservation)
@@ -250,7 +259,7 @@ NOT_FOUND = Problem(404, "not-found", "There is no such thing for this key.")
 def _entry(answer: Any, language: str) -> EntryAnswer:
     told = _answer(answer)
     words = say(language, f"answer.{told.message}")
-    return EntryAnswer(told.outcome, told.state, _next(told.next), words, told.message, again=told.again, session=told.session)
+    return EntryAnswer(told.outcome, told.state, _next(told.next), words, told.message, again=told.again, session=told.session, device=told.device)
 
 
 def _shown(item: FeedItem, key: str) -> dict[str, Any]:
@@ -270,11 +279,16 @@ def _answer(answer: Any) -> Answer:
     raise NOT_FOUND
 
 
-def actor_of(context: Context | None) -> str:
-    """Who types, whoever's budget it is: the device if the channel knows it, else the address it comes from."""
-    if context is None or not (context.device or context.ip):
+def actor_of(context: Context | None, devices: Devices) -> str:
+    """Who types, whoever's budget it is: the device if the channel knows it, else the address it comes from.
+
+    A device name that says it was made here and was not is no name: else whoever makes them up would be somebody else each time.
+    """
+    if context is None:
         return NOBODY
-    return "actor:" + hashlib.sha256((context.device or context.ip or "").encode("utf-8", "replace")).hexdigest()[:32]
+    device = context.device if context.device and devices.genuine(context.device) else None
+    named = device or context.ip or context.device
+    return NOBODY if not named else "actor:" + hashlib.sha256(named.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 __all__ = ["BeginBody", "Begun", "Customer", "EntryBody", "ReserveBody", "VerdictBody"]

@@ -64,8 +64,9 @@ class Stopping:
         """Stop everything at once: sessions end, nobody logs in or transfers. It takes no proof, only the name of whom to stop."""
         body = call.body
         done = _outcome(await self._app.stops.stop(
-            call.key.id, body.subject, actor=actor_of(body.context), caller=body.context.caller if body.context else None,
-            session=body.session, known=body.known_by is not None, reason=body.known_by, replay=call.replay(self._replay_key),
+            call.key.id, body.subject, actor=actor_of(body.context, self._app.subjects.devices), caller=body.context.caller if body.context else None,
+            session=body.session, known=body.known_by is not None, reason=body.known_by,
+            device=self._app.subjects.devices.read(body.context.device if body.context else None), replay=call.replay(self._replay_key),
         ))
         code = "stopped" if done is Stopped.STOPPED else "stop-refused"
         return 200, StopAnswer(done, say(body.language or language_of(call.language), f"answer.{code}"), code)

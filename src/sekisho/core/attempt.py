@@ -11,11 +11,11 @@ from enum import StrEnum, auto
 
 import msgspec
 
-from sekisho.core import budget, penalty, procedure, release
+from sekisho.core import budget, devices, penalty, procedure, release
 from sekisho.core.scene import Scene, count_of
-from sekisho.core.state import Count, Lock, Note
+from sekisho.core.state import Count, Guard, Lock, Note
 from sekisho.events import Event, EventKind
-from sekisho.policy.table import Counter, Row
+from sekisho.policy.table import EACH, KNOWN, Counter, Gauge, Row
 from sekisho.terms import Outcome, Verdict
 
 _RIGHT, _WRONG, _UNREAD = Verdict.RIGHT, Verdict.WRONG, Verdict.UNREAD
@@ -149,8 +149,27 @@ def _counts(scene: Scene, row: Row) -> list[_OneCount] | None:
         if key is None:
             return None
         counter = gauge.counter
-        counts.append((key, count_of(rows[key], counter.name), counter))
+        holder = rows[key]
+        if isinstance(holder, Guard) and (gauge.devices or holder.places):
+            one = _by_device(scene, key, holder, gauge)
+            if one is not None:
+                counts.append(one)
+            continue
+        counts.append((key, count_of(holder, counter.name), counter))
     return counts
+
+
+def _by_device(scene: Scene, key: str, guard: Guard, gauge: Gauge) -> _OneCount | None:
+    """The count that an entry from this device touches, of one that tells devices apart; None: it touches none."""
+    counter = gauge.counter
+    if guard.places > len(counter.shares):
+        devices.fold(guard, counter, scene.now)
+    place = scene.place_of(key) if gauge.devices else 0
+    if gauge.devices == EACH and place:
+        return key, *devices.share(guard, counter, place, scene.now)
+    if gauge.devices in {"", EACH} or (gauge.devices == KNOWN) is bool(place):
+        return key, count_of(guard, counter.name), counter
+    return None
 
 
 def _let_time_pass(scene: Scene) -> None:
@@ -179,6 +198,7 @@ def settle(scene: Scene, taken: Granted, verdict: Verdict) -> Outcome | None:
         return Outcome.REFUSED
     if verdict is _RIGHT:
         procedure.advance(scene, item)
+        procedure.note_device(scene)
         return Outcome.RIGHT
     _end_if_closed(scene, taken)
     return Outcome.WRONG
@@ -193,9 +213,12 @@ def _end_if_closed(scene: Scene, taken: Granted) -> None:
 
 
 def _settle_one(scene: Scene, taken: Granted, note: Note, verdict: Verdict) -> None:
-    counter = scene.table.counters.get(note.counter)
     holder = scene.rows.get(note.key)
-    count = None if holder is None else holder.counts.get(note.counter)
+    name = note.counter
+    if isinstance(holder, Guard) and holder.places:
+        name = devices.settled_on(holder, name, scene.table, scene.now)
+    counter = scene.table.counters.get(name)
+    count = None if holder is None else holder.counts.get(name)
     if count is None:
         return
     if counter is None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from sekisho.core.scene import Scene
-from sekisho.core.state import SECOND, Count, Guard, Lock
+from sekisho.core.state import NEWEST, SECOND, Count, Guard, Lock
 from sekisho.events import Event, EventKind
-from sekisho.policy.table import Counter, Penalty, Stage, place
+from sekisho.policy.table import RUN_ENDS, Counter, Penalty, Stage, place
 from sekisho.terms import PenaltyKind, State
-
-RUN_ENDS = frozenset({PenaltyKind.VOID, PenaltyKind.END_SESSION, PenaltyKind.START_OVER})
-"""Wherever a code is entered the run ends with it (A4)."""
 
 
 def fire_overdue(scene: Scene, key: str, count: Count, counter: Counter, row: str) -> bool:
@@ -48,6 +45,7 @@ def _lock(scene: Scene, key: str, counter: Counter, stage: Stage, penalty: Penal
         id=lock_id(scene.now, guard), row=row, kind=penalty.kind, since=scene.now, undo=list(stage.undo), wrong=stage.wrong,
         until=None if penalty.for_s is None else scene.now + penalty.for_s * SECOND,
         operations=list(penalty.operations), spares=list(penalty.spares), items=list(penalty.items), source=key, counter=counter.name,
+        whom=penalty.whom, first=penalty.first,
     ), notice=stage.notice)
 
 
@@ -74,9 +72,14 @@ def set_lock(scene: Scene, key: str, guard: Guard, lock: Lock, *, notice: bool) 
     scene.tell(Event(
         EventKind.LOCK_SET, key, operation=scene.operation.name, row=lock.row, lock=lock.id, wrong=lock.wrong or None, until=lock.until,
     ))
+    if lock.whom:
+        guard.v = NEWEST
     if lock.kind is PenaltyKind.BLOCK:
-        guard.valid_after = scene.now
-        scene.tell(Event(EventKind.SESSION_ENDED, key, row=lock.row, lock=lock.id))
+        if lock.whom:
+            guard.shut[lock.whom] = scene.now
+        else:
+            guard.valid_after = scene.now
+            scene.tell(Event(EventKind.SESSION_ENDED, key, row=lock.row, lock=lock.id))
         if scene.is_own(key):
             end_run(scene, lock.row, ends_session=False)
     if notice and notice_due(guard, scene.now):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from sekisho.core import registering, release
+from sekisho.core.devices import remember
 from sekisho.core.penalty import lock_id, set_lock
 from sekisho.core.scene import Scene
 from sekisho.core.state import Guard, Lock
 from sekisho.events import Event, EventKind
-from sekisho.policy.table import ABOUT
-from sekisho.terms import PenaltyKind, Reach, State
+from sekisho.policy.table import ABOUT, KNOWING
+from sekisho.terms import ItemKind, PenaltyKind, Reach, State
 
 _OPEN = State.OPEN
 
@@ -27,6 +28,8 @@ def awaited(scene: Scene) -> tuple[str, ...]:
         return tuple(scene.operation.rows)
     if run.state is not _OPEN or run.step >= len(steps):
         return ()
+    if scene.table.asks_first and (first := scene.asked_first()) is not None:
+        return (first,)
     step = steps[run.step]
     if len(step.items) == 1 and step.confirms is None:
         return step.items
@@ -60,6 +63,32 @@ def _meets_step(scene: Scene, item: str) -> bool:
     if item not in step.items:
         return False
     return not scene.table.items[item].confirms or registering.confirm(run, item, scene.now)
+
+
+_NOT_COMPARED = frozenset({ItemKind.IDENTIFIER, ItemKind.DATA})
+
+
+def note_device(scene: Scene) -> None:
+    """Where the operation is done and the policy says so, its subjects know this device from now on."""
+    rules = scene.table.devices
+    if rules is None or not scene.device or scene.operation.name not in rules.known_by:
+        return
+    if scene.procedure.state is State.DONE or (scene.procedure.led and _all_proved(scene)):
+        for where in KNOWING:
+            guard = scene.guards.get(key := scene.keys.get(where.value, ""))
+            if guard is not None and remember(guard, scene.device, scene.table, scene.now):
+                scene.touch(key)
+
+
+def _all_proved(scene: Scene) -> bool:
+    """Whether each step that is compared was right in a run that the bank leads."""
+    proved = {item for item, _ in scene.procedure.proved}
+    for step in scene.operation.steps:
+        if all(scene.table.items[item].kind in _NOT_COMPARED for item in step.items) or not scene.meets(step.when):
+            continue
+        if proved.isdisjoint(step.items):
+            return False
+    return True
 
 
 def finish(scene: Scene) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from sekisho.core import budget
+from sekisho.core.devices import whole_of
+from sekisho.core.scene import Holder
 from sekisho.core.state import Guard, Lock
 from sekisho.events import Event, EventKind
-from sekisho.policy.table import Table
+from sekisho.policy.table import Table, share_name
 from sekisho.terms import PenaltyKind
 
 Tell = Callable[[Event], None]
@@ -38,10 +40,15 @@ def erased(key: str, lock: Lock, table: Table) -> list[str]:
 
 
 def lift(
-    key: str, guard: Guard, lock: Lock, sources: dict[str, Guard], table: Table, tell: Tell, *,
+    key: str, guard: Guard, lock: Lock, sources: Mapping[str, Holder], table: Table, tell: Tell, *,
     path: str, operator: str | None = None, reason: str | None = None,
 ) -> None:
-    """Lift one lock and zero the count it came from (the count may stand on another subject: `sources` holds their rows)."""
+    """Lift one lock and zero the count it came from (the count may stand on another subject: `sources` holds their rows).
+
+    Where known devices have shares of that count, all of them are zero, and what they led to is lifted too.
+    """
+    if lock not in guard.locks:
+        return
     guard.locks.remove(lock)
     guard.noticed = 0
     gone = erased(key, lock, table)
@@ -49,6 +56,19 @@ def lift(
         # Whoever registers again decides anew what is set.
         guard.flags = [flag for flag in guard.flags if flag.partition(":")[2] not in gone]
     source = sources.get(lock.source) if lock.source else None
-    if source is not None and lock.counter in source.counts:
-        budget.zero(source.counts[lock.counter])
+    shares = [] if source is None or lock.counter is None else _shares(source, lock.counter)
+    if source is not None:
+        for name in shares:
+            budget.zero(source.counts[name])
     tell(Event(EventKind.LOCK_LIFTED, key, row=lock.row, lock=lock.id, path=path, operator=operator, reason=reason))
+    if len(shares) > 1:
+        for other in [one for one in guard.locks if one.counter in shares and path in one.undo]:
+            lift(key, guard, other, sources, table, tell, path=path, operator=operator, reason=reason)
+
+
+def _shares(source: Holder, counter: str) -> list[str]:
+    """A count and all shares of it that stand on a row, by name. The row may be a run's or a session's: those have no shares."""
+    whole = whole_of(counter)
+    places = source.places if isinstance(source, Guard) else 0
+    names = [whole, *(f"{whole}/{share_name(place)}" for place in range(1, places + 1))]
+    return [name for name in names if name in source.counts]

@@ -35,13 +35,16 @@ def distrust(key: str, guard: Guard, table: Table, items: Mapping[str, str], now
     """
     counters = table.counters
     enrolled = guard.known and key != THE_BANK
+    # Whoever was proved from a device in the time that is lost is not known from it here; from any other device one guess is left too many.
+    guard.devices = []
     if enrolled:
         for counter in counters.values():
             if key.startswith(f"{counter.reach}:"):
                 count_of(guard, counter.name)
+                guard.places = max(guard.places, len(counter.shares))
     for name, count in guard.counts.items():
         if name in counters:
-            _distrust(count, counters[name], items.get(name, budget.CARRIED), now, spend=enrolled)
+            _distrust(count, counters[name], items.get(counters[name].base or name, budget.CARRIED), now, spend=enrolled)
         else:
             count.flight = 0
     guard.valid_after = now

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sekisho.core import devices
 from sekisho.core.state import SECOND, Count, Guard, Lock, Procedure, Session
 from sekisho.events import Event
-from sekisho.policy.table import ABOUT, Condition, Operation, Row, Table
-from sekisho.terms import PenaltyKind, State
+from sekisho.policy.table import ABOUT, KNOWING, KNOWN, UNKNOWN, Condition, Operation, Row, Table, share_name
+from sekisho.terms import PenaltyKind, Reach, State
 
 ACTIVITY = 30 * SECOND
 """How exactly it is known when a session was last used."""
 
 Holder = Guard | Procedure | Session
 _OPEN = State.OPEN
+_ASK_MORE = PenaltyKind.ASK_MORE
+_CUSTOMER = Reach.CUSTOMER.value
+_KNOWING = frozenset(reach.value for reach in KNOWING)
 
 
 class Scene:
@@ -27,8 +31,8 @@ class Scene:
     """
 
     __slots__ = (
-        "events", "guards", "keys", "names", "now", "operation", "procedure", "procedure_key", "rows", "session", "session_key", "table",
-        "touched",
+        "device", "events", "guards", "keys", "names", "now", "operation", "places", "procedure", "procedure_key", "rows", "session",
+        "session_key", "table", "touched",
     )
 
     def __init__(
@@ -49,6 +53,10 @@ class Scene:
             keys["session"] = session_key
             self.rows[session_key] = session
         self.now = now
+        self.device = ""
+        """From which the entry is made, as a keyed digest; empty where the channel does not say."""
+        self.places: dict[str, int] = {}
+        """Key of a row to the place under which its subject knows that device, as far as it was asked for."""
         self.names: dict[str, str] = {}
         """Key of a stranger's row to the name he was given: what is told of it outside names him like anybody."""
         self.events: list[Event] = []
@@ -81,9 +89,60 @@ class Scene:
             if not guard.locks:
                 continue
             for lock in guard.locks:
-                if lock.stands(self.now) and (lock.refuses(self.operation.name, item) or self._removed(key, lock, item)):
+                if lock.stands(self.now) and (lock.refuses(self.operation.name, item) or self._removed(key, lock, item)) and (
+                    not (lock.whom or lock.kind is _ASK_MORE) or self._concerns(key, lock, item)
+                ):
                     return key, lock
         return None
+
+    def _concerns(self, key: str, lock: Lock, item: str) -> bool:
+        """Whether a lock on some devices refuses this one."""
+        if not self._meant(key, lock):
+            return False
+        return lock.first is None or (item != lock.first and not self._proved(lock.first))
+
+    def _meant(self, key: str, lock: Lock) -> bool:
+        place = self.place_of(key)
+        if lock.whom == KNOWN:
+            return place > 0
+        return _called(place) == (lock.whom or UNKNOWN)
+
+    def _proved(self, item: str) -> bool:
+        return any(seen == item for seen, _ in self.procedure.proved)
+
+    def asked_first(self) -> str | None:
+        """What this device must enter rightly before anything else, because it is not known here; None: nothing."""
+        for key, guard in self.guards.items():
+            for lock in guard.locks:
+                if lock.first is not None and lock.stands(self.now) and self.operation.name in lock.operations and (
+                    self._meant(key, lock) and not self._proved(lock.first)
+                ):
+                    return lock.first
+        return None
+
+    def place_of(self, key: str) -> int:
+        """The place under which the subject of a row knows the device of this entry; 0: it does not.
+
+        An account's or an enrolment's own customer answers for it, where he is a party to this entry. Whoever types, and the bank,
+        know nobody: there the subject answers for whom the run was begun.
+        """
+        if not self.device:
+            return 0
+        found = self.places.get(key)
+        if found is None:
+            found = self.places[key] = self._find_place(key, self.device)
+        return found
+
+    def _find_place(self, key: str, device: str) -> int:
+        rules = self.table.devices
+        if key.lstrip("~").partition(":")[0] not in _KNOWING:
+            key = self.keys.get(self.operation.subject.value, "")
+        guard = self.guards.get(key)
+        if rules is None or guard is None or not guard.known:
+            return 0
+        own = devices.place_of(guard, device, rules, self.now)
+        customer = self.guards.get(guard.links.get(_CUSTOMER, ""))
+        return own or (devices.place_of(customer, device, rules, self.now) if customer is not None else 0)
 
     def _removed(self, key: str, lock: Lock, item: str) -> bool:
         """A removed enrolment takes everything with it that was kept there."""
@@ -96,27 +155,34 @@ class Scene:
             return False
         if self.session is None:
             # A run without a session is its own; one whose session is gone is over too.
-            return procedure.session is None and self._outlived(procedure.started)
+            return procedure.session is None and self._outlived(procedure.started, self.device)
         return self.session_lives(self.session)
 
     def session_lives(self, session: Session) -> bool:
         """Whether a session is still valid: not ended, not timed out, and not begun before its subject was blocked."""
         if not session.live or (not session.foreign and self._timed_out(session)):
             return False
-        return (session.foreign or self.is_own(session.subject)) and self._outlived(session.started)
+        return (session.foreign or self.is_own(session.subject)) and self._outlived(session.started, session.device or self.device)
 
     def is_own(self, key: str) -> bool:
         """Whether a guard row is one of the caller's own subjects, not only of those the entry is about."""
         return key in self.guards and any(own == key and not where.startswith(ABOUT) for where, own in self.keys.items())
 
-    def _outlived(self, started: int) -> bool:
-        """Whoever of the caller's own subjects was blocked: nothing begun before that goes on (A17)."""
+    def _outlived(self, started: int, device: str) -> bool:
+        """Whoever of the caller's own subjects was blocked: nothing begun before that goes on (A17), from a device that the block concerns."""
         guards = self.guards
         for where, key in self.keys.items():
             guard = guards.get(key)
-            if guard is not None and guard.valid_after >= started and not where.startswith(ABOUT):
+            if guard is None or where.startswith(ABOUT):
+                continue
+            if guard.valid_after >= started or (guard.shut and self._shut_since(key, guard, device) >= started):
                 return False
         return True
+
+    def _shut_since(self, key: str, guard: Guard, device: str) -> int:
+        """When a subject was last blocked for this device and not for all."""
+        place = self._find_place(key, device)
+        return max(guard.shut.get(_called(place), 0), guard.shut.get(KNOWN, 0) if place else 0)
 
     def _timed_out(self, session: Session) -> bool:
         timing = self.table.timing
@@ -136,6 +202,10 @@ class Scene:
     def touch(self, key: str) -> None:
         """Mark a row as changed."""
         self.touched.add(key)
+
+
+def _called(place: int) -> str:
+    return share_name(place) if place else UNKNOWN
 
 
 def count_of(holder: Holder, name: str) -> Count:

@@ -19,7 +19,11 @@ SECOND = 1_000_000
 """Microseconds in a second: the unit of every time in the ledger."""
 
 FORMAT = 1
-"""The newest row format that this release writes and reads."""
+"""The row format of whatever every release can read."""
+
+NEWEST = 2
+"""The newest row format that this release writes and reads: a subject's row that knows devices. An older release would take a lock on
+one device for a lock on all, so it must not read such a row; rows without devices stay as they were."""
 
 
 class Tally(msgspec.Struct, array_like=True, gc=False):
@@ -76,6 +80,10 @@ class Lock(msgspec.Struct, omit_defaults=True, gc=False):
     refused: int = 0
     first_refused: int | None = None
     last_refused: int | None = None
+    whom: str = ""
+    """Whose entries it refuses: those of `unknown` devices, of `known` ones, of the one at a place (`device-1`, …), or everybody's."""
+    first: str | None = None
+    """Of `ask-more`: the item after which it refuses no more in a run."""
 
     def stands(self, now: int) -> bool:
         """Whether it is in force."""
@@ -86,6 +94,18 @@ class Lock(msgspec.Struct, omit_defaults=True, gc=False):
         if operation in self.spares:
             return False
         return item in self.items or operation in self.operations or "*" in self.operations
+
+
+class Device(msgspec.Struct, array_like=True, gc=False):
+    """A device that a subject has proved himself from."""
+
+    id: str
+    """Keyed digest of what the channel calls it."""
+    place: int
+    """Whose share of the counts it has."""
+    since: int
+    seen: int
+    """When the subject last proved himself from it."""
 
 
 class Guard(msgspec.Struct, omit_defaults=True, gc=False):
@@ -103,6 +123,12 @@ class Guard(msgspec.Struct, omit_defaults=True, gc=False):
     flags: list[str] = []
     valid_after: int = 0
     """Sessions begun up to this moment have ended."""
+    devices: list[Device] = []
+    """Those that are known here."""
+    places: int = 0
+    """The highest place that has had a share of a count here."""
+    shut: dict[str, int] = {}
+    """As `valid_after`, where only some devices were blocked: by whom the lock refuses."""
     noticed: int = 0
     """When the customer was last told of a lock on his channels; 0: not since one of them ended."""
     event: tuple[int, int] | None = None
@@ -160,6 +186,8 @@ class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
     """The API key it was begun with; no other may go on with it."""
     session: str | None = None
     """None: it is its own session."""
+    device: str = ""
+    """From which it was begun: a keyed digest; empty where the channel does not say."""
     led: bool = False
     """Count mode without a procedure of ours: the bank leads the steps, any item of the operation may be entered."""
     step: int = 0
@@ -279,6 +307,8 @@ class Session(msgspec.Struct, omit_defaults=True, gc=False):
     counts: dict[str, Count] = {}
     ended: str | None = None
     """Why it ended."""
+    device: str = ""
+    """From which it was opened."""
 
 
 class Note(msgspec.Struct, array_like=True, gc=False):
@@ -307,6 +337,8 @@ class Reservation(msgspec.Struct, omit_defaults=True, gc=False):
     """When its run began: a later run under the same key is another one."""
     naming: bool = False
     """The entry itself names the subjects; a right one fixes them for the run."""
+    device: str = ""
+    """From which it was made."""
     made: int = 0
     deadline: int = 0
     ends: list[str] = []
@@ -394,6 +426,6 @@ def decode(body: bytes, kind: type[T]) -> T:
     if decoder is None:
         decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
     row = decoder.decode(body)
-    if row.v > FORMAT:  # type: ignore[attr-defined]  # every row kind carries its version
+    if row.v > NEWEST:  # type: ignore[attr-defined]  # every row kind carries its version
         raise NewerState
     return row  # type: ignore[return-value]  # the decoder of `kind` yields `kind`

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from sekisho.core import budget
-from sekisho.core.penalty import RUN_ENDS, lock_id
+from sekisho.core.penalty import lock_id
 from sekisho.core.scene import count_of
-from sekisho.core.state import SECOND, Count, Guard, Lock
-from sekisho.policy.table import Counter, Penalty, Stage, Table
+from sekisho.core.state import NEWEST, SECOND, Count, Guard, Lock
+from sekisho.policy.table import RUN_ENDS, Counter, Penalty, Stage, Table
 from sekisho.terms import Counting, PenaltyKind
 
 
@@ -71,9 +73,11 @@ def legacy(table: Table, row: str, kind: str) -> Legacy | None:
 
 def _stages(table: Table, row: str, kind: str) -> Iterator[Legacy]:
     for counter in table.counters.values():
-        for stage in counter.stages:
+        # What another system locked is locked for every device.
+        for stage in () if counter.base is not None else counter.stages:
             here = tuple(
-                penalty for penalty in stage.penalties if penalty.kind not in RUN_ENDS and (penalty.on or counter.reach).value == kind
+                msgspec.structs.replace(penalty, whom="") if counter.shares else penalty
+                for penalty in stage.penalties if penalty.kind not in RUN_ENDS and (penalty.on or counter.reach).value == kind
             )
             if here and (row == stage.row or row in stage.also):
                 own = counter.name if counter.reach.value == kind else None
@@ -95,10 +99,13 @@ def set_legacy(key: str, guard: Guard, row: str, found: Legacy, since: int, now:
             id=lock_id(now, guard), row=row, kind=penalty.kind, since=since, undo=list(found.undo), until=until,
             wrong=0 if found.stage is None else found.stage.wrong, operations=list(penalty.operations), spares=list(penalty.spares),
             items=list(penalty.items), source=None if found.counter is None else key, counter=found.counter,
+            whom=penalty.whom, first=penalty.first,
         )
         guard.locks.append(lock)
         made.append(lock)
-    if any(lock.kind is PenaltyKind.BLOCK for lock in made):
+        if lock.whom:
+            guard.v = NEWEST
+    if any(lock.kind is PenaltyKind.BLOCK and not lock.whom for lock in made):
         guard.valid_after = now
     return made
 

@@ -26,6 +26,7 @@ class Message(StrEnum):
     LOCKED = "locked"
     LOCKED_FOR_A_WHILE = "locked-for-a-while"
     REGISTER_AGAIN = "register-again"
+    UNKNOWN_DEVICE = "unknown-device"
     TRY_AGAIN = "try-again"
     NOT_ACCEPTED = "not-accepted"
     NO_CODE = "no-code"
@@ -46,6 +47,8 @@ class Answer(msgspec.Struct, omit_defaults=True):
     again: bool = False
     """Refused only for now: the same entry may be made again at once, nothing was counted."""
     session: str | None = None
+    device: str | None = None
+    """A name for the device, which the channel gave none; it is known by it from now on."""
 
 
 class Refused(msgspec.Struct):
@@ -92,6 +95,8 @@ def _why_refused(scene: Scene, refusal: Refusal) -> Message:
         return Message.LOCKED
     if locks[0].kind in _REGISTERED:
         return Message.REGISTER_AGAIN
+    if locks[0].kind is PenaltyKind.ASK_MORE:
+        return Message.UNKNOWN_DEVICE
     return Message.LOCKED if locks[0].until is None else Message.LOCKED_FOR_A_WHILE
 
 

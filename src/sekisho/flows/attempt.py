@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from sekisho.core import attempt as core
-from sekisho.core import challenge, release
+from sekisho.core import challenge, devices, release
 from sekisho.core.penalty import end_run
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Address, Guard, Procedure, Reservation, Secret, Session, decode, encode
@@ -152,11 +152,26 @@ class Entry:
         """Settle, open a session where the end of the operation gives one, record, and say what the customer is told."""
         before = answers.lock_ids(scene)
         state = scene.procedure.state
+        named = self._name_device(scene)
         outcome = core.settle(scene, taken, verdict)
         if outcome is Outcome.RIGHT:
             self._after_right(tx, scene)
         record(tx, scene)
-        return None if outcome is None else answers.settled(scene, outcome, before, state)
+        if outcome is None:
+            return None
+        answer = answers.settled(scene, outcome, before, state)
+        if named is not None and devices.is_new(scene.guards[scene.keys[scene.operation.subject.value]], scene.device, scene.now):
+            answer.device = named
+        return answer
+
+    def _name_device(self, scene: Scene) -> str | None:
+        """A name for a device that has none, to be told if it becomes known with this entry."""
+        rules = scene.table.devices
+        if scene.device or rules is None or not self.session_id or scene.operation.name not in rules.known_by:
+            return None
+        named = self.subjects.devices.named(self.session_id)
+        scene.device = self.subjects.devices.read(named)
+        return named
 
     def _after_right(self, tx: Tx, scene: Scene) -> None:
         run = scene.procedure
@@ -183,7 +198,9 @@ class Entry:
 def _open_session(tx: Tx, scene: Scene, session_id: str, owner: str) -> None:
     subject = scene.keys[scene.operation.subject.value]
     key = f"session:{session_id}"
-    session = Session(subject=subject, owner=owner, started=scene.now, seen=scene.now, proved=scene.procedure.proved)
+    session = Session(
+        subject=subject, owner=owner, started=scene.now, seen=scene.now, proved=scene.procedure.proved, device=scene.device,
+    )
     tx.put(key, session, due=scene.now + scene.table.timing.session_total_s * SECOND)
     scene.tell(Event(EventKind.SESSION_OPENED, subject, session=key))
 
@@ -282,7 +299,7 @@ class Reserve(Entry):
         taken = Reservation(
             procedure=self.facts.key, operation=scene.operation.name, item=self.item, row=granted.row, notes=granted.notes,
             owner=self.owner, subjects=self.facts.subjects, session=self.facts.session, naming=self.naming, made=tx.now, deadline=deadline,
-            begun=scene.procedure.started, ends=list(self.ends),
+            begun=scene.procedure.started, ends=list(self.ends), device=self.facts.device,
         )
         tx.put(key, taken, due=deadline)
         if self.replay is not None:
@@ -304,7 +321,7 @@ class Settle(Entry):
         self, subjects: Subjects, reservation: str, taken: Reservation, verdict: Verdict, owner: str, session_id: str, *,
         overdue: bool = False, replay: Replay | None = None, renewed: Secret | None = None,
     ) -> None:
-        facts = Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner)
+        facts = Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner, device=taken.device)
         self._reservation = f"reservation:{reservation}"
         super().__init__(
             subjects, facts, taken.item, owner, session_id, extra=(self._reservation, *taken.ends), naming=taken.naming, replay=replay,
@@ -376,7 +393,7 @@ class Settle(Entry):
     def _facts_then(self, taken: Reservation, facts: Facts) -> Facts:
         """The facts as they were when the guess was taken: whoever has been enrolled since is a stranger still."""
         self.subjects.keys(facts)
-        then = Facts(facts.key, facts.operation, facts.subjects, facts.session, facts.owner)
+        then = Facts(facts.key, facts.operation, facts.subjects, facts.session, facts.owner, device=facts.device)
         then.keys, were = facts.keys, strangers(taken)
         then.parties = [(where, bucket if bucket in were else subject, bucket) for where, subject, bucket in facts.parties]
         return then
@@ -385,7 +402,7 @@ class Settle(Entry):
         """The run is gone, or another under its key: the guess is settled on the subjects it was taken from, and on nothing else."""
         operation = tx.table.operations.get(taken.operation) or next(iter(tx.table.operations.values()))
         ended = Procedure(operation=taken.operation, subjects=taken.subjects, owner=taken.owner, state=State.ENDED)
-        gone = Facts("procedure:gone", taken.operation, taken.subjects, None, taken.owner)
+        gone = Facts("procedure:gone", taken.operation, taken.subjects, None, taken.owner, device=taken.device)
         return self.subjects.scene(tx, self._facts_then(taken, gone), operation, ended)
 
 

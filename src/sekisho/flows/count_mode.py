@@ -39,7 +39,7 @@ class CountMode:
 
     async def hold(
         self, table: Table, owner: str, operation: str, item: str, subject: str, *, about: str | None = None, session: str | None = None,
-        procedure: str | None = None, actor: str = NOBODY, caller: str | None = None, replay: Replay | None = None,
+        procedure: str | None = None, actor: str = NOBODY, caller: str | None = None, device: str = "", replay: Replay | None = None,
     ) -> Held | Told:
         """Count mode: take a guess; the bank compares and gives the verdict.
 
@@ -53,12 +53,15 @@ class CountMode:
         for _ in range(3):
             begin = bank_session = None
             if procedure is None:
-                facts, begin, bank_session = await self._led(table, found, owner, subject, about, session, actor, caller)
+                facts, begin, bank_session = await self._led(table, found, owner, subject, about, session, actor, caller, device)
             else:
                 known = await self._runs.facts(procedure)
                 if known is None or known.owner != owner or known.operation != operation:
                     return Missing()
                 facts = await self._in_run(table, known, subject, about, session, names=kind in NAMING)
+                if device and device != facts.device:
+                    # The bank says of each entry from where it comes.
+                    facts = Facts(facts.key, facts.operation, facts.subjects, facts.session, facts.owner, facts.language, device)
             work = Reserve(
                 self._runs.subjects, facts, item, owner, chance.token_urlsafe(18), replay=replay, begin=begin, session=bank_session,
                 naming=kind in NAMING, ends=() if procedure is None else effects.keys(table, facts),
@@ -89,6 +92,7 @@ class CountMode:
 
     async def _led(
         self, table: Table, operation: Operation, owner: str, subject: str, about: str | None, session: str | None, actor: str, caller: str | None,
+        device: str,
     ) -> tuple[Facts, Procedure, Session | None]:
         """The bank's own run: one for each of its sessions and operations, or a run for this one entry."""
         subjects = await self._runs.resolve(table, operation, subject, about, actor, caller)
@@ -104,8 +108,8 @@ class CountMode:
         if on_record is not None:
             # What a run concerns was fixed when it began, whatever has been linked since.
             subjects = decode(on_record, Procedure).subjects
-        facts = Facts(key, operation.name, subjects, session_key, owner)
-        run = Procedure(operation=operation.name, subjects=subjects, owner=owner, session=session_key, led=True)
+        facts = Facts(key, operation.name, subjects, session_key, owner, device=device)
+        run = Procedure(operation=operation.name, subjects=subjects, owner=owner, session=session_key, led=True, device=device)
         foreign = None if session_key is None else Session(subject=subject, owner=owner, foreign=True, name=session)
         return facts, run, foreign
 

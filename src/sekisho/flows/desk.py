@@ -20,7 +20,7 @@ from sekisho.flows.acts import Denied, Operator
 from sekisho.flows.addresses import Enrolled, addresses_key
 from sekisho.flows.effects import secret_key
 from sekisho.flows.names import checked_subject
-from sekisho.flows.sights import MASKED_FOR, shown_address, shown_count, shown_event, shown_lock
+from sekisho.flows.sights import MASKED_FOR, shown_address, shown_count, shown_devices, shown_event, shown_lock, with_shares
 from sekisho.flows.subjects import Subjects
 from sekisho.policy.table import Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
@@ -224,7 +224,8 @@ class Desk:
             "flags": guard.flags,
             "authenticators": [{"item": item, "kind": table.items[item].kind} for item in held],
             "addresses": [shown_address(one, whole=role not in MASKED_FOR) for one in known],
-            "counts": [shown_count(name, count, table.counters.get(name), now) for name, count in sorted(guard.counts.items())],
+            "devices": shown_devices(guard, table, now),
+            "counts": [shown_count(name, count, table.counters.get(name), now) for name, count in sorted(with_shares(guard, table).items())],
             "locks": [shown_lock(lock, table, refusals.get((key, lock.id))) for lock in guard.locks if lock.stands(now)],
             "approvals": await approvals.shown(self._store, subject),
             "events": await self._history(guard),

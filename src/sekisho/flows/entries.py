@@ -97,7 +97,8 @@ class Entries:
         if kept.kind in SLOW:
             answer = await self._slowly(table, facts, item, kept, proof, owner, replay)
         else:
-            session = chance.token_urlsafe(24) if table.operations[facts.operation].gives_session else ""
+            opens = table.operations[facts.operation].gives_session or (table.devices and facts.operation in table.devices.known_by)
+            session = chance.token_urlsafe(24) if opens else ""
             work = FastAttempt(
                 self._runs.subjects, facts, item.name, owner, session, comparer(self._secrets, self._codes, item, proof),
                 secrets=[*([answered_key(facts.key)] if item.kind in SENT else self._secret_keys(facts, item)), *effects.keys(table, facts)],

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from sekisho.core import release
-from sekisho.core.penalty import RUN_ENDS
 from sekisho.core.state import FORMAT, Guard, Lock, decode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
@@ -22,7 +21,7 @@ from sekisho.flows.acts import Awaits, Denied, Lifted, Operator, once
 from sekisho.flows.approvals import Approval
 from sekisho.flows.names import KINDS
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay
-from sekisho.policy.table import Table
+from sekisho.policy.table import RUN_ENDS, Table
 from sekisho.ports import Ledger, Store, Tx
 
 PAGE = 200

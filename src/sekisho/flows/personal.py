@@ -119,6 +119,7 @@ async def export(ledger: Ledger, store: Store, subject: str, operator: str, prog
         "accounts": guard.accounts,
         "linked_from": found.linked_from,
         "flags": guard.flags,
+        "devices": [{"since": rfc3339(one.since), "last_used": rfc3339(one.seen)} for one in guard.devices],
         "counts": {name: {"wrong": count.wrong, "in_flight": count.flight} for name, count in sorted(guard.counts.items())},
         "locks": [
             {"row": lock.row, "kind": lock.kind, "since": rfc3339(lock.since), "until": rfc3339(lock.until), "refused": lock.refused}

@@ -156,7 +156,7 @@ class Runs:
 
     async def begin(
         self, table: Table, owner: str, operation: str, subject: str | None, *, about: str | None = None, session: str | None = None,
-        actor: str = NOBODY, caller: str | None = None, language: str | None = None, replay: Replay | None = None,
+        actor: str = NOBODY, caller: str | None = None, device: str = "", language: str | None = None, replay: Replay | None = None,
     ) -> Begun | NoSession | TooMany | Repeated | OtherBody | InFlight:
         """Begin a run of an operation.
 
@@ -175,8 +175,8 @@ class Runs:
             return NoSession()
         subject = checked_subject(subject or f"{found.subject}:?{identifier}")
         subjects = await self.resolve(table, found, subject, about, actor, caller)
-        facts = Facts(f"procedure:{identifier}", operation, subjects, session_key, owner, language)
-        run = Procedure(operation=operation, subjects=subjects, owner=owner, session=session_key, language=language)
+        facts = Facts(f"procedure:{identifier}", operation, subjects, session_key, owner, language, device)
+        run = Procedure(operation=operation, subjects=subjects, owner=owner, session=session_key, language=language, device=device)
         run.step = steps_met_by_name(table, found, subject)
         begun = await self._ledger.run(_Begin(self.subjects, facts, run, actor, replay))
         if isinstance(begun, Begun):
@@ -217,7 +217,7 @@ class Runs:
         if body is None:
             return None
         run = decode(body, Procedure)
-        facts = Facts(key, run.operation, run.subjects, run.session, run.owner, run.language)
+        facts = Facts(key, run.operation, run.subjects, run.session, run.owner, run.language, run.device)
         self._remember(facts)
         return facts
 
@@ -241,4 +241,4 @@ class Runs:
         actor, caller = facts.subjects.get(Reach.ACTOR, NOBODY), facts.subjects.get(Reach.CALLER)
         subjects = await self.resolve(table, operation, main, None, actor, caller)
         subjects.update(by_kind)
-        return Facts(facts.key, facts.operation, subjects, facts.session, facts.owner, facts.language)
+        return Facts(facts.key, facts.operation, subjects, facts.session, facts.owner, facts.language, facts.device)

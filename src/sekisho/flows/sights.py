@@ -10,9 +10,10 @@ import msgspec
 
 from sekisho.core import budget
 from sekisho.core.address import masked
-from sekisho.core.state import SECOND, Address, Count, Lock
+from sekisho.core.devices import place_of, whole_of
+from sekisho.core.state import SECOND, Address, Count, Guard, Lock
 from sekisho.events import Event
-from sekisho.policy.table import Counter, ReleasePath, Table
+from sekisho.policy.table import Counter, ReleasePath, Table, share_name
 from sekisho.terms import Role
 
 
@@ -40,6 +41,29 @@ def shown_address(one: Address, *, whole: bool) -> dict[str, Any]:
     return {"id": one.id, "kind": one.way, "address": to, "state": one.state, "since": rfc3339(one.since)}
 
 
+def shown_devices(guard: Guard, table: Table, now: int) -> list[dict[str, Any]]:
+    """The devices that are known now. What they are called is left out: whoever has the name passes for the device."""
+    if table.devices is None:
+        return []
+    return [
+        {"device": share_name(one.place), "since": rfc3339(one.since), "last_used": rfc3339(one.seen)}
+        for one in guard.devices if place_of(guard, one.id, table.devices, now)
+    ]
+
+
+def with_shares(guard: Guard, table: Table) -> dict[str, Count]:
+    """The counts, and of those that are shared out every share that somebody has: also one on which nothing stands."""
+    shown = dict(guard.counts)
+    for name in guard.counts:
+        counter = table.counters.get(whole_of(name))
+        if counter is not None and counter.shares:
+            shown.setdefault(counter.name, Count())
+            for one in guard.devices:
+                if one.place <= len(counter.shares):
+                    shown.setdefault(counter.shares[one.place - 1].name, Count())
+    return shown
+
+
 def shown_count(name: str, count: Count, counter: Counter | None, now: int) -> dict[str, Any]:
     """A count with its stages."""
     if counter is not None:
@@ -64,6 +88,7 @@ def shown_lock(lock: Lock, table: Table, refused: Sequence[int] | None) -> dict[
         "id": lock.id, "row": lock.row, "kind": lock.kind, "stage": lock.wrong or None,
         "since": rfc3339(lock.since), "until": rfc3339(lock.until),
         "operations": lock.operations, "spares": lock.spares, "items": lock.items, "counter": lock.counter,
+        "devices": lock.whom or None, "first": lock.first,
         "release": [
             {
                 "path": p.name, "kind": p.kind, "ja": p.text.ja, "en": p.text.en, "roles": p.roles, "second_person": p.second_person,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from sekisho.core.devices import place_of
 from sekisho.core.state import SECOND, Guard, Session, decode
 from sekisho.core.stop import Stopped, stop
 from sekisho.errors import CallerError
@@ -31,8 +32,9 @@ class _Stop:
 
     def __init__(
         self, subjects: Subjects, subject: str, caller: str | None, session: str | None, owner: str, *,
-        known: bool, operator: str | None, reason: str | None, replay: Replay | None,
+        known: bool, device: str, operator: str | None, reason: str | None, replay: Replay | None,
     ) -> None:
+        self._device = device
         self._subject, self._bucket = subject, subjects.bucket(subject)
         self._caller = None if caller is None else subjects.bucket(caller)
         self._session, self._owner = session, owner
@@ -46,7 +48,7 @@ class _Stop:
         if told is not None:
             return told
         key, guard = self._row(tx)
-        known = self._known or self._in_session(tx, guard)
+        known = self._known or self._in_session(tx, guard) or self._on_known_device(tx, guard)
         caller = None if known or self._caller is None else tx.get(self._caller, Guard) or Guard()
         outcome, events = stop(key, guard, caller, tx.table, tx.now, known=known, operator=self._operator, reason=self._reason)
         self._keep(tx, key, guard)
@@ -73,6 +75,11 @@ class _Stop:
         timed_out = tx.now >= min(session.started + timing.session_total_s * SECOND, session.seen + timing.session_idle_s * SECOND)
         return guard.valid_after < session.started and not timed_out
 
+    def _on_known_device(self, tx: Tx, guard: Guard) -> bool:
+        """Whether he calls from a device that he has proved himself from."""
+        rules = tx.table.devices
+        return rules is not None and bool(self._device) and place_of(guard, self._device, rules, tx.now) > 0
+
     def _keep(self, tx: Tx, key: str, guard: Guard) -> None:
         if key == self._bucket:
             touch_bucket(tx, key, guard)
@@ -90,7 +97,7 @@ class Stops:
 
     async def stop(
         self, owner: str, subject: str, *, actor: str = NOBODY, caller: str | None = None, session: str | None = None,
-        known: bool = False, operator: str | None = None, reason: str | None = None, replay: Replay | None = None,
+        known: bool = False, device: str = "", operator: str | None = None, reason: str | None = None, replay: Replay | None = None,
     ) -> Done | Repeated | OtherBody | InFlight:
         """Stop a customer's operations.
 
@@ -101,6 +108,7 @@ class Stops:
             caller: who telephones, where the channel says; counted instead of the actor.
             session: out of which it is asked for.
             known: the channel or the operator knows him: by the device, the number on file, or as verified.
+            device: from which it is asked for, as a keyed digest; it may be one that he has proved himself from.
             operator: who of the staff asks.
             reason: for the record.
             replay: the request's claim to be the same as an earlier one.
@@ -115,7 +123,8 @@ class Stops:
         counted = checked_subject(caller) if caller is not None else None if actor == NOBODY else actor
         key = None if session is None or f"session:{session}".startswith(FOREIGN) else f"session:{session}"
         return await self._ledger.run(_Stop(
-            self._subjects, whose, counted, key, owner, known=known, operator=operator, reason=reason, replay=replay,
+            self._subjects, whose, counted, key, owner, known=known, device=device, operator=operator, reason=reason,
+            replay=replay,
         ))
 
     async def _customer_of(self, subject: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from sekisho.core.scene import Scene
 from sekisho.core.state import THE_BANK, Guard, Procedure, Session
+from sekisho.flows.devices import Devices
 from sekisho.policy.table import Operation, Table, place
 from sekisho.ports import Tx
 from sekisho.terms import Reach
@@ -29,10 +30,14 @@ _REMEMBERED = 50_000
 class Facts:
     """What never changes about a procedure once it has begun, and the keys that follow from it."""
 
-    __slots__ = ("ends", "key", "keys", "language", "operation", "owner", "parties", "secrets", "session", "subjects")
+    __slots__ = ("device", "ends", "key", "keys", "language", "operation", "owner", "parties", "secrets", "session", "subjects")
 
-    def __init__(self, key: str, operation: str, subjects: dict[str, str], session: str | None, owner: str, language: str | None = None) -> None:
+    def __init__(
+        self, key: str, operation: str, subjects: dict[str, str], session: str | None, owner: str, language: str | None = None, device: str = "",
+    ) -> None:
         self.key = key
+        self.device = device
+        """From which the run was begun, or the entry made: a keyed digest; empty where the channel does not say."""
         self.language = language
         self.operation = operation
         self.subjects = subjects
@@ -58,6 +63,7 @@ class Subjects:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self.devices = Devices(hmac.digest(key, b"devices", "sha256"))
         self._buckets: OrderedDict[str, str] = OrderedDict()
 
     def bucket(self, subject: str) -> str:
@@ -101,6 +107,7 @@ class Subjects:
         session = None if facts.session is None else tx.get(facts.session, Session)
         scene = Scene(tx.table, operation, procedure, facts.key, session, facts.session, guards, keys, tx.now)
         scene.names = names
+        scene.device = facts.device or ("" if session is None else session.device)
         return scene
 
 
@@ -157,6 +164,8 @@ def _reaches(table: Table, operation: Operation) -> set[tuple[Reach, bool]]:
                 for gauge in row.gauges for stage in gauge.counter.stages for penalty in stage.penalties if penalty.on is not None
             )
             found.update((_side(condition.flag), condition.about) for condition in row.when)
+    if table.devices is not None and operation.name in table.devices.known_by:
+        found.update((reach, False) for reach in table.devices.subjects)
     return {(reach, about) for reach, about in found if reach not in OWN_ROWS}
 
 

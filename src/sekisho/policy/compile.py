@@ -11,7 +11,19 @@ import msgspec
 from sekisho.policy import model as m
 from sekisho.policy import table as t
 from sekisho.policy.load import Policy
-from sekisho.policy.rows import EVERYTHING, RowAt, StageAt, addresses_of, confirming, penalty_kind, rows, rows_of, stages_of, step_items
+from sekisho.policy.rows import (
+    EVERYTHING,
+    RowAt,
+    StageAt,
+    addresses_of,
+    asked_first,
+    confirming,
+    penalty_kind,
+    rows,
+    rows_of,
+    stages_of,
+    step_items,
+)
 from sekisho.terms import PathKind, PenaltyKind, Reach, Way
 
 SELF_CONTAINED = frozenset({Reach.PROCEDURE, Reach.SESSION, Reach.CALLER, Reach.ACTOR, Reach.BANK})
@@ -59,7 +71,8 @@ def penalty(cell: m.PenaltyCell | str) -> t.Penalty:
     return t.Penalty(
         kind=kind, operations=() if on_items else objects, spares=tuple(cell.spares), items=objects if on_items else (),
         for_s=_optional_s(cell.for_),
-        on=Reach.APP if kind is PenaltyKind.REMOVE and on is None else on, on_about=about)
+        on=Reach.APP if kind is PenaltyKind.REMOVE and on is None else on, on_about=about,
+        whom=t.UNKNOWN if kind is PenaltyKind.ASK_MORE else "", first=cell.first)
 
 
 def penalty_object(cell: m.PenaltyCell) -> tuple[PenaltyKind, tuple[str, ...]]:
@@ -78,12 +91,17 @@ class _Compiler:
         self.stages: dict[str, dict[int, t.Stage]] = {}
         self.touched: dict[tuple[str, str, int], list[str]] = {}
         self.counters: dict[str, t.Counter] = {}
+        self.known: set[str] = set()
+        """Counters of what known devices enter, and nothing else."""
+        self.kept: dict[str, dict[int, int]] = {}
+        """By counter and figure: how much of it is kept for each known device."""
         self.ways: dict[str, m.ProcedureCell | m.FormCell] = {**file.procedures, **file.forms}
 
     def table(self, version: str) -> t.Table:
         file = self.file
         self.collect()
         operations = {name: self.operation(name, cell) for name, cell in file.operations.items()}
+        gauges = [gauge for one in operations.values() for rows in one.rows.values() for row in rows for gauge in row.gauges]
         return t.Table(
             name=file.policy, version=version, article=file.article,
             items={**{name: _item(name, cell) for name, cell in file.items.items()},
@@ -94,13 +112,14 @@ class _Compiler:
             stop=penalty(file.emergency_stop.penalty[0]), stop_undo=tuple(file.emergency_stop.undo),
             suspension_undo=tuple(file.suspension.undo) if file.suspension else (),
             timing=self.timing(), desk={role.value: self.role(cell) for role, cell in file.desk.items()},
-            mail=_mail(file.mail), **self.extras())
+            mail=_mail(file.mail), devices=_devices(file, gauges), **self.extras())
 
     def extras(self) -> dict[str, Any]:
         file = self.file
         spared = file.suspension
         return {
             "title": text(file.title), "zone": file.zone, "known_devices": file.known_devices,
+            "asks_first": any(asked_first(file).values()),
             "rules": msgspec.to_builtins(file.rules), "profiles": tuple(file.profiles),
             "waivers": tuple(t.Waived(w.finding, w.row, w.where, w.reason, w.by) for w in file.waivers),
             "paper": tuple(t.Paper(tuple(p.rows), p.form, text(p.say)) for p in file.paper),
@@ -123,10 +142,16 @@ class _Compiler:
         for row in rows(self.file):
             touched = [self.put(stage) for stage in stages_of(self.file, row)]
             self.touched[row.operation, row.item, row.number] = list(dict.fromkeys(touched))
-        self.counters = {name: self.counter(name, first) for name, first in self.placed.items()}
+        for name, first in self.placed.items():
+            counter = self.counter(name, first)
+            self.counters |= {one.name: one for one in (counter, *counter.shares)}
 
     def put(self, stage: StageAt) -> str:
         self.placed.setdefault(stage.counter, stage)
+        if isinstance(stage.cell, m.CeilingCell) and stage.cell.devices is not None:
+            self.known.add(stage.counter)
+        if stage.cell.known_device is not None:
+            self.kept.setdefault(stage.counter, {})[stage.cell.wrong] = stage.cell.known_device
         on_counter = self.stages.setdefault(stage.counter, {})
         found = on_counter.get(stage.cell.wrong)
         if found is None:
@@ -137,13 +162,16 @@ class _Compiler:
 
     def stage(self, cell: m.StageCell, row: str) -> t.Stage:
         penalties = tuple(penalty(p) for p in cell.penalty)
+        if isinstance(cell, m.CeilingCell) and cell.devices is not None:
+            penalties = _falling_on(penalties, t.KNOWN)
         told = self.file.rules.lasting_lock == "told-once" and any(p.kind in LASTING for p in penalties)
         return t.Stage(cell.wrong, row, penalties, tuple(cell.undo), cell.after or "zero", told, cell.ours, cell.why)
 
     def counter(self, name: str, first: StageAt) -> t.Counter:
         stages = self.stages[name]
-        return t.Counter(name, first.reach, first.counting, first.window_s,
-                         tuple(stages[wrong] for wrong in sorted(stages)), first.ours)
+        whole = t.Counter(name, first.reach, first.counting, first.window_s,
+                          tuple(stages[wrong] for wrong in sorted(stages)), first.ours)
+        return split(whole, self.kept[name], self.file.devices.remembered) if name in self.kept and self.file.devices else whole
 
     def operation(self, name: str, cell: m.OperationCell) -> t.Operation:
         own: dict[str, tuple[t.Row, ...]] = {}
@@ -169,19 +197,29 @@ class _Compiler:
     def row(self, at: RowAt) -> t.Row:
         cell = at.cell
         names = self.touched[at.operation, at.item, at.number]
-        gauges = tuple(self.gauge(self.counters[name], cell) for name in names)
+        gauges = tuple(self.gauge(self.counters[name], cell) for name in names if self.counters[name].reach is not Reach.BANK)
+        bank = tuple(self.counters[name] for name in names if self.counters[name].reach is Reach.BANK)
         return t.Row(cell.row, at.operation, at.item, gauges, conditions(cell.when), cell.about, cell.ours, tuple(cell.also),
-                     tuple(cell.undo), cell.abolished, _said(cell.say), _said(cell.not_say), cell.why)
+                     tuple(cell.undo), cell.abolished, _said(cell.say), _said(cell.not_say), cell.why, bank)
 
     def gauge(self, counter: t.Counter, cell: m.RowCell) -> t.Gauge:
-        return t.Gauge(counter, cell.about and counter.reach not in SELF_CONTAINED)
+        return t.Gauge(counter, cell.about and counter.reach not in SELF_CONTAINED, devices=self.counted(counter))
+
+    def counted(self, counter: t.Counter) -> str:
+        """Whose entries a count is of. One that at its limit only asks more of unknown devices is no count of known ones."""
+        if counter.name in self.known:
+            return t.KNOWN
+        if counter.shares:
+            return t.EACH
+        asks = all(penalty.kind is PenaltyKind.ASK_MORE for penalty in counter.stages[-1].penalties)
+        return t.UNKNOWN if asks and self.file.known_devices and self.file.devices else ""
 
     def digest(self, operation: t.Operation) -> str:
         """Of what decides within the operation; texts and reasons may change under an open procedure."""
         items = sorted(operation.rows)
         decides = {
             "operation": _bare(operation, "text", "digest", "closed"),
-            "rows": [_bare(row, "say", "not_say", "why") for item in items for row in operation.rows[item]],
+            "rows": [_bare(row, "say", "not_say", "why", *([] if row.bank else ["bank"])) for item in items for row in operation.rows[item]],
             "items": [_bare(_item(item, self.file.items[item]), "text") for item in items if item in self.file.items],
             "rules": msgspec.to_builtins(self.file.rules),
             "closed": [_bare(closed, "text") for closed in operation.closed],
@@ -229,6 +267,29 @@ class _Compiler:
                 "telephone": list(cell.telephone)}
 
 
+def split(whole: t.Counter, kept: dict[int, int], places: int) -> t.Counter:
+    """A counter of which each known device has a share: what is left is that of all other devices together.
+
+    All shares together come to the figures of the whole, so no guess is added to what the row allows.
+    """
+    shares = []
+    for place in range(1, places + 1):
+        whom = t.share_name(place)
+        stages = tuple(_of(stage, kept[stage.wrong], whom) for stage in whole.stages)
+        shares.append(msgspec.structs.replace(whole, name=f"{whole.name}/{whom}", stages=stages, base=whole.name))
+    left = tuple(_of(stage, stage.wrong - places * kept[stage.wrong], t.UNKNOWN) for stage in whole.stages)
+    return msgspec.structs.replace(whole, stages=left, shares=tuple(shares))
+
+
+def _of(stage: t.Stage, wrong: int, whom: str) -> t.Stage:
+    """A stage as it falls on one share: its locks refuse those whose share it is."""
+    return msgspec.structs.replace(stage, wrong=wrong, penalties=_falling_on(stage.penalties, whom))
+
+
+def _falling_on(penalties: tuple[t.Penalty, ...], whom: str) -> tuple[t.Penalty, ...]:
+    return tuple(msgspec.structs.replace(one, whom=whom) if one.kind not in t.RUN_ENDS else one for one in penalties)
+
+
 def hours(span: str) -> tuple[int, int]:
     """`09:00-21:00` in seconds of the day."""
     first, last = (int(clock[:2]) * 3_600 + int(clock[3:]) * 60 for clock in span.split("-"))
@@ -274,6 +335,14 @@ def _risk(cell: m.RiskCell | None) -> t.Risk | None:
         return None
     signals = tuple(t.Signal(s.signal, s.times, m.seconds(s.within), s.ours) for s in cell.signals)
     return t.Risk(signals, cell.ask, listed(cell.refuses), _optional_s(cell.trusts_device))
+
+
+def _devices(file: m.PolicyFile, gauges: list[t.Gauge]) -> t.Devices | None:
+    cell = file.devices
+    if cell is None or not file.known_devices:
+        return None
+    subjects = {gauge.counter.reach for gauge in gauges if gauge.devices} & t.KNOWING
+    return t.Devices(tuple(cell.known_by), cell.remembered, m.seconds(cell.kept), tuple(sorted(subjects)))
 
 
 def _hold(cell: m.HoldCell | None) -> t.Penalty | None:

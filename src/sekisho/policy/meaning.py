@@ -18,6 +18,7 @@ from sekisho.policy.rows import (
     NOT_SECRET,
     ONE_RUN,
     StageAt,
+    asked_first,
     confirming,
     listed,
     penalty_kind,
@@ -62,7 +63,7 @@ STANDS_NOWHERE = "the count stands on the run itself, where nothing can be locke
 def check(file: m.PolicyFile) -> Faults:
     """Everything that is wrong."""
     names = _Names(file)
-    for part in (_header, _items, _counters, _operations, _rows, _ceilings, _agreement, _row_ids, _ways,
+    for part in (_header, _items, _counters, _operations, _rows, _ceilings, _devices, _agreement, _row_ids, _ways,
                  _abolished, _bank):
         yield from part(file, names)
 
@@ -275,8 +276,9 @@ def _lent(path: Path, operation: m.OperationCell, file: m.PolicyFile, names: _Na
 
 def _rows_and_steps(file: m.PolicyFile, name: str, operation: m.OperationCell) -> Faults:
     steps = Vocabulary(taken(operation))
+    first = asked_first(file).get(name, [])
     for item in operation.items:
-        if item not in steps:
+        if item not in steps and item not in first:
             hint = steps.near(item) or "add it to `steps:`, or remove the row"
             yield Fault(("operations", name, "items", item), f"no step of this operation takes {quoted(item)}; {hint}")
     for number, step in enumerate(operation.steps):
@@ -356,6 +358,8 @@ def _stage(path: Path, stage: m.StageCell, names: _Names) -> Faults:
         here = (*path, "penalty", number)
         if isinstance(cell, m.PenaltyCell):
             yield from _penalty(here, cell, names)
+            if cell.first is not None and not isinstance(stage, m.CeilingCell):
+                yield Fault((*here, "first"), "only a ceiling asks unknown devices for another item first; remove `first:`")
             if stage.of in ONE_RUN and cell.on is None and penalty_kind(cell) != ["remove"]:
                 yield Fault(here, STANDS_NOWHERE)
     yield from _after(path, stage)
@@ -412,6 +416,9 @@ def _modifiers(path: Path, cell: m.PenaltyCell, kind: str, names: _Names) -> Fau
         yield Fault((*path, "for"), f"`{kind}` does not end by time; remove `for:`")
     if cell.spares and kind != "disable" and EVERYTHING not in listed(getattr(cell, kind.replace("-", "_"))):
         yield Fault((*path, "spares"), "`spares:` goes with `everything` or `disable`; name the operations closed instead")
+    if cell.first is not None and kind != "ask-more":
+        yield Fault((*path, "first"), f"`first:` goes with `ask-more`; `{kind}` refuses everybody; remove it")
+    yield from names.known((*path, "first"), cell.first or "", "item", names.items)
     if kind == "ask-more" and not cell.in_:
         yield Fault(path, "in which operations more is asked is not said; write `in:` and their names")
     if kind != "ask-more" and cell.in_:
@@ -442,6 +449,72 @@ def _ceilings(file: m.PolicyFile, names: _Names) -> Faults:
                                             "known devices; write `[{ask-more: unknown-devices, in: […]}]`")
 
 
+def _devices(file: m.PolicyFile, names: _Names) -> Faults:
+    """What tells devices apart needs known ones, and what is kept for them must leave the others something."""
+    devices = file.devices
+    if devices is not None:
+        yield from names.all_known(("devices", "known_by"), devices.known_by, "operation", names.operations)
+        if not file.known_devices:
+            yield Fault(("devices",), "no device is known where `known_devices: false` stands; remove this section, or write `true` there")
+    for path, stage in _stage_cells(file):
+        yield from _of_devices(path, stage, file)
+    for name, ceiling in file.ceilings.items():
+        for number, cell in enumerate(ceiling.penalty):
+            if isinstance(cell, m.PenaltyCell) and cell.first is not None:
+                yield from _asked_first(("ceilings", name, "penalty", number, "first"), cell, file)
+
+
+def _stage_cells(file: m.PolicyFile) -> Iterator[tuple[Path, m.StageCell]]:
+    """Every stage where it is written."""
+    for name, operation in file.operations.items():
+        for item, written in operation.items.items():
+            for number, row in enumerate(written if isinstance(written, list) else [written]):
+                path: Path = ("operations", name, "items", item, *((number,) if isinstance(written, list) else ()), "stages")
+                cells = row.stages if isinstance(row.stages, list) else []
+                yield from (((*path, place), cell) for place, cell in enumerate(cells) if isinstance(cell, m.StageCell))
+    yield from ((("others", "stages", place), cell) for place, cell in enumerate(file.others.stages if file.others else ()))
+    yield from ((("ceilings", name), cell) for name, cell in file.ceilings.items())
+
+
+def _of_devices(path: Path, stage: m.StageCell, file: m.PolicyFile) -> Faults:
+    reach = file.counters[stage.count].of if stage.count in file.counters else stage.of
+    if reach is Reach.BANK and not isinstance(stage, m.CeilingCell):
+        yield Fault(path, "a count of the whole bank stands in `ceilings:`; move it there, or count by `customer`")
+    kinds = {penalty_kind(cell)[0] for cell in stage.penalty if len(penalty_kind(cell)) == 1}
+    of_known = isinstance(stage, m.CeilingCell) and stage.devices is not None
+    told = {"known_device": stage.known_device is not None, "devices": of_known, "penalty": "ask-more" in kinds}
+    for cell, said in told.items():
+        if said and (file.devices is None or not file.known_devices):
+            yield Fault((*path, cell), "this tells known devices from others, but how a device becomes known is not said; write "
+                                       "`known_devices: true` and `devices:`, or leave it out")
+            return
+    if of_known and "ask-more" in kinds:
+        yield Fault((*path, "penalty"), "`ask-more` refuses no known device, so this count would close nothing; write `lock`")
+    if stage.known_device is None or file.devices is None:
+        return
+    if reach in ONE_RUN or reach in {Reach.ACTOR, Reach.CALLER, Reach.BANK} or of_known:
+        yield Fault((*path, "known_device"), "a device is known to a customer, an account or an enrolment; only their counts have shares")
+    for kind in sorted(kinds - DIVIDED):
+        yield Fault((*path, "known_device"), f"`{kind}` concerns all devices alike; share only what locks, blocks or ends a run")
+    kept = stage.known_device * file.devices.remembered
+    if kept >= stage.wrong:
+        yield Fault((*path, "known_device"), f"{file.devices.remembered} known devices with {stage.known_device} each leave nothing of "
+                                             f"{stage.wrong} for all others; keep less for each")
+
+
+DIVIDED = frozenset({"lock", "block", "suspend", "disable", "void", "end-session", "start-over"})
+"""Penalties that can fall on some devices and not on others."""
+
+
+def _asked_first(path: Path, cell: m.PenaltyCell, file: m.PolicyFile) -> Faults:
+    for operation in cell.in_:
+        if operation in file.operations and cell.first in file.items and written_row(file, operation, str(cell.first)) is None:
+            yield Fault(path, f"no row says what wrong entries of {quoted(str(cell.first))} cost in {quoted(operation)}; write its row there")
+    item = file.items.get(str(cell.first))
+    if item is not None and item.kind in NOT_SECRET:
+        yield Fault(path, f"whoever enters a `{item.kind}` proves nothing by it; name an item that is compared with a secret")
+
+
 def _agreement(file: m.PolicyFile, _: _Names) -> Faults:
     """Stages of one count must agree; `keep` needs a stage above; a count may not hold one figure twice in a row."""
     counters: dict[str, dict[int, StageAt]] = {}
@@ -461,10 +534,28 @@ def _agreement(file: m.PolicyFile, _: _Names) -> Faults:
             if stage.cell.after == "keep" and wrong == max(stages):
                 yield Fault((*stage.path, "after"), f"{quoted(stage.counter)} has no stage above {wrong}, so a count that is "
                                                     "kept would close nothing again; write `zero`, or add a higher stage")
+        yield from _shares_grow(file, [stages[wrong] for wrong in sorted(stages)])
+
+
+def _shares_grow(file: m.PolicyFile, stages: list[StageAt]) -> Faults:
+    """Every stage of a count that is shared says how, and none leaves anybody less than the one before it."""
+    if file.devices is None or all(stage.cell.known_device is None for stage in stages):
+        return
+    before = (0, 0)
+    for stage in stages:
+        kept = stage.cell.known_device
+        if kept is None:
+            yield Fault(stage.path, f"other stages of {quoted(stage.counter)} keep something for known devices; write `known_device:` here too")
+            return
+        left = stage.cell.wrong - kept * file.devices.remembered
+        if kept <= before[0] or left <= before[1]:
+            yield Fault((*stage.path, "known_device"), "a share is no larger at this stage than at the one before it; let what each known "
+                                                       "device has, and what is left for all others, rise from stage to stage")
+        before = kept, left
 
 
 def _does(stage: StageAt) -> tuple[object, ...]:
-    return stage.cell.penalty, stage.cell.undo, stage.cell.after
+    return stage.cell.penalty, stage.cell.undo, stage.cell.after, stage.cell.known_device
 
 
 def _row_ids(file: m.PolicyFile, names: _Names) -> Faults:

@@ -175,6 +175,8 @@ class PenaltyCell(Cell, frozen=True, kw_only=True):
     spares: Annotated[list[Name], Meta(description="under `everything`: operations that stay open")] = []
     in_: Annotated[list[Name], Meta(description="with `ask-more`: in these operations only")] = (
         msgspec.field(default_factory=list, name="in"))
+    first: Annotated[Name | None, Meta(
+        description="with `ask-more`: the item that an unknown device must enter rightly first; left out: it is refused")] = None
     on: Annotated[Reach | AboutReach | None, Meta(
         description="on another subject than the one whose count it is")] = None
 
@@ -192,6 +194,8 @@ class StageCell(Cell, frozen=True, kw_only=True):
     in_a_row: Annotated[Literal[True] | None, Meta(description="a right entry clears it")] = None
     in_total: Annotated[Literal[True] | None, Meta(description="nothing but a release clears it")] = None
     within: Annotated[Duration | None, Meta(description="entries older than this no longer count")] = None
+    known_device: Annotated[Count | None, Meta(
+        description="of these, so many are kept for each device that is known; all other devices share what is left")] = None
     penalty: Penalties
     undo: Undo
     after: Annotated[Literal["zero", "keep"] | None, Meta(
@@ -246,6 +250,8 @@ class CeilingCell(StageCell, frozen=True, kw_only=True):
     only: Annotated[list[Name], Meta(description="operations in which it is counted; left out: all")] = []
     except_: Annotated[list[Name], Meta(description="operations in which it is not counted")] = (
         msgspec.field(default_factory=list, name="except"))
+    devices: Annotated[Literal["known"] | None, Meta(
+        description="`known`: it counts what is entered from devices that are known, and nothing else")] = None
 
 
 class ItemCell(Named, frozen=True, kw_only=True):
@@ -508,6 +514,17 @@ class IncidentsCell(Cell, frozen=True, kw_only=True):
     ours: Ours = False
 
 
+class DevicesCell(Cell, frozen=True, kw_only=True):
+    """Devices that a customer has proved himself from."""
+
+    known_by: Annotated[list[Name], Meta(min_length=1, description="operations whose end makes the device known to the subject")]
+    remembered: Annotated[Annotated[int, Meta(ge=1, le=20)], Meta(
+        description="how many devices one subject knows; the one unused for the longest time gives way")]
+    kept: Annotated[Duration, Meta(description="how long a device stays known after its last success")]
+    ours: Ours = False
+    why: Why = None
+
+
 class RetentionCell(Named, frozen=True, kw_only=True):
     """How long a class of records is kept."""
 
@@ -556,6 +573,7 @@ class PolicyFile(Cell, frozen=True, kw_only=True):
     paper: Annotated[list[PaperWay], Meta(description="states out of which paper is the way")] = []
     known_devices: Annotated[bool, Meta(description="true: devices are recognised, and known ones never refused by "
                                         "ceilings")]
+    devices: Annotated[DevicesCell | None, Meta(description="how a device becomes known, and for how long")] = None
     rules: Rules
     timing: TimingCell
     flags: Annotated[dict[Name, Named], Meta(description="marks on a customer that rows may ask for")] = {}

@@ -68,6 +68,17 @@ def addresses_of(operation: m.OperationCell, file: m.PolicyFile) -> str | None:
     return next((name for name in taken(operation) if name in file.items and file.items[name].registers is not None), None)
 
 
+def asked_first(file: m.PolicyFile) -> dict[str, list[str]]:
+    """By operation: items of which no step speaks, asked of unknown devices once a ceiling is reached."""
+    found: dict[str, list[str]] = {}
+    for ceiling in file.ceilings.values():
+        for cell in ceiling.penalty:
+            if isinstance(cell, m.PenaltyCell) and cell.first is not None:
+                for operation in cell.in_:
+                    found.setdefault(operation, []).append(cell.first)
+    return found
+
+
 def rows(file: m.PolicyFile) -> Iterator[RowAt]:
     """Every row of every operation."""
     for name in file.operations:
@@ -75,8 +86,8 @@ def rows(file: m.PolicyFile) -> Iterator[RowAt]:
 
 
 def rows_of(file: m.PolicyFile, operation: str) -> Iterator[RowAt]:
-    """The rows of one operation, in the order of its steps."""
-    for item in taken(file.operations[operation]):
+    """The rows of one operation, in the order of its steps; after them what unknown devices may be asked first."""
+    for item in dict.fromkeys([*taken(file.operations[operation]), *asked_first(file).get(operation, [])]):
         written = written_row(file, operation, item)
         if written is not None:
             cell, path = written

@@ -16,6 +16,21 @@ from sekisho.terms import Counting, ItemKind, PathKind, PenaltyKind, Reach, Role
 EVERYTHING = "*"
 """In `Penalty.operations`: all operations but those named in `Penalty.spares`."""
 
+RUN_ENDS = frozenset({PenaltyKind.VOID, PenaltyKind.END_SESSION, PenaltyKind.START_OVER})
+"""Penalties on the run that was typed in: wherever a code is entered the run ends with it (A4)."""
+
+UNKNOWN, KNOWN, EACH = "unknown", "known", "each"
+"""Whose entries a count is of, and whom a lock refuses, where devices make a difference."""
+
+
+KNOWING = frozenset({Reach.CUSTOMER, Reach.ACCOUNT, Reach.APP})
+"""Kinds of subjects that can know a device."""
+
+
+def share_name(place: int) -> str:
+    """What the share of the known device at a place is called, in counts and locks."""
+    return f"device-{place}"
+
 
 class Text(msgspec.Struct, frozen=True):
     """One text in both languages."""
@@ -40,6 +55,10 @@ class Penalty(msgspec.Struct, frozen=True, omit_defaults=True):
     """The subject it falls on, of those the attempt concerns; None: the one whose count it is."""
     on_about: bool = False
     """`on` is looked up among the subjects the entry is about, not those of the caller."""
+    whom: str = ""
+    """Whose entries it refuses: those of `unknown` devices, of `known` ones, of the one at a place (`device-1`, …), or everybody's."""
+    first: str | None = None
+    """For `ask-more`: the item that an unknown device must enter rightly first; None: it is refused."""
 
 
 class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,6 +90,10 @@ class Counter(msgspec.Struct, frozen=True, omit_defaults=True):
     stages: tuple[Stage, ...]
     ours: bool = False
     """No source gives this figure; the manual says so."""
+    shares: tuple[Counter, ...] = ()
+    """What is kept for known devices, by place: each a count of its own. The stages here are then those of all other devices."""
+    base: str | None = None
+    """For a share: the counter it is a share of."""
 
 
 ABOUT = "about:"
@@ -84,7 +107,7 @@ def place(reach: Reach, *, about: bool) -> str:
     return reach
 
 
-class Gauge(msgspec.Struct, frozen=True):
+class Gauge(msgspec.Struct, frozen=True, omit_defaults=True):
     """One counter as one row touches it."""
 
     counter: Counter
@@ -92,6 +115,8 @@ class Gauge(msgspec.Struct, frozen=True):
     """The count stands on the subject the entry is about, not on the caller's."""
     place: str = ""
     """Where an attempt finds the row the count stands on; follows from the two above."""
+    devices: str = ""
+    """Whose entries it counts: `unknown` devices', `known` ones', `each` in its own share, or everybody's alike."""
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "place", place(self.counter.reach, about=self.about))
@@ -127,6 +152,8 @@ class Row(msgspec.Struct, frozen=True):
     not_say: Text | None = None
     """What staff say about it, and what not (K1)."""
     why: str | None = None
+    bank: tuple[Counter, ...] = ()
+    """Counts of the whole bank that the entry touches. They stand on no row of its own: nodes spend them in blocks."""
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -298,6 +325,19 @@ class Risk(msgspec.Struct, frozen=True):
     trusts_device_s: int | None = None
 
 
+class Devices(msgspec.Struct, frozen=True):
+    """Devices that a subject has proved himself from."""
+
+    known_by: tuple[str, ...]
+    """Operations whose end makes the device known to the subject they were begun for."""
+    remembered: int
+    """How many of them one subject has."""
+    kept_s: int
+    """How long a device stays known after its last success."""
+    subjects: tuple[Reach, ...] = ()
+    """Kinds of subjects whose counts tell devices apart: an operation that makes one known makes it known to all of them."""
+
+
 class Waived(msgspec.Struct, frozen=True):
     """A finding of the check that somebody accepted."""
 
@@ -351,6 +391,10 @@ class Table(msgspec.Struct, frozen=True):
     title: Text = Text("", "")
     zone: str = "UTC"
     known_devices: bool = False
+    devices: Devices | None = None
+    """How devices become known; None: none is."""
+    asks_first: bool = False
+    """Whether any penalty asks unknown devices for another item first."""
     rules: dict[str, str] = {}
     """What holds for every row, as written in the file."""
     profiles: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from sekisho.policy.table import EVERYTHING, Condition, Counter, Gauge, Operation, Penalty, ReleasePath, Row, Stage, Table
+from sekisho.policy.table import EACH, EVERYTHING, KNOWN, UNKNOWN, Condition, Gauge, Operation, Penalty, ReleasePath, Row, Stage, Table
 from sekisho.policy.table import Text as Both
 from sekisho.terms import Counting, PenaltyKind, Reach
 
@@ -36,6 +36,12 @@ PENALTIES: dict[PenaltyKind, Both] = {
     PenaltyKind.ERASE: Both("{what}の削除", "{what}: erased"),
     PenaltyKind.REMOVE: Both("認証アプリの登録の削除", "the app enrolment is removed"),
     PenaltyKind.ASK_MORE: Both("{what}で、初めての端末には追加の確認", "{what}: more is asked of unknown devices"),
+}
+DEVICES: dict[tuple[str, bool], Both] = {
+    (EACH, True): Both("初めての端末を合わせて", "all unknown devices together"),
+    (UNKNOWN, False): Both("初めての端末から", "from unknown devices"),
+    (KNOWN, False): Both("いつもの端末から", "from known devices"),
+    (KNOWN, True): Both("いつもの端末ごとに", "each known device"),
 }
 UNITS = ((86_400, Both("日", " days")), (3_600, Both("時間", " hours")), (60, Both("分", " min")), (1, Both("秒", " s")))
 
@@ -80,9 +86,11 @@ class _Printer:
         yield f"  {row.id}  {self.say(self.table.items[row.item].text)}" + (f"  [{', '.join(marks)}]" if marks else "")
         for condition in row.when:
             yield f"      {self.condition(condition)}"
-        for gauge in row.gauges:
+        for gauge in (*row.gauges, *(Gauge(counter, about=False, devices=UNKNOWN) for counter in row.bank)):
             for stage in gauge.counter.stages:
                 yield f"      {self.stage(gauge, stage)}"
+            for stage in gauge.counter.shares[0].stages if gauge.counter.shares else ():
+                yield f"      {self.stage(Gauge(gauge.counter, gauge.about, devices=KNOWN), stage)}"
         if row.undo:
             yield f"      {self.pick('端末によるロック', 'locked by the device')} → {self.ways(row.undo)}"
 
@@ -94,14 +102,18 @@ class _Printer:
     def stage(self, gauge: Gauge, stage: Stage) -> str:
         ours = f"  [{self.pick('独自', 'ours')}]" if stage.ours or gauge.counter.ours else ""
         costs = self.pick("、", ", ").join(self.penalty(penalty) for penalty in stage.penalties)
-        return f"{self.count(gauge.counter, stage.wrong, about=gauge.about)}: {costs} → {self.ways(stage.undo)}{ours}"
+        return f"{self.count(gauge, stage.wrong)}: {costs} → {self.ways(stage.undo)}{ours}"
 
-    def count(self, counter: Counter, wrong: int, *, about: bool) -> str:
+    def count(self, gauge: Gauge, wrong: int) -> str:
+        counter = gauge.counter
         how = self.say(COUNTING[counter.counting])
         if counter.window_s is not None:
             how = self.pick(self.length(counter.window_s) + how, how + self.length(counter.window_s))
         whose = self.say(REACHES[counter.reach])
-        whose = self.pick("対象の" + whose, whose + " concerned") if about else whose
+        whose = self.pick("対象の" + whose, whose + " concerned") if gauge.about else whose
+        device = DEVICES.get((gauge.devices, bool(counter.shares)))
+        if device is not None:
+            whose += self.pick("、", ", ") + self.say(device)
         shared = "" if "@" in counter.name else f", {counter.name}"
         return self.pick(f"{how}{wrong}回({whose}{shared})", f"{wrong} {how} ({whose}{shared})")
 
@@ -112,6 +124,9 @@ class _Printer:
         if penalty.spares:
             spared = self.names(penalty.spares)
             text += self.pick(f"({spared}を除く)", f" (but for {spared})")
+        if penalty.first is not None:
+            first = self.names((penalty.first,))
+            text += self.pick(f"({first}の入力が先)", f" ({first} first)")
         return text
 
     def what(self, penalty: Penalty) -> str:

@@ -1,0 +1,118 @@
+"""Known devices: those a subject has proved himself from. Where the policy keeps a share of a count for them, each has its own.
+
+A subject has as many places as the policy says, and a device has one of them. What was counted on a place stays there when another
+device gets it, so that no change of devices brings a guess. Why so: `docs/why/known-devices.md`.
+"""
+
+from __future__ import annotations
+
+from sekisho.core import budget
+from sekisho.core.state import NEWEST, SECOND, Count, Device, Guard
+from sekisho.policy.table import Counter, Devices, Table, share_name
+
+USED = 3600
+"""How exactly it is known when a device was last used, so that not every login writes it down. Seconds."""
+
+
+def place_of(guard: Guard, device: str, rules: Devices, now: int) -> int:
+    """The place of a device among those a subject knows; 0: it is not known."""
+    for one in guard.devices:
+        if one.id == device:
+            return one.place if _known(one, rules, now) else 0
+    return 0
+
+
+def _known(one: Device, rules: Devices, now: int) -> bool:
+    return now < one.seen + rules.kept_s * SECOND and one.place <= rules.remembered
+
+
+def remember(guard: Guard, device: str, table: Table, now: int) -> bool:
+    """The subject has proved himself from this device: it is known from now on. Whether it is.
+
+    The one unused for the longest time gives way. A place that is locked keeps its device until the lock is lifted, so that
+    whoever was right from a new device is not refused for what was entered from another.
+    """
+    rules = table.devices
+    if rules is None or not device or not guard.known:
+        return False
+    here = [one for one in guard.devices if _known(one, rules, now)]
+    own = next((one for one in here if one.id == device), None)
+    if own is not None:
+        if now < own.seen + USED * SECOND:
+            return True
+        own.seen = now
+    else:
+        place = _place_for(guard, here, rules, now)
+        if place is None:
+            return False
+        here = [one for one in here if one.place != place]
+        here.append(Device(device, place, now, now))
+    guard.devices = here
+    guard.v = NEWEST
+    return True
+
+
+def is_new(guard: Guard, device: str, now: int) -> bool:
+    """Whether a device became known just now."""
+    return any(one.id == device and one.since == now for one in guard.devices)
+
+
+def _place_for(guard: Guard, here: list[Device], rules: Devices, now: int) -> int | None:
+    """A free place, else that of the device unused for the longest time; None: all are locked."""
+    locked = {lock.whom for lock in guard.locks if lock.stands(now)}
+    taken = {one.place for one in here}
+    free = [place for place in range(1, rules.remembered + 1) if place not in taken and share_name(place) not in locked]
+    if free:
+        return free[0]
+    old = [one for one in here if share_name(one.place) not in locked]
+    return min(old, key=lambda one: one.seen).place if old else None
+
+
+def share(guard: Guard, counter: Counter, place: int, now: int) -> tuple[Count, Counter]:
+    """The share of a known device, and its counter.
+
+    Where the policy has only now begun to share this count, what stands beyond the share of all others is taken from each share:
+    else the change itself would bring guesses.
+    """
+    mine = counter.shares[place - 1]
+    count = guard.counts.get(mine.name)
+    if count is None:
+        count = guard.counts[mine.name] = Count()
+        whole = guard.counts.get(counter.name)
+        beyond = 0 if whole is None else whole.wrong - counter.stages[-1].wrong
+        if beyond > 0:
+            budget.add(count, mine, budget.CARRIED, beyond, now)
+        guard.places = max(guard.places, place)
+        guard.v = NEWEST
+    return count, mine
+
+
+def fold(guard: Guard, counter: Counter, now: int) -> None:
+    """Shares that the policy no longer has go back into the count they were shares of, with what is in flight on them."""
+    for place in range(len(counter.shares) + 1, guard.places + 1):
+        gone = guard.counts.pop(f"{counter.name}/{share_name(place)}", None)
+        if gone is None:
+            continue
+        whole = guard.counts.get(counter.name)
+        if whole is None:
+            whole = guard.counts[counter.name] = Count()
+        whole.flight += gone.flight
+        if gone.wrong:
+            budget.add(whole, counter, budget.CARRIED, gone.wrong, now)
+
+
+def settled_on(guard: Guard, name: str, table: Table, now: int) -> str:
+    """Where a guess is settled that was taken from a count: on what it was a share of, where the policy has no such share any more."""
+    whole = table.counters.get(whole_of(name))
+    if whole is None or name in table.counters:
+        return name if name in guard.counts else whole_of(name)
+    fold(guard, whole, now)
+    return whole.name
+
+
+def whole_of(counter: str) -> str:
+    """The counter that a share was taken from, by the share's name."""
+    return counter.partition(f"/{share_name(0)[:-1]}")[0]
+
+
+__all__ = ["fold", "is_new", "place_of", "remember", "settled_on", "share", "whole_of"]

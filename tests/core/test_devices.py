@@ -1,0 +1,181 @@
+"""Shares of known devices where a policy changes under them, and what a device has to be to be known."""
+
+import pytest
+from scenario import Scenario
+from tables import DAY, HOUR, ask_more, counter, devices, lock, row, shared, stage, table
+
+from sekisho.core.devices import whole_of
+from sekisho.core.state import Guard, NewerState, decode, encode
+from sekisho.terms import Counting
+
+SUBJECTS = ("customer:1", "customer:2", "account:1", "account:2")
+KNOWN = devices("login")
+
+
+def login(wrong=7, kept=None, *falls, counting=Counting.IN_A_ROW, window_s=None):
+    """Seven in a row, of which each of two known devices has some."""
+    whole = counter("c", "customer", stage(wrong, *(falls or [lock("login")]), row="R"), counting=counting, window_s=window_s)
+    return row("login", "password", whole if kept is None else shared(whole, 2, {wrong: kept}))
+
+
+@pytest.fixture
+def play():
+    return lambda *rows, **others: Scenario(table(*rows, devices=KNOWN), SUBJECTS, others)
+
+
+def test_each_has_its_own_and_neither_locks_the_other(play):
+    play(login(kept=2))("""
+        10:00  login password right at home    -> right
+        10:01  login password wrong            -> wrong
+        10:01  login password wrong at office  -> wrong
+        10:01  login password wrong            -> wrong, lock R on customer:1
+        10:02  login password right            -> locked
+        10:03  login password wrong at home    -> wrong
+        10:04  login password wrong at home    -> wrong, lock R on customer:1
+        10:05  login password right at home    -> locked""")
+
+
+def test_guesses_in_flight_are_the_share_s_own(play):
+    play(login(kept=2))("""
+        10:00  login password right at home           -> right
+        10:01  login password waits as A at home      -> granted
+        10:01  login password waits as B at home      -> granted
+        10:01  login password waits as C at home      -> busy
+        10:01  login password waits as D              -> granted
+        10:02  A unread                               -> unread
+        10:02  login password waits as C at home      -> granted
+        10:03  D right                                -> right""")
+
+
+def test_a_right_entry_clears_its_own_share(play):
+    play(login(kept=2))("""
+        10:00  login password right at home  -> right
+        10:01  login password wrong          -> wrong
+        10:01  login password wrong at home  -> wrong
+        10:02  login password right at home  -> right
+        10:03  count customer:1 c            -> 1
+        10:03  count customer:1 c/device-1   -> 0""")
+
+
+def test_a_release_ends_the_locks_of_all_shares_at_once(play):
+    game = play(login(kept=2))
+    game("""10:00  login password right at home  -> right
+            10:01  login password wrong at home  -> wrong
+            10:01  login password wrong at home  -> wrong, lock R on customer:1
+            10:02  login password wrong          -> wrong
+            10:02  login password wrong          -> wrong
+            10:02  login password wrong          -> wrong, lock R on customer:1
+            10:03  release R                     -> lifted
+            10:04  count customer:1 c            -> 0
+            10:05  login password wrong at home  -> wrong
+            10:05  login password wrong          -> wrong""")
+    assert game.play.locks() == []
+
+
+def test_a_release_zeroes_a_share_that_led_to_no_lock(play):
+    play(login(kept=2))("""
+        10:00  login password right at home  -> right
+        10:01  login password wrong at home  -> wrong
+        10:02  login password wrong          -> wrong
+        10:02  login password wrong          -> wrong
+        10:02  login password wrong          -> wrong, lock R on customer:1
+        10:03  release R                     -> lifted
+        10:04  count customer:1 c/device-1   -> 0""")
+
+
+def test_a_timed_lock_of_one_share_ends_for_itself(play):
+    play(login(7, 2, lock("login", for_s=HOUR)))("""
+        10:00  login password right at home  -> right
+        10:01  login password wrong          -> wrong
+        10:01  login password wrong          -> wrong
+        10:01  login password wrong          -> wrong, lock R on customer:1 until 11:01
+        10:30  login password wrong at home  -> wrong
+        10:31  login password wrong at home  -> wrong, lock R on customer:1 until 11:31
+        11:02  login password wrong          -> wrong
+        11:03  login password right at home  -> locked
+        11:32  login password right at home  -> right""")
+
+
+def granted(game, lines):
+    """How many of these entries were looked at."""
+    return sum(game.step(line)[0] == "wrong" for line in lines)
+
+
+TOTAL = {"counting": Counting.IN_TOTAL}
+EVERYWHERE = [f"10:30 login password wrong at {where}" for where in ("home", "office", "elsewhere") for _ in range(9)]
+
+
+@pytest.mark.parametrize("before", range(7))
+def test_to_begin_to_share_a_count_out_brings_no_guess(play, before):
+    """Two devices are known already; what stands is more than all others are left."""
+    game = play(login(7, **TOTAL), shared=table(login(7, 2, **TOTAL), devices=KNOWN, version="v2"))
+    game("""10:00  login password right at home    -> right
+            10:00  login password right at office  -> right""")
+    used = granted(game, ["10:01 login password wrong"] * before)
+    game.step("10:02 policy shared")
+    assert used + granted(game, EVERYWHERE) <= 7
+
+
+def test_to_share_a_count_out_no_more_brings_no_guess(play):
+    """What stands and what is in flight on the shares goes back into the count they were shares of."""
+    game = play(login(7, 2, **TOTAL), whole=table(login(7, **TOTAL), devices=KNOWN, version="v2"))
+    game("""10:00  login password right at home         -> right
+            10:00  login password right at office       -> right
+            10:01  login password wrong at home         -> wrong
+            10:01  login password wrong at office       -> wrong
+            10:02  login password waits as A at home    -> granted
+            10:02  login password waits as B at office  -> granted
+            10:02  login password waits as C            -> granted""")
+    game.step("10:03 policy whole")
+    assert granted(game, EVERYWHERE) == 7 - 5
+    for name in "ABC":
+        game.step(f"10:40 {name} wrong")
+    assert game.play.count("customer:1", "c") == (7, 0)
+
+
+def test_a_guess_in_flight_on_a_share_that_is_gone_stands_when_it_is_wrong(play):
+    """Nobody has made an entry since the policy changed: it is folded when it is settled."""
+    game = play(login(7, 2, **TOTAL), whole=table(login(7, **TOTAL), devices=KNOWN, version="v2"))
+    game("""10:00  login password right at home        -> right
+            10:02  login password waits as A at home    -> granted""")
+    game.step("10:03 policy whole")
+    game.step("10:04 A wrong")
+    assert game.play.count("customer:1", "c") == (1, 0)
+
+
+def test_whoever_types_is_known_as_the_subject_knows_him(play):
+    """A count of the one who types asks more of whoever is not known to the subject of the run."""
+    by_actor = counter("a", "actor", stage(2, ask_more("login"), row="A"), counting=Counting.IN_TOTAL)
+    game = Scenario(table(row("login", "password", by_actor, counter("c", "customer", stage(9, lock("login")))), devices=KNOWN), SUBJECTS)
+    play_begin = game.play.begin
+    game.play.begin = lambda key, operation, subjects, session, device: play_begin(
+        key, operation, {**subjects, "actor": "actor:1"}, session, device)
+    game("""10:00  login password right at home                -> right
+            10:01  login password wrong at home by customer:2  -> wrong
+            10:01  login password wrong at home by customer:2  -> wrong, lock A on ~actor:1""".replace("~actor:1", game.play.subjects.bucket("actor:1")))
+    game("""10:02  login password right at home by customer:2  -> locked
+            10:03  login password right at home                -> right""")
+
+
+def test_an_older_release_does_not_read_a_row_that_knows_devices(play):
+    """It would take a lock on one device for a lock on all."""
+    game = play(login(kept=2))
+    game("10:00  login password right at home  -> right")
+    assert decode(game.play.rows["customer:1"], Guard).v == 2
+    assert decode(game.play.rows["customer:2"], Guard).v == 1
+    with pytest.raises(NewerState):
+        decode(encode(Guard(v=3)), Guard)
+
+
+def test_a_share_is_named_after_the_count_it_is_a_share_of():
+    assert (whole_of("c/device-12"), whole_of("login/password@customer"), whole_of("c")) == ("c", "login/password@customer", "c")
+
+
+def test_a_device_is_known_for_as_long_as_the_policy_says(play):
+    game = Scenario(table(login(kept=2), devices=devices("login", kept_s=30 * DAY)), SUBJECTS)
+    game("""0+10:00   login password right at home  -> right
+            20+10:00  login password right at home  -> right
+            49+10:00  login password wrong at home  -> wrong
+            49+10:00  count customer:1 c/device-1   -> 1
+            51+10:00  login password wrong at home  -> wrong
+            51+10:00  count customer:1 c            -> 1""")
