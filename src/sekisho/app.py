@@ -36,6 +36,7 @@ from sekisho.flows.challenges import Challenges
 from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
+from sekisho.flows.forms import FormsDesk
 from sekisho.flows.imports import Imports
 from sekisho.flows.incidents import Incidents
 from sekisho.flows.news import News
@@ -129,6 +130,7 @@ class App:
         self.count_mode = self.shadow or counting
         self.sessions = Sessions(self.ledger, store)
         self.releases = Releases(self.ledger, store)
+        self.forms = FormsDesk(self.ledger, store, self.secrets, self.codes, self.outbox)
         self.desk = Desk(self.ledger, store, self.subjects, self.secrets, self.codes)
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
         self.retention = Retention(self.ledger, store, self.sealer)

@@ -122,6 +122,8 @@ class Way(StrEnum):
 
     MAIL = "mail"
     TELEPHONE = "telephone"
+    LETTER = "letter"
+    """On paper, to the address that the bank knows: here it goes to the subject's name."""
 
 
 class AddressState(StrEnum):

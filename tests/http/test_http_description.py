@@ -47,6 +47,9 @@ CALLS = (
     ("POST", "/v1/staff/incidents/{id}/releases"),
     ("POST", "/v1/staff/imports"),
     ("GET", "/v1/staff/imports/{id}"),
+    ("POST", "/v1/staff/subjects/{subject}/forms"),
+    ("GET", "/v1/staff/forms"),
+    ("POST", "/v1/staff/forms/{id}/withdrawal"),
     ("GET", "/v1/staff/approvals"),
     ("POST", "/v1/staff/approvals/{id}"),
 )
@@ -88,6 +91,7 @@ def known(service, hana, path):
         "item": ["login-password", "token-otp", "mail-otp"],
         "operation": ["login", "transfer", "number-inquiry", "register-account"],
         "about": [hana.account_subject],
+        "form": ["form-1-1", "form-3", "form-4"],
         "session": [session],
         "procedure": [run],
         "proof": [hana.password, "not this one"],

@@ -198,8 +198,8 @@ def test_every_staff_act_names_its_operator(service, count):
     count.run("login", hana).wrong("login-password", times=10)
     service.released(hana.subject, "form-1-1")
     acts = {event["kind"]: event.get("operator") for event in service.view(hana.subject)["events"]}
-    assert acts["release-asked"] == "endo"
-    assert acts["release-done"] == acts["lock-lifted"] == "endo, fujii"
+    assert acts["form-entered"] == "endo"
+    assert acts["form-done"] == acts["lock-lifted"] == acts["letter-made"] == "endo, fujii"
 
 
 def test_right_proofs_are_right(service, verify):

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name, Next
+from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name, Next, RefusedAnswer
 from sekisho.api.http import Call, Problem
 from sekisho.app import App
 from sekisho.catalogue import language_of, say
@@ -17,7 +17,6 @@ from sekisho.flows.challenges import Delivered, NoSuchAddress, NotNow, Sent
 from sekisho.flows.replay import Repeated
 from sekisho.flows.sights import rfc3339
 from sekisho.policy.table import Table
-from sekisho.terms import Outcome
 
 
 class SendBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,15 +40,9 @@ class ChallengeAnswer(msgspec.Struct):
     """From when it may be sent again."""
 
 
-class NotSentAnswer(msgspec.Struct, omit_defaults=True):
+class NotSentAnswer(RefusedAnswer, omit_defaults=True):
     """No code was sent. What was sent before is as valid as it was."""
 
-    outcome: Outcome
-    state: str
-    next: list[Next]
-    message: str
-    code: str
-    again: bool = False
     again_at: str | None = None
     """Where so many were sent: from when one may be asked for again."""
 

@@ -88,8 +88,8 @@ class BegunAnswer(msgspec.Struct):
     next: list[Next]
 
 
-class EntryAnswer(msgspec.Struct, omit_defaults=True):
-    """What came of one entry."""
+class RefusedAnswer(msgspec.Struct, omit_defaults=True):
+    """Nothing was looked at."""
 
     outcome: Outcome
     state: str
@@ -98,6 +98,11 @@ class EntryAnswer(msgspec.Struct, omit_defaults=True):
     code: str
     """The name of the message, for a bank that says it in its own words."""
     again: bool = False
+
+
+class EntryAnswer(RefusedAnswer, omit_defaults=True):
+    """What came of one entry."""
+
     session: str | None = None
     device: str | None = None
     """Where the channel gave no `context.device`: a name to keep on the device and to give from now on."""
@@ -108,17 +113,6 @@ class HeldAnswer(msgspec.Struct):
 
     outcome: str
     reservation: str
-
-
-class RefusedAnswer(msgspec.Struct, omit_defaults=True):
-    """No guess was taken."""
-
-    outcome: Outcome
-    state: str
-    next: list[Next]
-    message: str
-    code: str
-    again: bool = False
 
 
 class StandingAnswer(msgspec.Struct):

@@ -23,6 +23,7 @@ from sekisho.api.customer import (
     StandingAnswer,
     VerdictBody,
 )
+from sekisho.api.forms import FormBody, FormsAnswer, Paperwork, WithdrawBody, WithdrawnAnswer
 from sekisho.api.http import CHANNEL, STAFF, Call, Endpoint, Handler, Problem
 from sekisho.api.importing import ImportAnswer, ImportBody, Importing
 from sekisho.api.incidents import IncidentAnswer, IncidentBody, IncidentLocksAnswer, Incidents, IncidentsAnswer
@@ -62,7 +63,7 @@ RELEASERS = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE})
 def operations(app: App) -> list[Operation]:
     """All calls; the most frequent first, since the router asks one after the other."""
     customer, staff, codes, importing = Customer(app), Staff(app), Challenges(app), Importing(app)
-    stopping, incidents = Stopping(app), Incidents(app)
+    stopping, incidents, paperwork = Stopping(app), Incidents(app), Paperwork(app)
     return [
         Operation("POST", "/v1/procedures/{id}/attempts", customer.enter, CHANNEL, EntryBody, {200: EntryAnswer}, holds=True),
         Operation("POST", "/v1/reservations", customer.reserve, CHANNEL, ReserveBody, {201: HeldAnswer, 200: RefusedAnswer}, holds=True),
@@ -83,6 +84,11 @@ def operations(app: App) -> list[Operation]:
         Operation(
             "POST", "/v1/staff/subjects/{subject}/releases", staff.release, RELEASERS, ReleaseBody, {200: ReleasedAnswer, 202: ApprovalAnswer},
         ),
+        Operation(
+            "POST", "/v1/staff/subjects/{subject}/forms", paperwork.enter, RELEASERS, FormBody, {200: ReleasedAnswer, 202: ApprovalAnswer},
+        ),
+        Operation("GET", "/v1/staff/forms", paperwork.waiting, STAFF, None, {200: FormsAnswer}),
+        Operation("POST", "/v1/staff/forms/{id}/withdrawal", paperwork.withdraw, RELEASERS, WithdrawBody, {200: WithdrawnAnswer}),
         Operation("POST", "/v1/staff/imports", importing.send, IMPORTERS, ImportBody, {200: ImportAnswer, 202: ImportAnswer}),
         Operation("GET", "/v1/staff/imports/{id}", importing.look, IMPORTERS, None, {200: ImportAnswer}),
         Operation("POST", "/v1/stops", stopping.by_customer, CHANNEL, CustomerStopBody, {200: StopAnswer}),

@@ -15,9 +15,11 @@ from sekisho.flows import approvals
 from sekisho.flows.acts import Awaits, Denied, Lifted, Operator
 from sekisho.flows.clock import Agree, doubts
 from sekisho.flows.desk import Enrolment, ItemSetting
+from sekisho.flows.forms import CarriedOut, Paper
 from sekisho.flows.replay import InFlight, OtherBody, Repeated
 from sekisho.flows.sights import rfc3339
 from sekisho.ports import ApiKey
+from sekisho.terms import PathKind
 
 Text = Annotated[str, Meta(min_length=1, max_length=2000)]
 
@@ -58,11 +60,17 @@ class ClockAnswer(msgspec.Struct):
     doubts: dict[str, int]
 
 
-class ReleasedAnswer(msgspec.Struct):
-    """A lock was lifted."""
+class ReleasedAnswer(msgspec.Struct, omit_defaults=True):
+    """A lock was lifted, or a form carried out."""
 
-    lock: str
+    lock: str | None
     path: str
+    lifted: list[str] | None = None
+    """By a form: the rows of all locks that it has lifted."""
+    letters: list[str] | None = None
+    """Items that it brings by letter. What stands in it is told to nobody here."""
+    by_bank: list[str] | None = None
+    """Items and things that the bank itself must give."""
 
 
 class ApprovalAnswer(msgspec.Struct):
@@ -139,6 +147,13 @@ class Staff:
     async def release(self, call: Call[ReleaseBody]) -> tuple[int, Any]:
         """Lift a lock by one of its paths; 202 where a second person must carry it out."""
         body = call.body
+        path = self._app.table.paths.get(body.path)
+        if path is not None and path.kind is PathKind.FORM:
+            # Whoever lifts a lock by a form has the form: it is entered, and carried out whole.
+            told = Paper(body.path, body.reason, body.lock, body.evidence)
+            return released(await self._app.forms.enter(
+                self._app.table, call.path["subject"], told, operator_of(call.key), chance.token_urlsafe(18), call.replay(self._replay_key),
+            ))
         done = await self._app.releases.release(
             call.path["subject"], body.lock, body.path, body.reason, body.evidence, operator_of(call.key), chance.token_urlsafe(18),
             call.replay(self._replay_key),
@@ -156,19 +171,24 @@ class Staff:
         incident = await self._app.incidents.asked(approval)
         if incident is not None:
             return released(await self._app.incidents.approve(approval, incident, operator, replay))
+        form = await self._app.forms.asked(approval)
+        if form is not None:
+            return released(await self._app.forms.approve(self._app.table, approval, form.subject, operator, replay))
         return released(await self._app.releases.approve(approval, operator, replay))
 
 
-def released(done: Denied | Lifted | Awaits | Repeated | OtherBody | InFlight) -> tuple[int, Any]:
-    """The answer to a release, whatever came of it."""
+def released(done: Denied | Lifted | CarriedOut | Awaits | Repeated | OtherBody | InFlight) -> tuple[int, Any]:
+    """The answer to a release or a form, whatever came of it."""
     if isinstance(done, Repeated):
-        done = msgspec.msgpack.decode(done.answer, type=Lifted | Awaits)
+        done = msgspec.msgpack.decode(done.answer, type=Lifted | CarriedOut | Awaits)
     if isinstance(done, Denied):
         raise denied(done)
     if isinstance(done, Awaits):
         return 202, ApprovalAnswer(done.approval)
     if isinstance(done, Lifted):
         return 200, ReleasedAnswer(done.lock, done.path)
+    if isinstance(done, CarriedOut):
+        return 200, ReleasedAnswer(done.lock, done.form, done.lifted, done.letters, done.by_bank)
     raise KEY_REUSED
 
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import re
 import secrets as chance
-from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from sekisho.bank import totp
 from sekisho.bank.seeds import CUSTOMERS, Customer
@@ -32,17 +30,6 @@ RECOGNISED, NOT_RECOGNISED = "recognised", "not-recognised"
 Proof = str | dict[str, str]
 
 
-class Received(NamedTuple):
-    """Something that reached the customer."""
-
-    way: str
-    """`mail`, `telephone` or `letter`."""
-    title: str
-    """For a letter: the item it brings."""
-    value: str
-    address: str
-
-
 @dataclass
 class Holding:
     """One customer's pockets and letter box."""
@@ -51,7 +38,6 @@ class Holding:
     secrets: dict[str, str]
     mails: tuple[str, ...]
     contract: bool
-    received: deque[Received] = field(default_factory=lambda: deque(maxlen=4))
     token_step: int = 0
     """The newest step whose code was used; the same code is never taken twice (RFC 6238 section 5.2)."""
 
@@ -170,7 +156,7 @@ def _shifted(text: str) -> str:
 
 def code_in(text: str) -> str | None:
     """The code that a message carries, as a person finds it: figures in two groups, or in one."""
-    found = re.search(r"\b\d{2,6} \d{2,6}\b|\b\d{4,6}\b", text)
+    found = re.search(r"\b\d{2,6} \d{2,6}\b|\b\d{4,12}\b", text)
     return found and found[0]
 
 

@@ -59,7 +59,7 @@ class Officers:
             visit.asked.append(Asked(told["approval"], form["subject"], row, path, operator.name, holding.customer.account))
             visit.notice = ("staff.asked", {"path": path})
         else:
-            await self._lifted(visit, holding, path)
+            visit.notice = ("staff.released", {"path": path})
 
     async def approve(self, visit: Visit, form: Form) -> None:
         """The second person carries it out."""
@@ -69,6 +69,7 @@ class Officers:
         if operator is None or asked is None or holding is None:
             visit.staff_trouble = Trouble("incomplete")
             return
+        before = self._post.letters(holding)
         status, told = await self._service.staff(operator, "POST", f"/v1/staff/approvals/{asked.approval}")
         if isinstance(told, Trouble):
             visit.staff_trouble = told
@@ -76,10 +77,9 @@ class Officers:
             visit.asked = [one for one in visit.asked if one is not asked or status != CONFLICT]
             return
         visit.asked.remove(asked)
-        await self._lifted(visit, holding, asked.path)
-
-    async def _lifted(self, visit: Visit, holding: Holding, path: str) -> None:
-        letters = await self._post.form_carried_out(holding, self._table.paths[path])
+        letters = told.get("letters", [])
+        await self._post.form_carried_out(holding, letters, before)
+        path = asked.path
         visit.notice = ("staff.released-with-letter", {"path": path, "item": letters[0]}) if letters else ("staff.released", {"path": path})
 
     async def set_again(self, visit: Visit, holding: Holding, form: Form) -> None:

@@ -14,10 +14,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from sekisho.bank.boxes import Box, Boxes
 from sekisho.bank.holdings import ASIDE, JUDGED, NOT_RECOGNISED, RECOGNISED, SENT, Holding, Holdings, Proof
 from sekisho.bank.officers import Officers
 from sekisho.bank.post import Post
-from sekisho.bank.runs import REPEAT_MAX, Box, Runs
+from sekisho.bank.runs import REPEAT_MAX, Runs
 from sekisho.bank.service import Service
 from sekisho.bank.shown import Choice, Shown
 from sekisho.bank.visits import Asked, Visit, Visits, Wanted, remember
@@ -41,7 +42,7 @@ def routes(
     Args:
         base: the service's address.
         keys: as in the demonstration's `keys.json`.
-        boxes: what reaches the customers, by `mail` and `telephone`.
+        boxes: what reaches the customers, by `mail`, `telephone` and `letter`.
         transport: how to reach the service; None: over the network.
         clock: seconds since the epoch, for the customers' tokens.
 
@@ -56,8 +57,9 @@ class Pages:
         self._table = compile_policy(load(reference("postal-bank")))
         self._holdings = Holdings(self._table)
         self._visits = Visits()
-        post = Post(service, self._table)
-        self._runs = Runs(service, self._table, self._holdings, post, clock, boxes)
+        letter_boxes = Boxes(boxes)
+        post = Post(service, self._table, letter_boxes)
+        self._runs = Runs(service, self._table, self._holdings, post, clock, letter_boxes)
         self._officers = Officers(service, self._table, self._holdings, post)
 
     def routes(self) -> list[BaseRoute]:
@@ -128,9 +130,7 @@ class Pages:
             "message": run and run.told and translated(run.told.message, run.told.language, shown.language),
             "entries": [self._entry(visit, shown, name, kind) for name, kind in run.next] if run and run.state == "open" else [],
             "ways_back": shown.ways_back(run.operation) if run else [],
-            "received": [
-                (one.way, shown.item(one.title) if one.way == "letter" else one.title, one.value, one.address) for one in self._runs.received(visit)
-            ],
+            "received": [(one.way, one.what.subject, one.what.body, one.address) for one in self._runs.received(visit)],
             "label": run and run.sent and run.label, "course": await self._runs.course(visit, shown.language),
             "held": self._held(visit, shown),
         }

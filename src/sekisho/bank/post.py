@@ -1,23 +1,19 @@
 """What follows at the bank when sekisho says that a procedure is done or a paper form was carried out.
 
-sekisho keeps secrets but does not choose them. The bank hands over what the customer chose, and sends him a letter with
-what the bank itself chose.
+sekisho keeps what the customer chose, and chooses what a letter brings him. Here it becomes what he holds in his hands.
 """
 
 from __future__ import annotations
 
-import secrets as chance
+from collections.abc import Sequence
 
-from sekisho.bank.holdings import Holding, Received, new_secret
+from sekisho.bank.boxes import Boxes
+from sekisho.bank.holdings import Holding, code_in
 from sekisho.bank.service import Operator, Service, Trouble, subject_path
 from sekisho.bank.visits import Run
 from sekisho.policy import Table
-from sekisho.policy.table import ReleasePath
 
 LOGIN_PASSWORD, TOKEN = "login-password", "token-otp"
-
-LETTERS = (LOGIN_PASSWORD, "telephone-pin", "telephone-user-number")
-"""Items of which the bank sends a new one by letter."""
 
 
 class Post:
@@ -26,11 +22,13 @@ class Post:
     Args:
         service: how sekisho is reached.
         table: the policy: what each way back gives.
+        boxes: what has reached the customers.
 
     """
 
-    def __init__(self, service: Service, table: Table) -> None:
+    def __init__(self, service: Service, table: Table, boxes: Boxes) -> None:
         self._service = service
+        self._boxes = boxes
         self._table = table
         self._clerk = service.one_of("admin")
 
@@ -56,17 +54,26 @@ class Post:
         path = self._table.paths.get(self._table.operations[operation].path or "")
         return {item for case in path.cases for item in case.gives} if path else set()
 
-    async def form_carried_out(self, holding: Holding, path: ReleasePath) -> list[str]:
-        """A paper form was carried out: write the letters it brings. The items that are new."""
-        given = {item for case in path.cases for item in case.gives}
-        if "contract" in given:
-            await self._give_contract(holding)
-        sent = [item for item in LETTERS if item in given]
-        for item in sent:
-            value = f"letter {chance.token_hex(4)}" if item == LOGIN_PASSWORD else new_secret(holding.customer.secrets.get(item, "0" * 8))
-            await self.set_item(self._clerk, holding, item, value, first_time=True if item == LOGIN_PASSWORD else None)
-            holding.received.appendleft(Received("letter", item, value, ""))
-        return sent
+    def letters(self, holding: Holding) -> set[str]:
+        """The letters that have reached him so far."""
+        return {one.what.delivery for one in self._boxes.of(holding) if one.way == "letter"}
+
+    async def form_carried_out(self, holding: Holding, brings: Sequence[str], before: set[str]) -> None:
+        """A paper form was carried out: what its letters bring is what the customer enters from now on.
+
+        Args:
+            holding: his.
+            brings: the items that the service says it has written of.
+            before: the letters that had reached him by then.
+
+        """
+        await self._boxes.wait(lambda: len(self.letters(holding) - before) >= len(brings))
+        for item in brings:
+            name = self._table.items[item].text
+            bodies = [one.what.body for one in self._boxes.of(holding) if one.way == "letter" and one.what.delivery not in before]
+            found = next((code_in(body) for body in bodies if name.ja in body or name.en in body), None)
+            if found is not None:
+                holding.secrets[item] = found
 
     async def _give_contract(self, holding: Holding) -> None:
         """Who had no contract has one now: customer, account and app belong together."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
+from sekisho.bank.boxes import Boxes, Received
 from sekisho.bank.holdings import (
     JUDGED,
     RECOGNISED,
@@ -13,7 +12,6 @@ from sekisho.bank.holdings import (
     Holding,
     Holdings,
     Proof,
-    Received,
     code_in,
     note_code_used,
     right_entry,
@@ -25,37 +23,11 @@ from sekisho.bank.visits import Line, Run, Told, Visit, Wanted
 from sekisho.policy import Table
 from sekisho.policy.table import Item
 
-ARRIVES_S = 2.0
-"""How long a customer looks into his box before he does something else."""
-
-LOOKS_S = 0.02
-
 REPEAT_MAX = 20
 """Wrong entries that one press of the button may make."""
 
 STEPS_MAX = 16
 """Entries made to get back to where a procedure ended."""
-
-
-class Arrived(Protocol):
-    """A message as it stands in a box."""
-
-    @property
-    def delivery(self) -> str:
-        """By which it is known to the service."""
-
-    @property
-    def subject(self) -> str: ...
-
-    @property
-    def body(self) -> str: ...
-
-
-class Box(Protocol):
-    """Where a customer's mail, or what his telephone says, can be looked at. Nobody but the customer could, at another bank."""
-
-    def received(self, to: str) -> Sequence[Arrived]:
-        """What has come for an address, newest first."""
 
 
 class Runs:
@@ -67,12 +39,12 @@ class Runs:
         holdings: what the customers hold.
         post: carries out what the end of a procedure means for the bank.
         clock: seconds since the epoch, for the customers' tokens.
-        boxes: what has reached the customers, by `mail` and `telephone`.
+        boxes: what has reached the customers.
 
     """
 
     def __init__(
-        self, service: Service, table: Table, holdings: Holdings, post: Post, clock: Callable[[], float], boxes: Mapping[str, Box],
+        self, service: Service, table: Table, holdings: Holdings, post: Post, clock: Callable[[], float], boxes: Boxes,
     ) -> None:
         self._boxes = boxes
         self._service = service
@@ -105,21 +77,14 @@ class Runs:
     def _code(self, visit: Visit, item: str) -> str | None:
         """The code that has come for an item of the present run; of several the newest."""
         sent = visit.run.sent.get(item, []) if visit.run else []
-        came = {one.delivery: one.body for _, _, one in self._in_boxes(visit)}
+        came = {one.what.delivery: one.what.body for one in self.received(visit)}
         return next((code_in(came[name]) for name in reversed(sent) if name in came), None)
 
-    def _in_boxes(self, visit: Visit) -> list[tuple[str, str, Arrived]]:
-        """His boxes: of the addresses on file, and of those that he has just entered."""
-        holding = self.holding(visit)
+    def received(self, visit: Visit) -> list[Received]:
+        """All that has reached the customer."""
         entered = visit.run.entered if visit.run else {}
         new = [to for item, proof in entered.items() if self._table.items[item].registers for to in str(proof).split()]
-        places = [("mail", to) for to in dict.fromkeys((*holding.mails, *new))] + [("telephone", holding.customer.telephone)]
-        return [(way, to, one) for way, to in places for one in self._boxes[way].received(to)]
-
-    def received(self, visit: Visit) -> list[Received]:
-        """All that has reached the customer: in each box, and by post."""
-        holding = self.holding(visit)
-        return [Received(way, one.subject, one.body, to) for way, to, one in self._in_boxes(visit)] + list(holding.received)
+        return self._boxes.of(self.holding(visit), new)
 
     def wrong(self, visit: Visit, item: str) -> Proof | None:
         """Something that would be wrong now."""
@@ -196,17 +161,7 @@ class Runs:
             return False
         run.sent.setdefault(name, []).append(told["delivery"])
         run.label, run.told = told["label"], None
-        return await self._arrives(visit, told["delivery"])
-
-    async def _arrives(self, visit: Visit, delivery: str) -> bool:
-        """Look into the boxes until a message is there."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + ARRIVES_S
-        while all(one.delivery != delivery for _, _, one in self._in_boxes(visit)):
-            if loop.time() > until:
-                return False
-            await asyncio.sleep(LOOKS_S)
-        return True
+        return await self._boxes.wait(lambda: any(one.what.delivery == told["delivery"] for one in self.received(visit)))
 
     async def course(self, visit: Visit, language: str) -> str | None:
         """What is known of the message that was sent last, in the customer's words."""
@@ -326,4 +281,4 @@ def _easiest(run: Run) -> str:
     return min(run.next, key=lambda one: one[1] == "totp")[0]
 
 
-__all__ = ["REPEAT_MAX", "Box", "Runs"]
+__all__ = ["REPEAT_MAX", "Runs"]

@@ -64,7 +64,7 @@ def id_of(digest: Digest, subject: str, way: Way, to: str) -> str:
 
 def is_address(way: Way, to: str) -> bool:
     """Whether a text can be an address at all."""
-    if not to.isprintable() or to.strip() != to or not 2 <= len(to) <= LENGTH_MAX:
+    if way is Way.LETTER or not to.isprintable() or to.strip() != to or not 2 <= len(to) <= LENGTH_MAX:
         return False
     if way is Way.TELEPHONE:
         return all(sign in "+-() 0123456789" for sign in to) and sum(sign.isdigit() for sign in to) > 4

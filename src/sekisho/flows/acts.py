@@ -35,6 +35,10 @@ class Awaits(msgspec.Struct, frozen=True, tag="awaits"):
     approval: str
 
 
+class Moved(msgspec.Struct):
+    """What is linked or locked is not what the keys were chosen by: look again. Nothing was done."""
+
+
 class Operator(msgspec.Struct, frozen=True):
     """Who acts: one person's key."""
 
@@ -48,6 +52,6 @@ def once(tx: Tx, replay: Replay | None, act: Callable[[Tx], Done | Denied]) -> D
     if told is not None:
         return told
     done = act(tx)
-    if not isinstance(done, Denied):
+    if not isinstance(done, Denied | Moved):
         remember(tx, replay, done)
     return done

@@ -169,19 +169,15 @@ class _Approve:
         return once(tx, self._replay, self._approve)
 
     def _approve(self, tx: Tx) -> Denied | Lifted:
-        found, incident = tx.get(self.keys[0], Approval), tx.get(self.keys[2], Incident)
-        if found is None or incident is None or tx.now >= found.expires:
-            return Denied("no-such-approval", "there is no such approval, or it has lapsed", conflict=True)
-        if found.done_by is not None or incident.released_by is not None:
+        found, incident = approvals.for_second(tx, self._approval, self._operator), tx.get(self.keys[2], Incident)
+        if isinstance(found, Denied) or incident is None:
+            return found if isinstance(found, Denied) else Denied("no-such-incident", "there is no such incident", conflict=True)
+        if incident.released_by is not None:
             return Denied("carried-out-already", "it has been carried out already", conflict=True)
-        if found.asked_by == self._operator.name:
-            return Denied("same-person", "whoever asked for a release cannot approve it")
         denied = may_release(tx.table, self._operator)
         if denied is not None:
             return denied
-        found.done_by = self._operator.name
-        tx.put(self.keys[0], found)
-        approvals.take_off(tx, self._approval)
+        approvals.carried_out(tx, self._approval, found, self._operator)
         return _begin(tx, self._name, incident, f"{found.asked_by}, {self._operator.name}")
 
 

@@ -19,7 +19,7 @@ from sekisho.core.challenge import label_of
 from sekisho.core.delivery import OVER, Course, course, may_follow
 from sekisho.core.state import SECOND, Addresses, Hop, Outgoing, Procedure, decode
 from sekisho.flows.addresses import DAY_S, addresses_key
-from sekisho.policy.table import Text
+from sekisho.policy.table import Item, Operation, Text
 from sekisho.ports import Channels, Codes, Handed, Ledger, Message, Store, Tx
 from sekisho.terms import MailGroup, Way
 
@@ -52,7 +52,9 @@ def stands(row: Outgoing) -> Course:
 
 
 def is_closed(row: Outgoing) -> bool:
-    """Whether nothing more is waited for."""
+    """Whether nothing more is waited for. Of a letter nothing is heard once the printer has it."""
+    if row.way is Way.LETTER and stands(row) in OVER:
+        return True
     return any(hop.what in delivery.CLOSED for hop in row.trace)
 
 
@@ -62,7 +64,8 @@ class Taken(NamedTuple):
     row: Outgoing
     to: str | None
     """None: the address is not on file."""
-    operation: Text
+    about: Text
+    """The operation that a code is for, or the item that a letter brings."""
 
 
 class _Take:
@@ -86,9 +89,14 @@ class _Take:
         tx.put(self.keys[0], row, due=tx.now + LEASE_S * SECOND)
         book = tx.get(self.keys[1], Addresses) or Addresses()
         run = tx.get(row.procedure, Procedure) or Procedure()
+        if row.way is Way.LETTER:
+            return Taken(msgspec.structs.replace(row), row.subject, _named(tx.table.items.get(row.challenge.item)))
         to = next((one.to for one in (*book.known, *run.addresses) if one.id == row.challenge.address), None)
-        operation = tx.table.operations.get(row.operation)
-        return Taken(msgspec.structs.replace(row), to, operation.text if operation else Text("", ""))
+        return Taken(msgspec.structs.replace(row), to, _named(tx.table.operations.get(row.operation)))
+
+
+def _named(thing: Item | Operation | None) -> Text:
+    return Text("", "") if thing is None else thing.text
 
 
 def _is_leased(row: Outgoing, now: int) -> bool:
@@ -126,6 +134,9 @@ def _what(handed: Handed) -> str:
 def note(tx: Tx, key: str, row: Outgoing, hop: Hop) -> None:
     """Put one thing that happened to a message on record, and when it is looked at next."""
     row.trace = [*row.trace, hop]
+    if row.way is Way.LETTER and stands(row) in OVER:
+        # What stands in a letter lives longer than a code: from here on nobody can make it once more.
+        row.challenge = None
     tx.put(key, row, due=_next_look(tx, row))
 
 
@@ -263,11 +274,16 @@ class Close:
 def _message(key: str, taken: Taken, code: str) -> Message:
     """The message in the customer's language. Nothing of the code stands in its subject: that is shown on locked screens and in bounces."""
     row = taken.row
-    assert row.challenge is not None, "only codes are sent"
+    assert row.challenge is not None, "only what is derived is sent"
     assert taken.to is not None, "only to an address"
-    minutes = -(-(row.challenge.until - row.challenge.started) // (60 * SECOND))
-    operation = taken.operation.ja if row.language == "ja" else taken.operation.en
-    body = say(row.language, f"{row.way}.code", operation=operation, code=_in_groups(code), label=label_of(row.challenge), minutes=minutes)
+    about = taken.about.ja if row.language == "ja" else taken.about.en
+    if row.way is Way.LETTER:
+        # To be typed as it stands, so not in groups.
+        body = say(row.language, "letter.code", item=about, code=code)
+    else:
+        minutes = -(-(row.challenge.until - row.challenge.started) // (60 * SECOND))
+        label = label_of(row.challenge)
+        body = say(row.language, f"{row.way}.code", operation=about, code=_in_groups(code), label=label, minutes=minutes)
     return Message(key.removeprefix(PREFIX), taken.to, say(row.language, f"{row.way}.subject"), body, row.language)
 
 

@@ -14,6 +14,7 @@ import msgspec
 from sekisho.core.state import Addresses, Guard, Outgoing, Procedure, Reservation, Session, decode
 from sekisho.events import Event, EventKind, FeedItem
 from sekisho.flows.approvals import Approval
+from sekisho.flows.forms import Forms
 from sekisho.flows.names import KINDS, checked_subject
 from sekisho.flows.sights import rfc3339, shown_event
 from sekisho.ports import Ledger, Store, Tx, Work
@@ -36,6 +37,7 @@ class Held(msgspec.Struct):
     guesses: dict[str, Reservation] = {}
     approvals: dict[str, Approval] = {}
     addresses: Addresses | None = None
+    forms: Forms | None = None
     messages: dict[str, Outgoing] = {}
     """What was sent to his addresses."""
     others: list[str] = []
@@ -71,6 +73,8 @@ class Held(msgspec.Struct):
     def _take_under_his_name(self, key: str, kind: str, body: bytes) -> None:
         if kind == "addresses":
             self.addresses = decode(body, Addresses)
+        if kind == "forms":
+            self.forms = decode(body, Forms)
         self.others.append(key)
 
     def _take_other(self, key: str, guard: Guard) -> None:
@@ -140,6 +144,13 @@ async def export(ledger: Ledger, store: Store, subject: str, operator: str, prog
         "releases": [
             {"path": one.path, "reason": one.reason, "evidence": one.evidence, "asked_by": one.asked_by, "asked_at": rfc3339(one.asked_at)}
             for one in found.approvals.values()
+        ],
+        "forms": [
+            {
+                "form": one.paper.form, "state": one.state, "reason": one.paper.reason, "evidence": one.paper.evidence,
+                "customer": one.paper.customer, "addresses": one.paper.addresses, "entered_by": one.entered_by, "entered_at": rfc3339(one.entered_at),
+            }
+            for one in (found.forms.forms if found.forms else [])
         ],
         "addresses": [
             {"kind": one.way, "address": one.to, "state": one.state, "since": rfc3339(one.since)}

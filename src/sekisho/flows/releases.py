@@ -83,14 +83,9 @@ class _Approve:
 
     def _approve(self, tx: Tx) -> Denied | Lifted:
         """Another operator of a role that may, within the time."""
-        key = self.keys[0]
-        found = tx.get(key, Approval)
-        if found is None or tx.now >= found.expires:
-            return Denied("no-such-approval", "there is no such approval, or it has lapsed", conflict=True)
-        if found.done_by is not None:
-            return Denied("carried-out-already", "it has been carried out already", conflict=True)
-        if found.asked_by == self._operator.name:
-            return Denied("same-person", "whoever asked for a release cannot approve it")
+        found = approvals.for_second(tx, self._approval, self._operator)
+        if isinstance(found, Denied):
+            return found
         path = tx.table.paths.get(found.path)
         refusal = _may_not(path, self._operator, tx.now)
         guard = tx.get(found.subject, Guard)
@@ -100,9 +95,7 @@ class _Approve:
         if guard is None or lock is None:
             approvals.take_off(tx, self._approval)
             return Denied("no-such-lock", "there is no such lock any more", conflict=True)
-        found.done_by = self._operator.name
-        tx.put(key, found)
-        approvals.take_off(tx, self._approval)
+        approvals.carried_out(tx, self._approval, found, self._operator)
         return _carry_out(tx, found.subject, guard, lock, path, f"{found.asked_by}, {self._operator.name}", found.reason)
 
 

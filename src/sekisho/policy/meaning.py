@@ -29,6 +29,7 @@ from sekisho.policy.rows import (
     written_row,
 )
 from sekisho.policy.shape import Path, Vocabulary
+from sekisho.policy.table import BY_LETTER
 from sekisho.policy.yaml import quoted
 from sekisho.terms import ItemKind, PathKind, Reach
 
@@ -161,6 +162,7 @@ def _items(file: m.PolicyFile, names: _Names) -> Faults:
         path = ("items", name)
         yield from names.known((*path, "without"), item.without or "", "way back", names.ways)
         yield from _item_cells(path, item)
+        yield from _item_extras(path, item)
         if item.pattern is not None:
             yield from _pattern((*path, "pattern"), item.pattern)
 
@@ -178,13 +180,19 @@ def _item_cells(path: Path, item: m.ItemCell) -> Faults:
             yield Fault((*path, cell), f"an item of kind `{item.kind}` has no `{cell}:`; remove it")
     if item.kind is ItemKind.PAIR and len(item.parts) == 1:
         yield Fault((*path, "parts"), "a pair has at least two parts; write both")
+
+
+def _item_extras(path: Path, item: m.ItemCell) -> Faults:
+    """Cells that only some kinds have."""
     if item.purpose is not None and item.kind not in SENT:
         yield Fault((*path, "purpose"), f"an item of kind `{item.kind}` has no `purpose:`; only codes that are sent have")
     if item.registers is not None and item.kind is not ItemKind.DATA:
         yield Fault((*path, "registers"), f"an item of kind `{item.kind}` has no `registers:`; new addresses are of kind `data`")
     if item.registers is not None and item.of not in HAS_ADDRESSES:
         yield Fault((*path, "of"), "addresses are kept of customers and accounts; write `of: customer` or `of: account`")
-    for cell in ("digits", "valid", "unchanged", "without"):
+    if item.digits is not None and item.kind not in SENT | BY_LETTER:
+        yield Fault((*path, "digits"), f"an item of kind `{item.kind}` has no `digits:`; only what the bank makes and sends has")
+    for cell in ("valid", "unchanged", "without"):
         if getattr(item, cell) is not None and item.kind not in SENT:
             yield Fault((*path, cell), f"an item of kind `{item.kind}` has no `{cell}:`; only codes that are sent have")
 

@@ -267,7 +267,7 @@ class ItemCell(Named, frozen=True, kw_only=True):
     purpose: Annotated[Literal["authenticate", "confirm-address", "recover"] | None, Meta(
         description="what a code that is sent is for; limits differ")] = None
     digits: Annotated[Annotated[int, Meta(ge=4, le=12)] | None, Meta(
-        description="for a code: its digits, where they are not those of `mail:`")] = None
+        description="for a code: its digits, where they are not those of `mail:`; for a secret that a form gives by letter: how many")] = None
     valid: Annotated[Duration | None, Meta(
         description="for a code: how long it is valid, where that is not as in `mail:`")] = None
     unchanged: Annotated[Duration | None, Meta(

@@ -32,6 +32,10 @@ def share_name(place: int) -> str:
     return f"device-{place}"
 
 
+BY_LETTER = frozenset({ItemKind.PASSWORD, ItemKind.PIN, ItemKind.PASSCODE, ItemKind.KNOWLEDGE})
+"""Kinds of items that the bank can choose for the customer and send him in a letter."""
+
+
 class Text(msgspec.Struct, frozen=True):
     """One text in both languages."""
 
