@@ -43,17 +43,26 @@ class Service:
         self.jumped_us = 0
         """How much of that only the ledger's clock has gone through."""
         self.runner = asyncio.Runner()
-        ring = Keyring.make(folder / "keys.json")
-        self.keys = {name: ring.new(role, name) for name, role in STAFF.items()}
-        self.keys |= {name: ring.new(Role.CHANNEL, name) for name in ("bank", "other bank")}
+        ring = self.make_keys()
         self.policy = policy or reference("postal-bank")
         self.app = self.do(self._build(ring))
-        self._running = self.app.running()
+        self._running = self.serving()
         self.do(self._running.__aenter__())
         self.asgi = application(self.app)
         transport = httpx.ASGITransport(self.asgi, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url=HOST)
         self.metrics = httpx.AsyncClient(transport=httpx.ASGITransport(metrics_application(self.app)), base_url=HOST)
+
+    def serving(self):
+        """What runs beside the requests: time that passes, messages that are handed over."""
+        return self.app.running()
+
+    def make_keys(self):
+        """A key file; `keys` are those of staff and of two channels."""
+        ring = Keyring.make(self.folder / "keys.json")
+        self.keys = {name: ring.new(role, name) for name, role in STAFF.items()}
+        self.keys |= {name: ring.new(Role.CHANNEL, name) for name in ("bank", "other bank")}
+        return ring
 
     async def _build(self, ring):
         settings = Settings(f"sqlite:///{self.folder / 'sekisho.db'}", ring.path, hold=False, **self.settings)
@@ -178,7 +187,10 @@ class Service:
 
     def customer(self, *items, **changes):
         """A customer nobody else in these tests has, who holds a login password and these items."""
-        one = person(**changes)
+        return self.enrolled(person(**changes), *items)
+
+    def enrolled(self, one, *items):
+        """This customer, who holds a login password and these items from now on."""
         for subject, body in one.enrolments():
             self.put(subject, {**body, "addresses": one.addresses(subject)})
         for item in ("login-password", *items) if one.contract else items:

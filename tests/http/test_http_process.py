@@ -1,114 +1,22 @@
 """The service as its own process: keys, start, stop, restart, and two processes on one file."""
 
 import asyncio
-import contextlib
 import re
-import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import httpx
 import pytest
+from process import WAIT_S, Process, free_port, make_keys, sekisho
 
 from sekisho.adapters.keyring import Keyring
 from sekisho.policy import reference
 from sekisho.terms import Role
 
-WAIT_S = 30
-
-
-def sekisho(*words):
-    """One command, run to its end."""
-    return subprocess.run([sys.executable, "-m", "sekisho.cli", *map(str, words)], capture_output=True, text=True, timeout=WAIT_S, check=False)
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
-    """A key file made by the command, and the keys it showed."""
-    path = tmp_path_factory.mktemp("keys") / "keys.json"
-    shown = {}
-    for role, operator in (("channel", "bank"), ("back-office", "endo"), ("first-line", "aoki")):
-        made = sekisho("keys", "new", "--keys", path, "--role", role, "--operator", operator)
-        assert made.returncode == 0, made.stderr
-        shown[operator] = made.stdout.strip()
-    return path, shown
-
-
-class Process:
-    """`sekisho serve` over one store: a SQLite file, where no other is given."""
-
-    def __init__(self, folder, keys, *more, store=None):
-        self.folder = folder
-        # Seals are kept beside the key file: each store has its own.
-        self.key_file, self.keys = Path(shutil.copy2(keys[0], folder)), keys[1]
-        self.port, self.metrics_port = free_port(), free_port()
-        self.base = f"http://127.0.0.1:{self.port}"
-        self.store = store or f"sqlite:///{folder / 'sekisho.db'}"
-        self.words = [
-            "serve", "--store", self.store, "--listen", f"127.0.0.1:{self.port}", "--keys", str(self.key_file),
-            "--policy", str(reference("postal-bank")), "--metrics", f"127.0.0.1:{self.metrics_port}", *more,
-        ]
-        self.running = None
-
-    def start(self):
-        out = (self.folder / "out").open("a")
-        self.running = subprocess.Popen([sys.executable, "-m", "sekisho.cli", *self.words], stdout=out, stderr=out)
-        out.close()
-        until = time.monotonic() + WAIT_S
-        while time.monotonic() < until:
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.base}/health/ready").status_code == 200:
-                    return self
-            assert self.running.poll() is None, self.said()
-            time.sleep(0.05)
-        raise AssertionError(self.said())
-
-    def stop(self, how=signal.SIGTERM):
-        self.running.send_signal(how)
-        return self.running.wait(WAIT_S)
-
-    def said(self):
-        return (self.folder / "out").read_text()
-
-    def call(self, method, path, body=None, by="bank"):
-        return httpx.request(method, self.base + path, json=body, headers={"authorization": f"Bearer {self.keys[by]}"}, timeout=WAIT_S)
-
-    def enrol(self, number):
-        subject = f"customer:{number}"
-        assert self.call("PUT", f"/v1/staff/subjects/{subject}", {}, "endo").status_code in {200, 201}
-        secret = {"secret": "correct horse 8"}
-        assert self.call("PUT", f"/v1/staff/subjects/{subject}/items/login-password", secret, "endo").status_code == 200
-        return subject
-
-    def enter(self, subject, proof="not this one"):
-        run = self.call("POST", "/v1/procedures", {"operation": "login", "subject": subject}).json()["procedure"]
-        return self.call("POST", f"/v1/procedures/{run}/attempts", {"item": "login-password", "proof": proof}).json()["outcome"]
-
-    def view(self, subject):
-        return self.call("GET", f"/v1/staff/subjects/{subject}", by="aoki").json()
-
-    def wrong(self, subject):
-        return next((one["wrong"] for one in self.view(subject)["counts"] if one["counter"] == "login-password-in-a-row"), 0)
-
-    def together(self, *calls):
-        """(path, body) all at once; the answers."""
-        async def ask():
-            limits = httpx.Limits(max_connections=len(calls))
-            headers = {"authorization": f"Bearer {self.keys['bank']}"}
-            async with httpx.AsyncClient(base_url=self.base, limits=limits, headers=headers, timeout=WAIT_S) as client:
-                return await asyncio.gather(*(client.post(path, json=body) for path, body in calls), return_exceptions=True)
-
-        return asyncio.run(ask())
+    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture

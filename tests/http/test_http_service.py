@@ -96,10 +96,12 @@ def test_a_session_says_what_was_proved_in_it(service):
 
 
 def test_health_says_live_and_ready(service):
-    """Without a key; ready names the policy in force by the beginning of its digest."""
+    """Without a key; to staff ready names the policy in force by the beginning of its digest."""
     assert service.get("/health/live", None).json() == {"live": True}
-    ready = service.get("/health/ready", None)
-    assert (ready.status_code, ready.json()) == (200, {"ready": True, "policy": service.app.table.version[:12]})
+    for by in (None, "bank"):
+        ready = service.get("/health/ready", by)
+        assert (ready.status_code, ready.json()) == (200, {"ready": True})
+    assert service.get("/health/ready", "goto").json() == {"ready": True, "policy": service.app.table.version[:12]}
 
 
 def test_a_ledger_that_cannot_be_asked_makes_it_unready_and_every_answer_a_no(service):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
@@ -11,11 +12,12 @@ import msgspec
 from msgspec import Meta
 
 from sekisho.api.http import Call, Problem
+from sekisho.api.pace import Pace
 from sekisho.app import App
 from sekisho.catalogue import language_of, say
 from sekisho.events import FeedItem
 from sekisho.flows.answers import Answer, Refused
-from sekisho.flows.attempt import Missing, Twice
+from sekisho.flows.attempt import Missing, Told, Twice
 from sekisho.flows.count_mode import Held
 from sekisho.flows.devices import Devices
 from sekisho.flows.replay import OtherBody, Repeated
@@ -155,6 +157,7 @@ class Customer:
     def __init__(self, app: App) -> None:
         self._app = app
         self._replay_key = app.keyring.secret("replay")
+        self._pace = Pace()
 
     def _device(self, context: Context | None) -> str:
         return self._app.subjects.devices.read(context.device if context else None)
@@ -182,10 +185,20 @@ class Customer:
 
     async def enter(self, call: Call[EntryBody]) -> tuple[int, Any]:
         """Enter something: it is counted, compared and settled before the answer leaves."""
+        table, began = self._app.table, time.monotonic()
         answer = await self._app.entries.enter(
-            self._app.table, call.key.id, call.path["id"], call.body.item, call.body.proof, replay=call.replay(self._replay_key),
+            table, call.key.id, call.path["id"], call.body.item, call.body.proof, replay=call.replay(self._replay_key),
         )
+        if self._app.settings.hold and table.timing.hold_ms.get(call.body.item):
+            await self._keep_pace(call.body.item, answer, time.monotonic() - began)
         return 200, _entry(answer, await self._language(call, call.path["id"]))
+
+    async def _keep_pace(self, item: str, answer: Told, took: float) -> None:
+        """What was not compared takes as long as what was. Who is told to try again at once is told so at once."""
+        if isinstance(answer, Answer):
+            self._pace.compared(item, took)
+        elif not (isinstance(answer, Refused) and answer.answer.again):
+            await self._pace.keep(item, took)
 
     async def _language(self, call: Call[Any], procedure: str) -> str:
         """The language given when the run began, else the one this request asks for."""

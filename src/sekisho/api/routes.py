@@ -54,6 +54,7 @@ class Operation(msgspec.Struct):
     body: Any
     answers: dict[int, Any]
     holds: bool = False
+    """Its answers leave on the policy's time grid: they are about a subject, of which nothing may be told by the time they take."""
 
 
 IMPORTERS = frozenset({Role.ADMIN, Role.BACK_OFFICE})
@@ -67,14 +68,14 @@ def operations(app: App) -> list[Operation]:
     return [
         Operation("POST", "/v1/procedures/{id}/attempts", customer.enter, CHANNEL, EntryBody, {200: EntryAnswer}, holds=True),
         Operation("POST", "/v1/reservations", customer.reserve, CHANNEL, ReserveBody, {201: HeldAnswer, 200: RefusedAnswer}, holds=True),
-        Operation("POST", "/v1/reservations/{id}/verdict", customer.verdict, CHANNEL, VerdictBody, {200: EntryAnswer}),
-        Operation("POST", "/v1/procedures", customer.begin, CHANNEL, BeginBody, {201: BegunAnswer}),
-        Operation("GET", "/v1/procedures/{id}", customer.look, CHANNEL, None, {200: StandingAnswer}),
+        Operation("POST", "/v1/reservations/{id}/verdict", customer.verdict, CHANNEL, VerdictBody, {200: EntryAnswer}, holds=True),
+        Operation("POST", "/v1/procedures", customer.begin, CHANNEL, BeginBody, {201: BegunAnswer}, holds=True),
+        Operation("GET", "/v1/procedures/{id}", customer.look, CHANNEL, None, {200: StandingAnswer}, holds=True),
         Operation(
             "POST", "/v1/procedures/{id}/challenges", codes.send, CHANNEL, SendBody, {201: ChallengeAnswer, 200: NotSentAnswer}, holds=True,
         ),
-        Operation("GET", "/v1/procedures/{id}/addresses", codes.addresses, CHANNEL, None, {200: AddressesAnswer}),
-        Operation("GET", "/v1/procedures/{id}/deliveries", codes.deliveries, CHANNEL, None, {200: DeliveriesAnswer}),
+        Operation("GET", "/v1/procedures/{id}/addresses", codes.addresses, CHANNEL, None, {200: AddressesAnswer}, holds=True),
+        Operation("GET", "/v1/procedures/{id}/deliveries", codes.deliveries, CHANNEL, None, {200: DeliveriesAnswer}, holds=True),
         Operation("GET", "/v1/sessions/{id}", customer.session, CHANNEL, None, {200: SessionAnswer}),
         Operation("DELETE", "/v1/sessions/{id}", customer.end_session, CHANNEL, None, {200: SessionAnswer}),
         Operation("GET", "/v1/events", customer.events, CHANNEL, None, {200: EventsAnswer}),
@@ -91,7 +92,7 @@ def operations(app: App) -> list[Operation]:
         Operation("POST", "/v1/staff/forms/{id}/withdrawal", paperwork.withdraw, RELEASERS, WithdrawBody, {200: WithdrawnAnswer}),
         Operation("POST", "/v1/staff/imports", importing.send, IMPORTERS, ImportBody, {200: ImportAnswer, 202: ImportAnswer}),
         Operation("GET", "/v1/staff/imports/{id}", importing.look, IMPORTERS, None, {200: ImportAnswer}),
-        Operation("POST", "/v1/stops", stopping.by_customer, CHANNEL, CustomerStopBody, {200: StopAnswer}),
+        Operation("POST", "/v1/stops", stopping.by_customer, CHANNEL, CustomerStopBody, {200: StopAnswer}, holds=True),
         Operation("POST", "/v1/staff/subjects/{subject}/stops", stopping.by_staff, STAFF, StaffStopBody, {200: StoppedAnswer}),
         Operation("POST", "/v1/staff/incidents", incidents.open_incident, RELEASERS, IncidentBody, {201: IncidentAnswer}),
         Operation("GET", "/v1/staff/incidents", incidents.incidents, STAFF, None, {200: IncidentsAnswer}),
@@ -134,6 +135,7 @@ def _hold(app: App) -> Callable[[Call[Any]], int] | None:
         return None
 
     def grid(call: Call[Any]) -> int:
-        return app.table.timing.hold_ms.get(call.body.item, 0)
+        timing = app.table.timing
+        return timing.hold_ms.get(getattr(call.body, "item", ""), timing.answers_hold_ms)
 
     return grid

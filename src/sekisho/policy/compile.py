@@ -259,7 +259,8 @@ class _Compiler:
         held = {name: cell.hold or timing.hold for name, cell in self.file.items.items()}
         return t.Timing(
             m.seconds(timing.reservation), m.seconds(timing.session.idle), m.seconds(timing.session.total),
-            m.seconds(timing.stranger_procedure), {name: m.milliseconds(hold) if hold else 0 for name, hold in held.items()})
+            m.seconds(timing.stranger_procedure), {name: m.milliseconds(hold) if hold else 0 for name, hold in held.items()},
+            m.milliseconds(timing.hold) if timing.hold else 0)
 
     def role(self, cell: m.DeskCell) -> dict[str, Any]:
         return {"ja": cell.ja, "en": cell.en, "open_s": list(hours(cell.open)), "every": cell.every,

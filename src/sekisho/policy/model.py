@@ -263,7 +263,7 @@ class ItemCell(Named, frozen=True, kw_only=True):
     parts: Annotated[dict[Name, Reach], Meta(description="for a pair: each part and the subject it names")] = {}
     pattern: Annotated[Words | None, Meta(description="what a well-formed entry looks like: a regular expression")] = (
         None)
-    hold: Annotated[Duration | None, Meta(description="the time grid its answers leave on")] = None
+    hold: Annotated[Duration | None, Meta(description="the time grid its answers leave on, where it is another than timing's")] = None
     purpose: Annotated[Literal["authenticate", "confirm-address", "recover"] | None, Meta(
         description="what a code that is sent is for; limits differ")] = None
     digits: Annotated[Annotated[int, Meta(ge=4, le=12)] | None, Meta(

@@ -370,7 +370,9 @@ class Timing(msgspec.Struct, frozen=True):
     session_total_s: int
     stranger_procedure_s: int
     hold_ms: dict[str, int]
-    """The time grid of answers, by item; 0: none."""
+    """The time grid of answers to an entry, by item; 0: none."""
+    answers_hold_ms: int = 0
+    """The time grid of a channel's other answers; 0: none."""
 
 
 class Table(msgspec.Struct, frozen=True):
