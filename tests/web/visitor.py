@@ -26,9 +26,10 @@ OPERATORS = {
 
 
 class Demonstration:
-    """Service, customers and pages, on one clock."""
+    """Service, customers and pages, on one clock. `policy`: another file than the reference policy's."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, policy=None):
+        self.policy = policy or reference("postal-bank")
         self.now_us = WEDNESDAY_NOON * SECOND
         self.runner = asyncio.Runner()
         ring = Keyring.make(folder / "keys.json")
@@ -52,9 +53,8 @@ class Demonstration:
         await self.asgi(scope, receive, send)
 
     async def _build(self, folder, ring):
-        policy = reference("postal-bank")
         store = MemoryStore(self.clock)
-        table = await first_policy(store, policy.read_bytes(), policy.name)
+        table = await first_policy(store, self.policy.read_bytes(), self.policy.name)
         settings = Settings("memory:", folder / "keys.json", hold=False, demo=True)
         made = App(settings, store, ring, {table.version: table}, await load_tables(store, {table.version: table}), self.boxes)
         made.watch.own = lambda: self.now_us / SECOND
