@@ -1,9 +1,11 @@
-"""`sekisho policy`: read, show, accept."""
+"""`sekisho policy`: read, show, prove, accept."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,10 +15,13 @@ import msgspec
 from sekisho.app import open_store
 from sekisho.errors import CallerError
 from sekisho.flows.policies import propose, read
-from sekisho.policy import PolicyError
+from sekisho.policy import Policy, PolicyError, parse
+from sekisho.policy.model import Profile
 from sekisho.policy.schema import schema as policy_schema
 from sekisho.policy.table import Table
 from sekisho.policy.text import render
+from sekisho.proof.check import Report, as_json, check
+from sekisho.proof.text import told
 
 
 @click.group()
@@ -27,9 +32,27 @@ def policy() -> None:
 _path = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
+_language = click.option("--language", type=click.Choice(["ja", "en"]), default="en", show_default=True)
+
+
+@policy.command("check")
+@_path
+@click.option("--profile", "profiles", multiple=True, type=click.Choice([one.value for one in Profile]), help="A standard it must meet.")
+@click.option("--json", "json_out", is_flag=True, help="Print all of it as JSON.")
+@_language
+def check_(file: Path, profiles: tuple[str, ...], json_out: bool, language: str) -> None:  # noqa: FBT001
+    """Prove it: ways out, guesses, and what no policy may leave open. Exit 1: it may not come into force."""
+    report = _proved(file, profiles)
+    if json_out:
+        click.echo(msgspec.json.format(msgspec.json.encode(as_json(report, language)), indent=2).decode())
+    else:
+        click.echo(told(report, language), nl=False)
+    sys.exit(0 if report.accepted else 1)
+
+
 @policy.command()
 @_path
-@click.option("--language", type=click.Choice(["ja", "en"]), default="en", show_default=True)
+@_language
 def show(file: Path, language: str) -> None:
     """Print the table as text."""
     click.echo(render(_table(file), "ja" if language == "ja" else "en"))
@@ -47,8 +70,12 @@ def schema() -> None:
 @click.option("--at", help="When it comes into force, RFC 3339; at least 10 s ahead, which is also the default.")
 @click.option("--operator", default="command line", show_default=True, help="Who accepts it.")
 def accept(file: Path, store: str, at: str | None, operator: str) -> None:
-    """Put a policy in force."""
-    table = _table(file)
+    """Put a policy in force, if the proofs find nothing that refuses it."""
+    report = _proved(file)
+    if not report.accepted:
+        click.echo(told(report, "en", findings_only=True), err=True, nl=False)
+        sys.exit(1)
+    table = report.table
     when = asyncio.run(_accept(store, file.read_bytes(), table, at, operator))
     click.echo(f"{table.name} {table.version[:12]} in force from {datetime.fromtimestamp(when / 1e6, UTC).isoformat(timespec='seconds')}")
 
@@ -72,8 +99,24 @@ def _when(at: str | None) -> int | None:
 
 
 def _table(file: Path) -> Table:
-    try:
+    with _located():
         return read(file.read_bytes(), file.name)
+
+
+def _proved(file: Path, profiles: Iterable[str] = ()) -> Report:
+    return check(_policy(file), [Profile(name) for name in profiles])
+
+
+def _policy(file: Path) -> Policy:
+    with _located():
+        return parse(file.read_bytes(), str(file))
+
+
+@contextlib.contextmanager
+def _located() -> Iterator[None]:
+    """Every error of a file on a line of its own, and exit 2."""
+    try:
+        yield
     except PolicyError as no:
         for line in no.errors:
             click.echo(line, err=True)

@@ -158,8 +158,12 @@ class _Printer:
             yield f"      {self.penalty(lock.penalty)} → {self.ways(lock.undo)}"
 
     def length(self, seconds: int) -> str:
-        """In the largest unit of which there are several: 60 min, not 1 hour."""
-        for unit, word in UNITS:
-            if seconds > unit and seconds % unit == 0:
-                return f"{seconds // unit}{self.say(word)}"
-        return f"{seconds}{self.say(UNITS[-1][1])}"
+        return length(seconds, self.language)
+
+
+def length(seconds: int, language: str) -> str:
+    """A length of time in the largest unit of which there are several: 60 min, not 1 hour."""
+    for unit, word in UNITS:
+        if seconds > unit and seconds % unit == 0:
+            return f"{seconds // unit}{word.ja if language == 'ja' else word.en}"
+    return f"{seconds}{UNITS[-1][1].ja if language == 'ja' else UNITS[-1][1].en}"

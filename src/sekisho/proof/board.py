@@ -1,0 +1,357 @@
+"""One customer of a bank as the proofs play with him: the rows that the core decides on, and the moves that change them.
+
+Every move is a decision of `core`: an entry is reserved and settled, a run is walked step by step, a lock is lifted as the
+desk lifts it. Nothing here knows what an entry costs. New runs, new sessions and other callers cost nobody anything, so
+counts of one run, session, actor or caller begin at zero with each entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from sekisho.core import attempt, budget, release
+from sekisho.core.procedure import awaited, skip_met_steps
+from sekisho.core.scene import Scene, count_of
+from sekisho.core.state import SECOND, THE_BANK, Count, Guard, Lock, Procedure, Session, decode, encode
+from sekisho.events import Event
+from sekisho.policy.table import ABOUT, Condition, Counter, Operation, Row, Stage, Table
+from sekisho.terms import Outcome, Reach, State, Verdict
+
+START = 20_000 * 86_400 * SECOND
+"""When play begins. Microseconds."""
+
+PERSONAL = (Reach.CUSTOMER, Reach.ACCOUNT, Reach.APP, Reach.ADDRESS)
+"""Kinds of subjects that are one customer's."""
+
+FOREVER = 1 << 62
+
+
+class Seat(NamedTuple):
+    """One row at which an item can be entered."""
+
+    operation: str
+    item: str
+    row: Row
+
+    @property
+    def about(self) -> bool:
+        """The entry is about the customer, and somebody else makes it."""
+        return self.row.about
+
+
+class Visit:
+    """One person at one place: his run, session and connection go on from entry to entry, until a penalty ends them."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Procedure] = {}
+        self.session: Session | None = None
+        self.actors: dict[str, Guard] = {}
+
+
+def held(reach: Reach | str) -> str:
+    """The key of the customer's own subject of a kind."""
+    return f"{reach}:held"
+
+
+class Board:
+    """The customer's rows at one moment.
+
+    Args:
+        table: the policy.
+        flags: marks that stand on the customer.
+
+    """
+
+    def __init__(self, table: Table, flags: Iterable[str] = ()) -> None:
+        self.table = table
+        self.guards = {held(reach): Guard(known=True) for reach in PERSONAL}
+        self.guards[THE_BANK] = Guard(known=True)
+        self.guards[held(Reach.CUSTOMER)].flags = sorted(flags)
+        self.now = START
+        self.moves: list[str] = []
+        """What was done, in words that `sekisho lab replay` understands."""
+        self.fell: list[Lock] = []
+        """The locks that the last move set."""
+        self.visit: Visit | None = None
+        """Set: entries are made in one visit, and not each in a new run."""
+        self._session_from = START
+
+    def copy(self) -> Board:
+        """The same position, to be played on from here."""
+        other = Board.__new__(Board)
+        other.table, other.now = self.table, self.now
+        other.guards = {key: decode(encode(guard), Guard) for key, guard in self.guards.items()}
+        other.moves, other.fell, other.visit = list(self.moves), [], None
+        other._session_from = self._session_from  # noqa: SLF001  # its own kind
+        return other
+
+    # Looking.
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """Marks on the customer now."""
+        return frozenset(self.guards[held(Reach.CUSTOMER)].flags)
+
+    def locks(self) -> Iterator[tuple[str, Lock]]:
+        """Every lock that stands, with the key of the row it stands on."""
+        for key, guard in self.guards.items():
+            for lock in guard.locks:
+                if lock.stands(self.now):
+                    yield key, lock
+
+    def meets(self, conditions: Iterable[Condition], *, about: bool = False) -> bool:
+        """Whether conditions hold for the customer; those about another hold when nothing is set there."""
+        return all(((c.flag in self.flags) if c.about is about else False) is c.holds for c in conditions)
+
+    def key(self) -> tuple[object, ...]:
+        """What two positions have in common that nothing later can tell apart."""
+        rows = tuple((key, *self._seen(guard)) for key, guard in self.guards.items() if guard.counts or guard.locks or guard.flags)
+        return (*rows, 0 if self.session_open() else self._session_age())
+
+    def _session_age(self) -> int:
+        """How old the newest session can be; beyond its life it does not matter how much."""
+        total = self.table.timing.session_total_s * SECOND
+        blocked = any(guard.valid_after > self._session_from for guard in self.guards.values())
+        return total if blocked else min(self.now - self._session_from, total)
+
+    def _seen(self, guard: Guard) -> Iterator[object]:
+        now = self.now
+        for name in sorted(guard.counts):
+            count = guard.counts[name]
+            if count.wrong or count.zero_at is not None:
+                tallies = tuple(sorted((item, tally.wrong) for item, tally in count.tallies.items() if tally.wrong))
+                slices = tuple((end - now, wrong) for end, wrong in count.slices)
+                yield name, count.wrong, count.fired, None if count.zero_at is None else count.zero_at - now, tallies, slices
+        yield tuple(sorted(
+            (lock.row, lock.kind, lock.counter or "", tuple(lock.operations), tuple(lock.items), -1 if lock.until is None else lock.until - now)
+            for lock in guard.locks))
+        yield tuple(guard.flags)
+
+    def count(self, counter: Counter) -> Count:
+        """A count of the customer's as it stands now."""
+        holder = self.guards.get(THE_BANK if counter.reach is Reach.BANK else held(counter.reach))
+        count = Count() if holder is None else count_of(holder, counter.name)
+        budget.refresh(count, counter, self.now)
+        return count
+
+    def look(self, operation: str, *, about: bool) -> Scene:
+        """What an entry in an operation would see."""
+        return self._scene_of(self.table.operations[operation], about=about, led=True, session=None)
+
+    def fired(self, seat: Seat, counter: Counter) -> int:
+        """The highest stage that the last entry of a visit found fallen, on whomever it is counted."""
+        visit = self.visit
+        holders = [] if visit is None else [visit.runs.get(seat.operation), visit.session, *visit.actors.values()]
+        return max((holder.counts[counter.name].fired for holder in holders if holder is not None and counter.name in holder.counts), default=0)
+
+    def lasting(self, seat: Seat) -> list[Counter]:
+        """The counters of a row that no new run, session or caller begins anew."""
+        return [gauge.counter for gauge in seat.row.gauges if self._lasts(gauge.counter, about=gauge.about, seat=seat)]
+
+    @staticmethod
+    def _lasts(counter: Counter, *, about: bool, seat: Seat) -> bool:
+        return counter.reach is Reach.BANK or (counter.reach in PERSONAL and about is seat.about)
+
+    # Time.
+
+    def next_change(self) -> int | None:
+        """When time alone changes something next: a lock ends, a count falls, a window forgets."""
+        times = [lock.until for guard in self.guards.values() for lock in guard.locks if lock.until is not None]
+        for guard in self.guards.values():
+            for name, count in guard.counts.items():
+                if count.zero_at is not None:
+                    times.append(count.zero_at)
+                counter = self.table.counters.get(name)
+                if count.slices and counter is not None and counter.window_s:
+                    times.append(count.slices[0][0] + counter.window_s * SECOND)
+        return min((at for at in times if at > self.now), default=None)
+
+    def wait_until(self, at: int) -> None:
+        """Let time pass."""
+        if self.session_open():
+            self._session_from = self.now
+        self.moves.append(f"wait {(at - self.now) / SECOND:g}")
+        self.now = at
+        for key, guard in self.guards.items():
+            release.expire(key, guard, at, _untold)
+            for name, count in guard.counts.items():
+                counter = self.table.counters.get(name)
+                if counter is not None:
+                    budget.refresh(count, counter, at)
+        self.fell = []
+
+    # Entries.
+
+    def admits(self, seat: Seat) -> bool:
+        """Whether one entry would be looked at now."""
+        scene = self._scene(self.table.operations[seat.operation], about=seat.about)
+        return scene is not None and scene.row_of(seat.item) is seat.row and attempt.closed(scene, seat.item) is None
+
+    def wrong(self, seat: Seat, most: int = 1) -> int:
+        """Wrong entries, each in a new run, until one lets a lock fall, or none is admitted. How many were admitted."""
+        self.fell = []
+        done = 0
+        while done < most:
+            if not self._enter(seat, Verdict.WRONG):
+                break
+            done += 1
+            if self.fell:
+                break
+            done += self._quietly(seat, most - done)
+        if done:
+            self.moves.append(f"wrong {seat.item} in {seat.operation} x{done}" + (" about" if seat.about else ""))
+        return done
+
+    def _quietly(self, seat: Seat, most: int) -> int:
+        """As many more as change nothing but the counts, put there at once."""
+        if self.visit is not None:
+            return 0
+        counters = self.lasting(seat)
+        quiet = max(0, min([most, *(self.room(counter) - 1 for counter in counters)]))
+        for counter in counters if quiet else ():
+            budget.add(self.count(counter), counter, seat.item, quiet, self.now)
+        return quiet
+
+    def room(self, counter: Counter) -> int:
+        """Wrong entries up to and with the one at which the next stage falls; 0 where none is left."""
+        count = self.count(counter)
+        stage = budget.unfired(count, counter)
+        return 0 if stage is None else stage.wrong - count.wrong
+
+    def next_stages(self, seat: Seat) -> list[Stage]:
+        """The stages that fall if one more entry at this row is wrong."""
+        found = []
+        for counter in self.lasting(seat):
+            stage = budget.unfired(self.count(counter), counter)
+            if stage is not None and self.room(counter) <= 1:
+                found.append(stage)
+        return found
+
+    def right(self, seat: Seat) -> bool:
+        """One right entry by the customer himself; False: it was not looked at."""
+        self.fell = []
+        done = self._enter(seat, Verdict.RIGHT)
+        if done:
+            self.moves.append(f"right {seat.item} in {seat.operation}" + (" about" if seat.about else ""))
+        return done
+
+    def _enter(self, seat: Seat, verdict: Verdict) -> bool:
+        scene = self._scene(self.table.operations[seat.operation], about=seat.about)
+        if scene is None or scene.row_of(seat.item) is not seat.row:
+            return False
+        before = {lock.id for _, lock in self.locks()}
+        granted = attempt.reserve(scene, seat.item)
+        if isinstance(granted, attempt.Granted):
+            attempt.settle(scene, granted, verdict)
+        self.fell = [lock for _, lock in self.locks() if lock.id not in before]
+        return isinstance(granted, attempt.Granted)
+
+    # Runs.
+
+    def run(self, operation: str, may: Callable[[str], bool], *, about: bool = False) -> bool:
+        """Walk an operation from its first step to its last with right entries of the items that may be entered."""
+        scene = self._scene(self.table.operations[operation], about=about, led=False)
+        if scene is None:
+            return False
+        skip_met_steps(scene)
+        while scene.procedure.state is State.OPEN:
+            if not any(may(item) and _right(scene, item) for item in awaited(scene)):
+                return False
+        self.moves.append(f"run {operation}" + (" about" if about else ""))
+        return scene.procedure.state is State.DONE
+
+    def lift(self, path: str) -> list[Lock]:
+        """Lift every lock that a path lifts, as the desk does. Those that were lifted."""
+        way = self.table.paths[path]
+        lifted = []
+        for key, guard in self.guards.items():
+            for lock in release.by_path(guard.locks, path):
+                release.lift(key, guard, lock, self.guards, self.table, _untold, path=path)
+                lifted.append(lock)
+        own = self.guards[held(Reach.CUSTOMER)]
+        own.flags = sorted((set(own.flags) | set(way.sets)) - set(way.clears))
+        self.moves.append(f"walk {path}")
+        return lifted
+
+    def put(self, lock: Lock, reach: Reach) -> None:
+        """Set a lock that no entry sets: one that was imported, or an emergency stop."""
+        guard = self.guards[held(reach)]
+        guard.locks.append(lock)
+        self.moves.append(f"lock {lock.row}")
+
+    # Sessions and scenes.
+
+    def session_open(self) -> bool:
+        """Whether the customer, or whoever has all that a login asks, can open a session now."""
+        logins = [operation for operation in self.table.operations.values() if operation.gives_session]
+        return not logins or any(self._open_way(operation) for operation in logins)
+
+    def _open_way(self, operation: Operation) -> bool:
+        scene = self._scene_of(operation, about=False, led=True, session=None)
+        return all(
+            any(scene.row_of(item) is not None and attempt.closed(scene, item) is None for item in step.items)
+            for step in operation.steps if scene.meets(step.when)
+        )
+
+    def _scene(self, operation: Operation, *, about: bool, led: bool = True) -> Scene | None:
+        session = None
+        if operation.session:
+            since = self.now if about or self._has_no_block() or self.session_open() else self._session_from
+            session = self.visit.session if self.visit is not None and self.visit.session is not None and self.visit.session.live else None
+            session = session or Session(subject=_other(Reach.CUSTOMER) if about else held(Reach.CUSTOMER), started=since + 1)
+            session.seen = self.now
+            if self.visit is not None:
+                self.visit.session = session
+        scene = self._scene_of(operation, about=about, led=led, session=session)
+        return scene if session is None or scene.session_lives(session) else None
+
+    def _has_no_block(self) -> bool:
+        return not any(guard.locks for guard in self.guards.values())
+
+    def _scene_of(self, operation: Operation, *, about: bool, led: bool, session: Session | None) -> Scene:
+        guards: dict[str, Guard] = {}
+        keys: dict[str, str] = {}
+        for reach in PERSONAL:
+            keys[reach.value] = _other(reach) if about else held(reach)
+            if about:
+                keys[ABOUT + reach] = held(reach)
+                guards[_other(reach)] = Guard(known=True)
+            guards[held(reach)] = self.guards[held(reach)]
+        for reach in (Reach.ACTOR, Reach.CALLER):
+            keys[reach.value] = f"{reach}:new"
+            guards[keys[reach.value]] = Guard() if self.visit is None else self.visit.actors.setdefault(reach.value, Guard())
+        keys[Reach.BANK.value] = THE_BANK
+        guards[THE_BANK] = self.guards[THE_BANK]
+        run = Procedure(
+            operation=operation.name, digest=operation.digest, led=led, session=None if session is None else "session:new",
+            started=self.now + 1, expires=FOREVER,
+        )
+        if self.visit is not None and led:
+            before = self.visit.runs.get(operation.name)
+            run = self.visit.runs[operation.name] = run if before is None or before.state is not State.OPEN else before
+        return Scene(
+            self.table, operation, run, "procedure:new", session, None if session is None else "session:new", guards, keys, self.now)
+
+
+def _right(scene: Scene, item: str) -> bool:
+    granted = attempt.reserve(scene, item)
+    return isinstance(granted, attempt.Granted) and attempt.settle(scene, granted, Verdict.RIGHT) is Outcome.RIGHT
+
+
+def _other(reach: Reach) -> str:
+    return f"{reach}:other"
+
+
+def _untold(event: Event) -> None:
+    """A proof keeps no record of events."""
+    del event
+
+
+def seats(table: Table, item: str | None = None) -> list[Seat]:
+    """Every row of an item, or of all items."""
+    return [
+        Seat(operation.name, name, row)
+        for operation in table.operations.values() for name, variants in operation.rows.items() if item is None or name == item
+        for row in variants
+    ]

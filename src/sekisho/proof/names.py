@@ -1,0 +1,109 @@
+"""Findings about names: rows and stages that nothing leads to, and names that nothing uses."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from sekisho.policy import model as m
+from sekisho.policy.model import FindingCode
+from sekisho.policy.table import Counter, Operation, Row, Stage, Table
+from sekisho.proof.board import Board, Seat, Visit, seats
+from sekisho.proof.found import Found, Severity
+from sekisho.proof.guesses import worlds
+from sekisho.proof.ways import reach_stage
+from sekisho.terms import Reach
+
+RUN_LIKE = frozenset({Reach.PROCEDURE, Reach.SESSION, Reach.CALLER, Reach.ACTOR})
+
+
+def row_findings(table: Table) -> Iterator[Found]:
+    """Variants that another always comes before, rows behind steps that never come, stages that no entries reach."""
+    for operation in table.operations.values():
+        for item, variants in operation.rows.items():
+            for number, row in enumerate(variants):
+                if not _comes_up(table, operation, item, row):
+                    yield Found(FindingCode.UNREACHABLE_ROW, "row-never", {"row": row.id, "operation": operation.text, "number": number + 1}, row.id)
+    for counter in table.counters.values():
+        for stage in counter.stages:
+            if not _falls(table, counter, stage):
+                yield Found(FindingCode.UNREACHABLE_ROW, "stage-never", {"row": stage.row, "wrong": stage.wrong}, stage.row)
+
+
+def _comes_up(table: Table, operation: Operation, item: str, row: Row) -> bool:
+    """Whether some customer is ever asked for the item under this row."""
+    if operation.session and not any(one.gives_session for one in table.operations.values()):
+        return False
+    steps = [step for step in operation.steps if item in step.items]
+    asked = sorted({condition.flag for condition in itertools.chain(*(one.when for one in operation.rows[item]), *(step.when for step in steps))})
+    every = itertools.chain.from_iterable(itertools.combinations(asked, number) for number in range(len(asked) + 1))
+    for flags in itertools.islice(every, 256):
+        for about in (False, True):
+            scene = Board(table, flags).look(operation.name, about=about)
+            if scene.row_of(item) is row and any(scene.meets(step.when) for step in steps):
+                return True
+    return False
+
+
+def _falls(table: Table, counter: Counter, stage: Stage) -> bool:
+    if counter.reach not in RUN_LIKE:
+        return reach_stage(table, counter, stage) is not None
+    touching = [seat for seat in seats(table) if any(gauge.counter.name == counter.name for gauge in seat.row.gauges)]
+    return any(
+        _falls_in_visit(table, flags, seat, counter, stage) for seat in touching for flags in worlds([seat.row]))
+
+
+def _falls_in_visit(table: Table, flags: tuple[str, ...], seat: Seat, counter: Counter, stage: Stage) -> bool:
+    """Whether one person, entering wrong ones in one sitting, comes to a stage."""
+    board = Board(table, flags)
+    board.visit = Visit()
+    for _ in range(min(stage.wrong, 20_000) * 2):
+        if board.next_stages(seat):
+            board.right(seat)
+        if not board.wrong(seat):
+            at = board.next_change()
+            if at is None:
+                return False
+            board.wait_until(at)
+        if board.fired(seat, counter) >= stage.wrong:
+            return True
+    return False
+
+
+def name_findings(table: Table, file: m.PolicyFile) -> Iterator[Found]:
+    """Names that are defined and never used."""
+    for section, used in _used(table).items():
+        for name in getattr(file, section):
+            if name not in used:
+                yield Found(FindingCode.UNUSED_NAME, "unused", {"name": name, "section": section}, path=(section, name), severity=Severity.WARNING)
+
+
+def _used(table: Table) -> dict[str, set[str]]:
+    conditions = [*_conditions(table)]
+    cases = [case for path in table.paths.values() for case in path.cases]
+    named = {name for case in cases for name in (*itertools.chain(*case.needs), *case.gives, *case.removes)}
+    undo = {name for counter in table.counters.values() for stage in counter.stages for name in stage.undo}
+    undo |= {name for lock in table.abolished.values() for name in lock.undo} | {*table.stop_undo, *table.suspension_undo}
+    undo |= {name for seat in seats(table) for name in seat.row.undo} | {name for path in table.paths.values() for name in path.around}
+    papers = {paper.form for paper in table.paper} | {one.form for one in table.exemptions.values()}
+    gives = {path.name for path in table.paths.values() if any(case.gives for case in path.cases)}
+    return {
+        "items": {item for operation in table.operations.values() for item in operation.rows} | named,
+        "counters": set(table.counters),
+        "flags": {flag for flag, _ in conditions},
+        "things": named,
+        "procedures": undo | gives, "forms": undo | papers | gives,
+        "exemptions": {flag.partition(":")[2] for flag, _ in conditions if flag.startswith("exemption:")},
+    }
+
+
+def _conditions(table: Table) -> Iterator[tuple[str, bool]]:
+    for operation in table.operations.values():
+        whens = [row.when for rows in operation.rows.values() for row in rows]
+        whens += [step.when for step in operation.steps] + [closed.when for closed in operation.closed]
+        yield from ((condition.flag, condition.holds) for when in whens for condition in when)
+    for path in table.paths.values():
+        yield from ((condition.flag, condition.holds) for case in path.cases for condition in case.when)
+
+
+__all__ = ["name_findings", "row_findings"]

@@ -1,0 +1,63 @@
+"""`sekisho policy check` and `accept`: what they print, and how they end."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from sekisho.cli import group
+from sekisho.policy import reference
+
+FIELDS = {
+    "findings": {"code", "severity", "where", "row", "text", "trace", "waived"},
+    "bounds": {"item", "attacker", "per_day", "per_year", "chance_per_year"},
+    "ways_out": {"state", "at_rest", "under_attack"},
+}
+
+
+def run(*words):
+    return CliRunner().invoke(group, list(map(str, words)))
+
+
+def test_a_policy_that_passes_ends_with_0_and_prints_all_the_contract_asks_for():
+    done = run("policy", "check", reference("major-bank"), "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["policy"], told["accepted"]) == (0, "major-bank", True) and told["version"]
+    for part, fields in FIELDS.items():
+        assert told[part] and all(fields <= set(one) for one in told[part])
+    assert {"path", "kind", "shortest_s"} <= set(told["ways_out"][0]["at_rest"])
+
+
+def test_a_policy_that_is_refused_ends_with_1_and_says_unbounded_in_so_many_words():
+    done = run("policy", "check", reference("postal-bank-as-found"), "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["accepted"]) == (1, False)
+    assert ("basic-data", "unbounded") in {(one["item"], one["per_year"]) for one in told["bounds"]}
+
+
+@pytest.mark.parametrize(("language", "sentence"), [("en", "major-bank may come into force."), ("ja", "major-bankは適用できます。")])
+def test_it_is_told_in_both_languages(language, sentence):
+    assert sentence in run("policy", "check", reference("major-bank"), "--language", language).stdout
+
+
+def test_a_refused_policy_does_not_come_into_force(tmp_path):
+    done = run("policy", "accept", reference("postal-bank-as-found"), "--store", f"sqlite:///{tmp_path}/bank.db")
+    assert done.exit_code == 1 and "may not come into force" in done.stderr and not (tmp_path / "bank.db").exists()
+
+
+SMALL = reference("major-bank").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("source", [
+    b"", b"\xff\xfe\x00", b"policy: [", b"\tpolicy: x", b"a: &a [*a]", b"a: &a [1]\nb: [*a, *a]", b"policy: x\npolicy: y",
+    *(SMALL.replace("wrong: 100", f"wrong: {figure}", 1).encode() for figure in ("0", "-1", "1000000000")),
+    *(SMALL.replace("within: 365d", f"within: {length}", 1).encode() for length in ("0d", "1000000000000d")),
+    SMALL.replace("undo: [wait]", "undo: [nowhere]", 1).encode(),
+    SMALL.replace("        row: M-RESET-5", "        row: M-RESET-6", 1).encode(),
+])
+def test_what_is_no_policy_ends_with_2_and_every_error_has_its_place(tmp_path, source):
+    file = tmp_path / "bad.yaml"
+    file.write_bytes(source)
+    done = run("policy", "check", file)
+    assert done.exit_code == 2 and not done.stdout and done.stderr
+    assert all(line.startswith(f"{file}:") and line.split(":")[1].isdigit() for line in done.stderr.splitlines())
