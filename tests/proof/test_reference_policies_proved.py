@@ -45,7 +45,7 @@ def test_the_bank_as_found_fails_with_these_findings_and_no_other():
     assert not report.accepted
     assert found(report) == {
         ("unbounded-guesses", "Y-RESET-2"), ("unbounded-guesses", "Y-LOGIN-2"), ("unbounded-guesses", "Y-NUMBER-3"),
-        ("unbounded-guesses", "Y-TRANSFER-2"), ("unbounded-guesses", "O-TOKEN-1"), ("unbounded-guesses", "Y-APPLY-1"),
+        ("unbounded-guesses", "O-MAIL-1"), ("unbounded-guesses", "Y-TRANSFER-2"), ("unbounded-guesses", "O-TOKEN-1"), ("unbounded-guesses", "Y-APPLY-1"),
         ("unbounded-guesses", "Y-APPLY-5"), ("unbounded-guesses", "Y-LOGIN-6"), ("unbounded-guesses", "Y-TRANSFER-3"),
         ("unbounded-guesses", "Y-TRANSFER-4"), ("unbounded-guesses", "Y-ACCOUNT-2"), ("unbounded-guesses", "Y-PHONE-1"),
         ("unbounded-guesses", "Y-PHONE-2"), ("lock-not-asked", "Y-NUMBER-2"), ("circular-release", "Y-TRANSFER-2"),
