@@ -13,9 +13,9 @@ from typing import NamedTuple
 from sekisho.core import attempt, budget, release
 from sekisho.core.procedure import awaited, skip_met_steps
 from sekisho.core.scene import Scene, count_of
-from sekisho.core.state import SECOND, THE_BANK, Count, Guard, Lock, Procedure, Session, decode, encode
+from sekisho.core.state import SECOND, Count, Device, Guard, Lock, Procedure, Session, decode, encode
 from sekisho.events import Event
-from sekisho.policy.table import ABOUT, Condition, Counter, Operation, Row, Stage, Table
+from sekisho.policy.table import ABOUT, EACH, KNOWN, UNKNOWN, Condition, Counter, Operation, Row, Stage, Table
 from sekisho.terms import Outcome, Reach, State, Verdict
 
 START = 20_000 * 86_400 * SECOND
@@ -60,14 +60,17 @@ class Board:
     Args:
         table: the policy.
         flags: marks that stand on the customer.
+        place: of the device he knows from which entries are made; 0: they come from devices that nobody knows.
 
     """
 
-    def __init__(self, table: Table, flags: Iterable[str] = ()) -> None:
+    def __init__(self, table: Table, flags: Iterable[str] = (), place: int = 0) -> None:
         self.table = table
         self.guards = {held(reach): Guard(known=True) for reach in PERSONAL}
-        self.guards[THE_BANK] = Guard(known=True)
         self.guards[held(Reach.CUSTOMER)].flags = sorted(flags)
+        self.place = place
+        for guard in self.guards.values():
+            guard.devices = [Device("held", place, START, FOREVER)] if place else []
         self.now = START
         self.moves: list[str] = []
         """What was done, in words that `sekisho lab replay` understands."""
@@ -80,7 +83,7 @@ class Board:
     def copy(self) -> Board:
         """The same position, to be played on from here."""
         other = Board.__new__(Board)
-        other.table, other.now = self.table, self.now
+        other.table, other.now, other.place = self.table, self.now, self.place
         other.guards = {key: decode(encode(guard), Guard) for key, guard in self.guards.items()}
         other.moves, other.fell, other.visit = list(self.moves), [], None
         other._session_from = self._session_from  # noqa: SLF001  # its own kind
@@ -130,7 +133,7 @@ class Board:
 
     def count(self, counter: Counter) -> Count:
         """A count of the customer's as it stands now."""
-        holder = self.guards.get(THE_BANK if counter.reach is Reach.BANK else held(counter.reach))
+        holder = self.guards.get(held(counter.reach))
         count = Count() if holder is None else count_of(holder, counter.name)
         budget.refresh(count, counter, self.now)
         return count
@@ -146,12 +149,12 @@ class Board:
         return max((holder.counts[counter.name].fired for holder in holders if holder is not None and counter.name in holder.counts), default=0)
 
     def lasting(self, seat: Seat) -> list[Counter]:
-        """The counters of a row that no new run, session or caller begins anew."""
-        return [gauge.counter for gauge in seat.row.gauges if self._lasts(gauge.counter, about=gauge.about, seat=seat)]
-
-    @staticmethod
-    def _lasts(counter: Counter, *, about: bool, seat: Seat) -> bool:
-        return counter.reach is Reach.BANK or (counter.reach in PERSONAL and about is seat.about)
+        """The counters of a row that no new run, session or caller begins anew, as entries from this device touch them."""
+        here = [gauge for gauge in seat.row.gauges if gauge.counter.reach in PERSONAL and gauge.about is seat.about]
+        if not self.place:
+            return [gauge.counter for gauge in here if gauge.devices != KNOWN]
+        return [
+            gauge.counter.shares[self.place - 1] if gauge.devices == EACH else gauge.counter for gauge in here if gauge.devices != UNKNOWN]
 
     # Time.
 
@@ -321,8 +324,6 @@ class Board:
         for reach in (Reach.ACTOR, Reach.CALLER):
             keys[reach.value] = f"{reach}:new"
             guards[keys[reach.value]] = Guard() if self.visit is None else self.visit.actors.setdefault(reach.value, Guard())
-        keys[Reach.BANK.value] = THE_BANK
-        guards[THE_BANK] = self.guards[THE_BANK]
         run = Procedure(
             operation=operation.name, digest=operation.digest, led=led, session=None if session is None else "session:new",
             started=self.now + 1, expires=FOREVER,
@@ -330,8 +331,10 @@ class Board:
         if self.visit is not None and led:
             before = self.visit.runs.get(operation.name)
             run = self.visit.runs[operation.name] = run if before is None or before.state is not State.OPEN else before
-        return Scene(
+        scene = Scene(
             self.table, operation, run, "procedure:new", session, None if session is None else "session:new", guards, keys, self.now)
+        scene.device = "held" if self.place else ""
+        return scene
 
 
 def _right(scene: Scene, item: str) -> bool:
@@ -346,6 +349,19 @@ def _other(reach: Reach) -> str:
 def _untold(event: Event) -> None:
     """A proof keeps no record of events."""
     del event
+
+
+def places(counter: Counter) -> int:
+    """The place of a device whose entries a counter counts; 0: those of devices that nobody knows."""
+    if counter.base is not None:
+        return int(counter.name.rpartition("-")[2])
+    return 1 if any(penalty.whom == KNOWN for stage in counter.stages for penalty in stage.penalties) else 0
+
+
+def touching(table: Table, counter: Counter) -> list[Seat]:
+    """The rows that touch a count, or what it is a share of."""
+    name = counter.base or counter.name
+    return [seat for seat in seats(table) if any(gauge.counter.name == name for gauge in seat.row.gauges)]
 
 
 def seats(table: Table, item: str | None = None) -> list[Seat]:

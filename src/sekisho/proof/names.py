@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sekisho.policy import model as m
 from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Counter, Operation, Row, Stage, Table
-from sekisho.proof.board import Board, Seat, Visit, seats
+from sekisho.proof.board import Board, Seat, Visit, places, seats, touching
 from sekisho.proof.found import Found, Severity
 from sekisho.proof.guesses import worlds
 from sekisho.proof.ways import reach_stage
@@ -25,7 +25,7 @@ def row_findings(table: Table) -> Iterator[Found]:
                 if not _comes_up(table, operation, item, row):
                     yield Found(FindingCode.UNREACHABLE_ROW, "row-never", {"row": row.id, "operation": operation.text, "number": number + 1}, row.id)
     for counter in table.counters.values():
-        for stage in counter.stages:
+        for stage in counter.stages if places(counter) < 2 else ():
             if not _falls(table, counter, stage):
                 yield Found(FindingCode.UNREACHABLE_ROW, "stage-never", {"row": stage.row, "wrong": stage.wrong}, stage.row)
 
@@ -48,14 +48,13 @@ def _comes_up(table: Table, operation: Operation, item: str, row: Row) -> bool:
 def _falls(table: Table, counter: Counter, stage: Stage) -> bool:
     if counter.reach not in RUN_LIKE:
         return reach_stage(table, counter, stage) is not None
-    touching = [seat for seat in seats(table) if any(gauge.counter.name == counter.name for gauge in seat.row.gauges)]
     return any(
-        _falls_in_visit(table, flags, seat, counter, stage) for seat in touching for flags in worlds([seat.row]))
+        _falls_in_visit(table, flags, seat, counter, stage) for seat in touching(table, counter) for flags in worlds([seat.row]))
 
 
 def _falls_in_visit(table: Table, flags: tuple[str, ...], seat: Seat, counter: Counter, stage: Stage) -> bool:
     """Whether one person, entering wrong ones in one sitting, comes to a stage."""
-    board = Board(table, flags)
+    board = Board(table, flags, places(counter))
     board.visit = Visit()
     for _ in range(min(stage.wrong, 20_000) * 2):
         if board.next_stages(seat):

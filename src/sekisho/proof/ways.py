@@ -18,7 +18,7 @@ import msgspec
 from sekisho.core import stop, takeover
 from sekisho.core.state import SECOND, Lock
 from sekisho.policy.table import Counter, Operation, PathCase, ReleasePath, Stage, Table
-from sekisho.proof.board import START, Board, Seat, held, seats
+from sekisho.proof.board import START, Board, Seat, held, places, seats, touching
 from sekisho.proof.guesses import LASTING, worlds
 from sekisho.terms import ItemKind, PathKind, Reach
 
@@ -109,29 +109,24 @@ def states(table: Table) -> list[State]:
 
 def _locked(table: Table) -> Iterator[State]:
     for counter in table.counters.values():
-        for stage in counter.stages:
+        for stage in counter.stages if places(counter) < 2 else ():
             if any(penalty.kind in LASTING for penalty in stage.penalties):
                 found = reach_stage(table, counter, stage)
                 if found is not None:
                     board, seat = found
                     row = seat.row.id if seat.row.id == stage.row or seat.row.id in stage.also else stage.row
-                    rows = (row,) if row == seat.row.id else (row, *touching(table, counter))
+                    rows = (row,) if row == seat.row.id else (row, *dict.fromkeys(seat.row.id for seat in touching(table, counter)))
                     lasts = all(penalty.for_s is None for penalty in stage.penalties if penalty.kind in LASTING)
                     targets = frozenset(
                         mark(key, lock) for key, lock in board.locks() if (lock.counter, lock.wrong) == (counter.name, stage.wrong))
                     yield State(row, board, frozenset(), rows, stage.undo, lasts, targets)
 
 
-def touching(table: Table, counter: Counter) -> tuple[str, ...]:
-    """The ids of the rows that touch a count."""
-    return tuple(dict.fromkeys(seat.row.id for seat in seats(table) if any(gauge.counter.name == counter.name for gauge in seat.row.gauges)))
-
-
 def reach_stage(table: Table, counter: Counter, stage: Stage) -> tuple[Board, Seat] | None:
     """A position in which a stage has just fallen, and the row at which it fell; None: no entries lead there."""
-    found = [seat for seat in seats(table) if any(gauge.counter.name == counter.name for gauge in seat.row.gauges)]
+    found = touching(table, counter)
     for flags in worlds(seat.row for seat in found):
-        board = Board(table, flags)
+        board = Board(table, flags, places(counter))
         board.moves = [f"flag {flag}" for flag in flags]
         fell = _play_to(board, found, counter, stage)
         if fell is not None:
@@ -139,16 +134,16 @@ def reach_stage(table: Table, counter: Counter, stage: Stage) -> tuple[Board, Se
     return None
 
 
-def _play_to(board: Board, touching: Sequence[Seat], counter: Counter, stage: Stage) -> Seat | None:
+def _play_to(board: Board, found: Sequence[Seat], counter: Counter, stage: Stage) -> Seat | None:
     for _ in range(400):
-        seat = next((seat for seat in touching if board.admits(seat)), None)
+        seat = next((seat for seat in found if board.admits(seat)), None)
         if seat is None:
             at = board.next_change()
             if at is None or board.count(counter).wrong == 0:
                 return None
             board.wait_until(at)
             continue
-        if _is_another(board, seat, counter) and any(board.right(one) for one in touching) and not _is_another(board, seat, counter):
+        if _is_another(board, seat, counter) and any(board.right(one) for one in found) and not _is_another(board, seat, counter):
             continue
         room = min(board.room(one) for one in board.lasting(seat))
         board.wrong(seat, most=max(1, room - 1))
