@@ -188,6 +188,8 @@ class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
     """None: it is its own session."""
     device: str = ""
     """From which it was begun: a keyed digest; empty where the channel does not say."""
+    source: str = ""
+    """Who typed then: the bucket of the actor; empty where the channel does not say."""
     led: bool = False
     """Count mode without a procedure of ours: the bank leads the steps, any item of the operation may be entered."""
     step: int = 0

@@ -8,7 +8,6 @@ import os
 import secrets as chance
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeGuard
 
@@ -59,7 +58,7 @@ class Entries:
         self._secrets = secrets
         self._codes = codes
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compare", initializer=_after_others)
-        self._slots = Slots(workers)
+        self._slots = Slots()
         self._comparing: dict[str, asyncio.Task[Told]] = {}
 
     def close(self) -> None:
@@ -142,12 +141,12 @@ class Entries:
         loop = asyncio.get_running_loop()
         until = loop.time() + WAIT_S
         while True:
-            if not self._slots.take(subject):
+            if not self._slots.take(subject, facts.source):
                 return Refused(Answer(Outcome.REFUSED, State.OPEN, message=Message.TRY_AGAIN, again=True), Why.BUSY)
             try:
                 answer = await self._slowly_in_slot(table, facts, item, kept, proof, owner, replay)
             finally:
-                self._slots.give_back(subject)
+                self._slots.give_back(subject, facts.source)
             # Whoever waits for others to be compared holds no slot meanwhile.
             if not _is_busy(answer) or loop.time() >= until or not self.waiting.admit(answer.waits_for):
                 return answer
@@ -182,10 +181,9 @@ class Entries:
         verdict, renewed = Verdict.UNREAD, None
         try:
             folded = fold(kept.kind, text_of(proof))
-            verdict, renewed, took_s = await asyncio.get_running_loop().run_in_executor(
+            verdict, renewed = await asyncio.get_running_loop().run_in_executor(
                 self._pool, self._look_at, taken.secret, kept.kind.value, folded, item.renews is not None,
             )
-            self._slots.took(took_s)
         finally:
             # Whoever knows that he did not compare gives the guess back, even on the way out.
             answer = await self.settle(taken.reservation, verdict, owner, replay, renewed)
@@ -202,12 +200,11 @@ class Entries:
             made = await asyncio.get_running_loop().run_in_executor(self._pool, self._secrets.make, kind, folded)
             await asyncio.gather(*(self._ledger.run(Renew(key, item.name, taken.secret, made)) for key in self._secret_keys(facts, kept)))
 
-    def _look_at(self, secret: Secret | None, kind: str, folded: str, is_new: bool) -> tuple[Verdict, Secret | None, float]:  # noqa: FBT001
-        """On a worker: is it the one on record? A new secret must not be, and is made ready to be kept. And how long it took, in seconds."""
-        began = time.perf_counter()
+    def _look_at(self, secret: Secret | None, kind: str, folded: str, is_new: bool) -> tuple[Verdict, Secret | None]:  # noqa: FBT001
+        """On a worker: is it the one on record? A new secret must not be, and is made ready to be kept."""
         same = self._secrets.matches(secret, kind, folded)
         made = self._secrets.make(kind, folded) if is_new and not same else None
-        return (Verdict.RIGHT if same != is_new else Verdict.WRONG), made, time.perf_counter() - began
+        return (Verdict.RIGHT if same != is_new else Verdict.WRONG), made
 
     async def _resume(self, reservation: str, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         """A repeat of a request whose guess is in flight: wait for it here, or finish what a dead node began.

@@ -175,8 +175,11 @@ class Runs:
             return NoSession()
         subject = checked_subject(subject or f"{found.subject}:?{identifier}")
         subjects = await self.resolve(table, found, subject, about, actor, caller)
-        facts = Facts(f"procedure:{identifier}", operation, subjects, session_key, owner, language, device)
-        run = Procedure(operation=operation, subjects=subjects, owner=owner, session=session_key, language=language, device=device)
+        source = "" if actor == NOBODY else self.subjects.bucket(actor)
+        facts = Facts(f"procedure:{identifier}", operation, subjects, session_key, owner, language, device, source)
+        run = Procedure(
+            operation=operation, subjects=subjects, owner=owner, session=session_key, language=language, device=device, source=source,
+        )
         run.step = steps_met_by_name(table, found, subject)
         begun = await self._ledger.run(_Begin(self.subjects, facts, run, actor, replay))
         if isinstance(begun, Begun):
@@ -217,7 +220,7 @@ class Runs:
         if body is None:
             return None
         run = decode(body, Procedure)
-        facts = Facts(key, run.operation, run.subjects, run.session, run.owner, run.language, run.device)
+        facts = Facts(key, run.operation, run.subjects, run.session, run.owner, run.language, run.device, run.source)
         self._remember(facts)
         return facts
 
@@ -241,4 +244,4 @@ class Runs:
         actor, caller = facts.subjects.get(Reach.ACTOR, NOBODY), facts.subjects.get(Reach.CALLER)
         subjects = await self.resolve(table, operation, main, None, actor, caller)
         subjects.update(by_kind)
-        return Facts(facts.key, facts.operation, subjects, facts.session, facts.owner, facts.language, facts.device)
+        return Facts(facts.key, facts.operation, subjects, facts.session, facts.owner, facts.language, facts.device, facts.source)

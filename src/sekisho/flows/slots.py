@@ -1,52 +1,39 @@
-"""Room for slow comparisons, shared out so that no one subject can take it all."""
+"""Room for slow comparisons, shared out so that neither one subject nor one source can take it all."""
 
 from __future__ import annotations
 
-QUEUE_S = 1.0
-"""How much work may wait, in seconds. Whoever comes to a longer queue is told to try again, and no guess is taken."""
+from collections import Counter
 
-FIRST_S = 0.02
-"""How long one comparison takes, as long as none was measured: Argon2id at 19 MiB and two passes on a usual processor."""
+ROOM = 128
+"""How many may be compared or wait to be: about a second of work for two workers at 110 comparisons a second."""
 
-_SMOOTHING = 16
-"""Over how many comparisons their mean is taken, roughly."""
+OF_ONE_SUBJECT = ROOM // 4
+"""Thirty-two honest logins of one customer at once all get in."""
+
+OF_ONE_SOURCE = ROOM // 2
 
 
 class Slots:
-    """Room for as many slow comparisons as the workers get done in `QUEUE_S`; no one subject may have more than a quarter of it.
+    """Room for slow comparisons. Whoever finds none is told to try again, before a guess is taken for him."""
 
-    Args:
-        workers: how many are compared at once.
-
-    """
-
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._each_s = FIRST_S
+    def __init__(self) -> None:
         self._all = 0
-        self._taken: dict[str, int] = {}
+        self._subjects = Counter[str]()
+        self._sources = Counter[str]()
 
-    @property
-    def room(self) -> int:
-        """How many may be compared or wait to be: measured, because a machine may be slow, and other work makes it slower."""
-        return max(self._workers, int(self._workers * QUEUE_S / self._each_s))
-
-    def take(self, subject: str) -> bool:
-        """Whether there is room for one more."""
-        room, taken = self.room, self._taken.get(subject, 0)
-        if self._all >= room or taken >= max(1, room // 4):
+    def take(self, subject: str, source: str) -> bool:
+        """Whether there is room for one more at this subject. `source`: who types; empty where the channel does not say."""
+        if self._all >= ROOM or self._subjects[subject] >= OF_ONE_SUBJECT or (source and self._sources[source] >= OF_ONE_SOURCE):
             return False
         self._all += 1
-        self._taken[subject] = taken + 1
+        self._subjects[subject] += 1
+        self._sources[source] += 1
         return True
 
-    def give_back(self, subject: str) -> None:
+    def give_back(self, subject: str, source: str) -> None:
         """One is done."""
         self._all -= 1
-        left = self._taken.pop(subject) - 1
-        if left:
-            self._taken[subject] = left
-
-    def took(self, seconds: float) -> None:
-        """How long a worker was at one comparison."""
-        self._each_s += (max(seconds, 1e-6) - self._each_s) / _SMOOTHING
+        for taken, name in ((self._subjects, subject), (self._sources, source)):
+            taken[name] -= 1
+            if not taken[name]:
+                del taken[name]

@@ -30,12 +30,15 @@ _REMEMBERED = 50_000
 class Facts:
     """What never changes about a procedure once it has begun, and the keys that follow from it."""
 
-    __slots__ = ("device", "ends", "key", "keys", "language", "operation", "owner", "parties", "secrets", "session", "subjects")
+    __slots__ = ("device", "ends", "key", "keys", "language", "operation", "owner", "parties", "secrets", "session", "source", "subjects")
 
     def __init__(
         self, key: str, operation: str, subjects: dict[str, str], session: str | None, owner: str, language: str | None = None, device: str = "",
+        source: str = "",
     ) -> None:
         self.key = key
+        self.source = source
+        """Who typed when the run was begun: the bucket of the actor; empty where the channel does not say."""
         self.device = device
         """From which the run was begun, or the entry made: a keyed digest; empty where the channel does not say."""
         self.language = language
