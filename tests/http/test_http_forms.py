@@ -330,6 +330,24 @@ def test_a_letter_waits_for_a_printer_that_is_down(service, monkeypatch):
     assert len(set(printed)) == 1 and len(printed) > 1
 
 
+# -- what a stranger can do, and the way out that the policy declares
+
+
+def test_A22_a_stranger_who_knows_the_numbers_closes_all_but_paper(service, verify):
+    """Without any secret he has login, re-registration and application closed; the declared form lets the customer in again."""
+    hana = service.customer("basic-data", "card-pin")
+    verify.run("login", hana).wrong("login-password", times=10)
+    for _ in range(4):
+        verify.run("reset-password", hana).wrong("number-pair", times=3)
+    verify.run("reapply", hana).wrong("card-pin", times=4)
+    for operation, item in (("login", "login-password"), ("reset-password", "number-pair"), ("reapply", "basic-data")):
+        assert verify.run(operation, hana).now(item)["message"].startswith("locked")
+    declared = {row: paper.form for paper in service.app.table.paper for row in paper.rows if paper.knows}
+    assert {declared[row] for row in service.locks(hana.subject) if row != "Y-RESET-2"} == {"form-1-1"}
+    carried_out(service, hana.subject, "form-1-1")
+    assert logs_in(service, hana, letters(service, hana.subject)[0])
+
+
 # -- another policy, another bank
 
 

@@ -145,6 +145,11 @@ CELLS = [
     ("suspend: everything, spares: [login]}", "suspend: everything, spares: [login], for: 60m}", "60m}], undo: [paper], ja",
      "stands until it is lifted"),
     ("  card: {ja: カード", "  token: {ja: カード", "token: {ja: カード", "`token` is also in `items:`"),
+    # paper as the declared way
+    ("rules:\n", "paper: [{rows: [S-OTHER], form: paper, stranger_knows: [number], say: {ja: 書面, en: Paper}}]\nrules:\n", "S-OTHER], form",
+     "sets no lock, so a stranger closes nothing by it"),
+    ("rules:\n", "paper: [{rows: [S-LOGIN], form: paper, stranger_knows: [nmber], say: {ja: 書面, en: Paper}}]\nrules:\n", "nmber]",
+     "did you mean `number`?"),
     # new addresses
     ("amount: {kind: data,", "amount: {kind: data, of: customer, registers: mail,", "amount, token]", "nothing confirms what is entered as `amount`"),
     ("amount: {kind: data,", "amount: {kind: data, registers: mail,", "amount: {kind: data", "needs `of:`"),

@@ -215,3 +215,28 @@ def test_the_table_as_text_shows_every_row(name, language):
     rows = {row for row in ids(TABLES[name]) if re.fullmatch(r"[A-Z]-[A-Z]+-[0-9]+", row)}
     assert rows - shown <= {"Y-OTHER-1", "M-OTHER-1"} & rows
     assert "{" not in text
+
+
+@pytest.mark.parametrize(("language", "title", "ends", "who", "says"), [
+    ("en", "What a stranger can close", "Ways back", "who knows: Account symbol and number, Customer number", (
+        "10 in a row", "locked for 60 min", "4 in a row", "paper is the way back", "Request form (inquiry of login password)",
+        "Written application for the contract")),
+    ("ja", "他人が閉じることのできる手続き", "解除の方法", "口座の記号番号・お客さま番号を知る他人", (
+        "連続10回", "60分", "連続4回", "書面が解除の方法になる", "各種請求書(ログインパスワードの照会)", "書面での利用申し込み")),
+])
+def test_A22_what_a_stranger_can_close_is_declared_and_printed(language, title, ends, who, says):
+    """Login, re-registration and application, by whoever knows customer and account number; and paper as the way out."""
+    declared = {row for paper in TABLES["postal-bank"].paper if paper.knows for row in paper.rows}
+    assert declared == {"Y-LOGIN-2", "Y-LOGIN-3", "Y-RESET-2", "Y-ACCOUNT-2", "Y-APPLY-2"}
+    text = render(TABLES["postal-bank"], language)
+    part = text.partition(title)[2].partition(f"\n\n{ends}\n")[0]
+    for words in (who, *declared, *says):
+        assert words in part
+
+
+@pytest.mark.parametrize("name", BANKS)
+def test_A22_what_is_declared_can_be_brought_about_without_a_secret(name):
+    """Nothing that a stranger must know is a secret of the customer's."""
+    table = TABLES[name]
+    known = {table.items[item].kind for paper in table.paper for item in paper.knows}
+    assert known <= {"identifier", "pair", "knowledge"}

@@ -14,6 +14,7 @@ from sekisho import serving
 from sekisho.app import App, Inbox, Keyring, Settings, relay_of
 from sekisho.bank import pages as bank_pages
 from sekisho.bank import seeds
+from sekisho.bank.boxes import Box
 from sekisho.bank.inbox import InboxPages
 from sekisho.bank.sink import Sink
 from sekisho.policy import reference
@@ -40,7 +41,7 @@ def demo(port: int, data: Path, fresh: bool) -> None:  # noqa: FBT001  click pas
     base = f"http://127.0.0.1:{port}"
     sock = serving.bind(f"127.0.0.1:{port}")
     mail, bounces = serving.bind("127.0.0.1:0"), serving.bind("127.0.0.1:0")
-    sink, telephone = Sink(bounces.getsockname()[:2]), Inbox()
+    sink, telephone, letters = Sink(bounces.getsockname()[:2]), Inbox(), Inbox()
     relay = relay_of(f"smtp://127.0.0.1:{mail.getsockname()[1]}", "Sekisho Bank <codes@bank.example>", "codes@bounce.bank.example")
     settings = Settings(
         f"sqlite:///{data / 'sekisho.db'}", data / "service-keys.json", reference("postal-bank"), demo=True, relay=relay, bounces=bounces,
@@ -52,8 +53,9 @@ def demo(port: int, data: Path, fresh: bool) -> None:  # noqa: FBT001  click pas
             await seeds.enrol(client, str(keys["admin"]))
         click.echo(f"ready: {base}")
 
-    pages = [*bank_pages.routes(base, keys, {"mail": sink, "telephone": telephone}), *InboxPages(sink).routes()]
-    serving.run(settings, sock, pages=pages, started=started, channels={Way.TELEPHONE: telephone})
+    boxes: dict[str, Box] = {"mail": sink, "telephone": telephone, "letter": letters}
+    pages = [*bank_pages.routes(base, keys, boxes), *InboxPages(sink).routes()]
+    serving.run(settings, sock, pages=pages, started=started, channels={Way.TELEPHONE: telephone, Way.LETTER: letters})
 
 
 def _make_keys(data: Path, shown: Path) -> dict[str, object]:

@@ -122,7 +122,7 @@ class _Compiler:
             "asks_first": any(asked_first(file).values()),
             "rules": msgspec.to_builtins(file.rules), "profiles": tuple(file.profiles),
             "waivers": tuple(t.Waived(w.finding, w.row, w.where, w.reason, w.by) for w in file.waivers),
-            "paper": tuple(t.Paper(tuple(p.rows), p.form, text(p.say)) for p in file.paper),
+            "paper": tuple(t.Paper(tuple(p.rows), p.form, text(p.say), tuple(p.stranger_knows)) for p in file.paper),
             "exemptions": {name: t.Exemption(text(e), e.form, tuple(e.items)) for name, e in file.exemptions.items()},
             "flags": {name: text(cell) for name, cell in file.flags.items()},
             "things": {name: text(cell) for name, cell in file.things.items()}, "risk": _risk(file.risk),

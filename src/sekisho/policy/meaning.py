@@ -144,6 +144,7 @@ def _header(file: m.PolicyFile, names: _Names) -> Faults:
                 yield Fault((section, reserved), f"{quoted(reserved)} is a word of this language; choose another name")
     for number, paper in enumerate(file.paper):
         yield from names.known(("paper", number, "form"), paper.form, "form", names.forms)
+        yield from names.all_known(("paper", number, "stranger_knows"), paper.stranger_knows, "item", names.items)
 
 
 def _zone(path: Path, zone: str) -> Faults:
@@ -585,6 +586,18 @@ def _row_ids(file: m.PolicyFile, names: _Names) -> Faults:
         yield from names.known(("waivers", number, "row"), waiver.row or "", "row", known_ids)
     for number, paper in enumerate(file.paper):
         yield from names.all_known(("paper", number, "rows"), paper.rows, "row", known_ids)
+        for at, name in enumerate(paper.rows if paper.stranger_knows else ()):
+            if name in known_ids and name not in _locking(file):
+                yield Fault(("paper", number, "rows", at), f"the row {quoted(name)} sets no lock, so a stranger closes nothing by it; "
+                                                           "remove it, or `stranger_knows:`")
+
+
+def _locking(file: m.PolicyFile) -> set[str]:
+    """Rows by which wrong entries close something beyond their own run."""
+    return {
+        name for row in rows(file) for name in (row.cell.row, *row.cell.also) for stage in stages_of(file, row)
+        if stage.row == row.cell.row and any(isinstance(penalty, m.PenaltyCell) for penalty in stage.cell.penalty)
+    }
 
 
 # The ways back.

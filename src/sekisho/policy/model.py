@@ -126,6 +126,8 @@ class PaperWay(Cell, frozen=True, kw_only=True):
 
     rows: Annotated[list[Id], Meta(min_length=1, description="the rows whose locks lead there")]
     form: Annotated[Name, Meta(description="the form that is the way: a name of `forms:`")]
+    stranger_knows: Annotated[list[Name], Meta(
+        description="what a stranger must know to bring this state about, items of this file; left out: no stranger can")] = []
     say: Annotated[Say, Meta(description="what the manual says about it")]
 
 

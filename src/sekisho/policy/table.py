@@ -359,6 +359,8 @@ class Paper(msgspec.Struct, frozen=True):
     form: str
     """A release path of kind `form`."""
     text: Text
+    knows: tuple[str, ...] = ()
+    """Items that a stranger must know to bring this state about; empty: none can."""
 
 
 class Timing(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from sekisho.policy.table import EACH, EVERYTHING, KNOWN, UNKNOWN, Condition, Gauge, Operation, Penalty, ReleasePath, Row, Stage, Table
+from sekisho.policy.table import EACH, EVERYTHING, KNOWN, UNKNOWN, Condition, Gauge, Operation, Paper, Penalty, ReleasePath, Row, Stage, Table
 from sekisho.policy.table import Text as Both
 from sekisho.terms import Counting, PenaltyKind, Reach
 
@@ -43,6 +43,8 @@ DEVICES: dict[tuple[str, bool], Both] = {
     (KNOWN, False): Both("いつもの端末から", "from known devices"),
     (KNOWN, True): Both("いつもの端末ごとに", "each known device"),
 }
+RUN_ONLY = frozenset({PenaltyKind.VOID, PenaltyKind.END_SESSION, PenaltyKind.START_OVER})
+"""Penalties that end with the run: nobody else is touched by them."""
 UNITS = ((86_400, Both("日", " days")), (3_600, Both("時間", " hours")), (60, Both("分", " min")), (1, Both("秒", " s")))
 
 
@@ -69,6 +71,8 @@ class _Printer:
         for operation in table.operations.values():
             yield from self.operation(operation)
         yield from self.abolished()
+        yield from self.strangers()
+        yield from self.on_paper()
         yield ""
         yield self.pick("解除の方法", "Ways back")
         for path in table.paths.values():
@@ -156,6 +160,44 @@ class _Printer:
         for lock in self.table.abolished.values():
             yield f"  {lock.row}  {self.say(lock.text)}  ({lock.since})"
             yield f"      {self.penalty(lock.penalty)} → {self.ways(lock.undo)}"
+
+    def strangers(self) -> Iterator[str]:
+        """What somebody can close who knows no secret, and what the policy declares as the way out."""
+        holes = [paper for paper in self.table.paper if paper.knows]
+        if holes:
+            yield ""
+            yield self.pick("番号などを知る他人が閉じることのできる手続き", "What a stranger can close who knows no secret")
+        for paper in holes:
+            known = self.names(paper.knows)
+            yield "  " + self.pick(f"{known}を知る他人", f"who knows: {known}")
+            for row in paper.rows:
+                yield from self.closed(row)
+            yield "      → " + self.declared(paper)
+
+    def closed(self, name: str) -> Iterator[str]:
+        """How wrong entries of a row close something."""
+        found = [row for one in self.table.operations.values() for rows in one.rows.values() for row in rows if name in {row.id, *row.also}]
+        where, what = (self.names(dict.fromkeys(names)) for names in ((row.operation for row in found), (row.item for row in found)))
+        yield f"    {name}  {where}  {what}"
+        for gauge in found[0].gauges:
+            for stage in gauge.counter.stages:
+                closing = [one for one in stage.penalties if one.kind not in RUN_ONLY]
+                if closing and found[0].id in {stage.row, *stage.also}:
+                    costs = self.pick("、", ", ").join(self.penalty(one) for one in closing)
+                    yield f"      {self.count(gauge, stage.wrong)}: {costs}"
+
+    def on_paper(self) -> Iterator[str]:
+        """States out of which the policy declares paper as the way, without any stranger."""
+        others = [paper for paper in self.table.paper if not paper.knows]
+        if others:
+            yield ""
+            yield self.pick("書面だけが解除の方法になる場合", "Where paper is the way")
+        for paper in others:
+            yield f"  {', '.join(paper.rows)} → {self.declared(paper)}"
+
+    def declared(self, paper: Paper) -> str:
+        """The form that is the way, and what the policy says about it."""
+        return self.say(self.table.paths[paper.form].text) + self.pick("。", ". ") + self.say(paper.text)
 
     def length(self, seconds: int) -> str:
         return length(seconds, self.language)
