@@ -32,7 +32,7 @@ def staffed(policy):
 
 
 def desk_of(house):
-    return Releases(house.ledger, house.store)
+    return Releases(house.ledger, house.store, house.subjects)
 
 
 async def lift(desk, ledger, subject, counter):

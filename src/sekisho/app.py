@@ -129,7 +129,7 @@ class App:
         self.shadow = ShadowCountMode(counting, self.ledger, store) if settings.shadow else None
         self.count_mode = self.shadow or counting
         self.sessions = Sessions(self.ledger, store)
-        self.releases = Releases(self.ledger, store)
+        self.releases = Releases(self.ledger, store, self.subjects)
         self.forms = FormsDesk(self.ledger, store, self.secrets, self.codes, self.outbox)
         self.desk = Desk(self.ledger, store, self.subjects, self.secrets, self.codes)
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))

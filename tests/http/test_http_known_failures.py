@@ -40,7 +40,7 @@ def test_names_that_nobody_has_leave_nothing_for_ever(service, count):
     for ghost in ghosts:
         assert count.run("login", ghost).wrong("login-password")["message"] == "wrong"
     buckets = [service.app.subjects.bucket(ghost.subject) for ghost in ghosts]
-    assert len(service.do(service.app.store.peek(buckets))) == 20
+    assert len(service.do(service.app.store.peek(buckets))) == len(set(buckets))
     for _ in range(3):
         service.passes(200 * DAY)
     assert service.do(service.app.store.peek(buckets)) == {}

@@ -230,6 +230,7 @@ def test_A17_every_session_of_the_blocked_customer_ends_and_no_other(service, co
     count.run("login", hana).wrong("login-password", times=10)
     assert [service.live(session) for session in (*his, neighbour)] == [False, False, True]
     service.released(hana.subject, "form-1-1")
+    service.put(hana.subject, {"secret": hana.password}, "login-password")
     assert service.live(service.session(hana)) is True
     assert [service.live(session) for session in his] == [False, False]
 

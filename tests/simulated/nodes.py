@@ -73,7 +73,7 @@ class Node:
         self.entries = self.entries_kind(self.runs, self.ledger, self.store, SaysItself(), None)
         self.count_mode = CountMode(self.runs, self.entries, self.store)
         self.sessions = Sessions(self.ledger, self.store)
-        self.releases = Releases(self.ledger, self.store)
+        self.releases = Releases(self.ledger, self.store, self.subjects)
         self.desk = Desk(self.ledger, self.store, self.subjects, SaysItself(), None)
         self.ready = self._own_task(self._start())
 

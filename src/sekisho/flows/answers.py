@@ -100,18 +100,37 @@ def _why_refused(scene: Scene, refusal: Refusal) -> Message:
     return Message.LOCKED if locks[0].until is None else Message.LOCKED_FOR_A_WHILE
 
 
-def settled(scene: Scene, outcome: Outcome, locks_before: set[str], state_before: State) -> Answer:
-    """The answer to an entry that was compared.
+class Before(msgspec.Struct):
+    """What stood before an entry was settled, and the answer to it should it turn out to be void."""
 
-    One that met a lock or the end of its run is answered from what stood before it was counted: right and wrong alike.
+    locks: set[str]
+    void: Answer
+
+
+def before(scene: Scene, item: str) -> Before:
+    """Look before an entry is settled.
+
+    One that meets a lock, another step or the end of its run is answered from this: right and wrong alike.
     """
+    state = scene.procedure.state
+    if not scene.alive():
+        void = Answer(Outcome.REFUSED, State.ENDED if state is State.OPEN else state, [], Message.START_OVER)
+    elif item not in procedure.awaited(scene):
+        void = Answer(Outcome.REFUSED, state, asked(scene), Message.NOT_ACCEPTED)
+    else:
+        void = Answer(Outcome.REFUSED, state, [], Message.LOCKED)
+    return Before(_lock_ids(scene), void)
+
+
+def settled(scene: Scene, outcome: Outcome, stood: Before) -> Answer:
+    """The answer to an entry that was compared."""
     if outcome is Outcome.REFUSED:
-        return Answer(outcome, state_before, [], Message.LOCKED if state_before is State.OPEN else Message.START_OVER)
+        return stood.void
     state = scene.procedure.state
     following = asked(scene)
     if outcome is Outcome.RIGHT:
         return Answer(outcome, state, following, Message.DONE if state is State.DONE else Message.NEXT, session=scene.procedure.opened)
-    return Answer(outcome, state, following, _after_wrong(scene, locks_before))
+    return Answer(outcome, state, following, _after_wrong(scene, stood.locks))
 
 
 def _after_wrong(scene: Scene, locks_before: set[str]) -> Message:
@@ -123,7 +142,7 @@ def _after_wrong(scene: Scene, locks_before: set[str]) -> Message:
     return Message.WRONG_LOCKED if any(lock.until is None for lock in new) else Message.WRONG_LOCKED_FOR_A_WHILE
 
 
-def lock_ids(scene: Scene) -> set[str]:
+def _lock_ids(scene: Scene) -> set[str]:
     """The locks that stand before an entry is settled."""
     found: set[str] = set()
     for guard in scene.guards.values():
@@ -132,4 +151,4 @@ def lock_ids(scene: Scene) -> set[str]:
     return found
 
 
-__all__ = ["Answer", "Message", "Refused", "asked", "lock_ids", "refused", "settled"]
+__all__ = ["Answer", "Before", "Message", "Refused", "asked", "before", "refused", "settled"]

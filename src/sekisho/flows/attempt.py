@@ -150,8 +150,7 @@ class Entry:
 
     def conclude(self, tx: Tx, scene: Scene, taken: core.Granted, verdict: Verdict) -> Answer | None:
         """Settle, open a session where the end of the operation gives one, record, and say what the customer is told."""
-        before = answers.lock_ids(scene)
-        state = scene.procedure.state
+        stood = answers.before(scene, self.item)
         named = self._name_device(scene)
         outcome = core.settle(scene, taken, verdict)
         if outcome is Outcome.RIGHT:
@@ -159,7 +158,7 @@ class Entry:
         record(tx, scene)
         if outcome is None:
             return None
-        answer = answers.settled(scene, outcome, before, state)
+        answer = answers.settled(scene, outcome, stood)
         if named is not None and devices.is_new(scene.guards[scene.keys[scene.operation.subject.value]], scene.device, scene.now):
             answer.device = named
         return answer

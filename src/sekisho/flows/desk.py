@@ -21,7 +21,7 @@ from sekisho.flows.addresses import Enrolled, addresses_key
 from sekisho.flows.effects import secret_key
 from sekisho.flows.names import checked_subject
 from sekisho.flows.sights import MASKED_FOR, shown_address, shown_count, shown_devices, shown_event, shown_lock, with_shares
-from sekisho.flows.subjects import Subjects
+from sekisho.flows.subjects import Row, Subjects
 from sekisho.policy.table import Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
 from sekisho.terms import PenaltyKind, Reach, Role
@@ -153,14 +153,11 @@ class _View:
     def __init__(self, subjects: Subjects, subject: str, items: Sequence[str]) -> None:
         self._subject = subject
         self._items = items
-        self._bucket = subjects.bucket(subject)
-        self.keys = [subject, self._bucket, addresses_key(subject), *(secret_key(subject, item) for item in items)]
+        self._where = Row(subjects, subject)
+        self.keys = [*self._where.keys, addresses_key(subject), *(secret_key(subject, item) for item in items)]
 
     def decide(self, tx: Tx) -> tuple[str, Guard, list[str], list[Address], int]:
-        guard = tx.get(self._subject, Guard)
-        key = self._subject
-        if guard is None or not guard.known:
-            key, guard = self._bucket, tx.get(self._bucket, Guard) or Guard()
+        key, guard = self._where.read(tx)
         held = [item for item in self._items if tx.get(secret_key(self._subject, item), Secret) is not None]
         book = tx.get(addresses_key(self._subject), Addresses)
         return key, guard, held, book.known if book else [], tx.now

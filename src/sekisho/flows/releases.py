@@ -11,8 +11,10 @@ from sekisho.events import Event, EventKind
 from sekisho.flows import approvals
 from sekisho.flows.acts import Awaits, Denied, Lifted, Operator, once
 from sekisho.flows.approvals import Approval
+from sekisho.flows.attempt import touch_bucket
 from sekisho.flows.names import checked_subject
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay
+from sekisho.flows.subjects import Row, Subjects
 from sekisho.policy.table import ReleasePath
 from sekisho.ports import Ledger, Store, Tx
 from sekisho.terms import PathKind
@@ -22,10 +24,11 @@ class _Release:
     """Lift a lock, or put the release before a second person."""
 
     def __init__(
-        self, subject: str, lock: str, source: str | None, path: str, reason: str, evidence: str | None, operator: Operator, approval: str,
-        replay: Replay | None,
+        self, where: Row, subject: str, lock: str, source: str | None, path: str, reason: str, evidence: str | None, operator: Operator,
+        approval: str, replay: Replay | None,
     ) -> None:
-        self.keys = [subject, *([source] if source else []), approvals.key_of(approval), approvals.LIST, *([replay.key] if replay else [])]
+        self.keys = [*where.keys, *([source] if source else []), approvals.key_of(approval), approvals.LIST, *([replay.key] if replay else [])]
+        self._where = where
         self._replay = replay
         self._subject = subject
         self._lock = lock
@@ -41,9 +44,9 @@ class _Release:
 
     def _release(self, tx: Tx) -> Denied | Lifted | Awaits:
         """Check the path, the role and the hour, all at the time of the act."""
-        guard = tx.get(self._subject, Guard)
-        lock = next((lock for lock in guard.locks if lock.id == self._lock and lock.stands(tx.now)), None) if guard else None
-        if guard is None or lock is None:
+        key, guard = self._where.read(tx)
+        lock = next((lock for lock in guard.locks if lock.id == self._lock and lock.stands(tx.now)), None)
+        if lock is None:
             return Denied("no-such-lock", "there is no such lock any more", conflict=True)
         if self._path not in lock.undo:
             return Denied("path-does-not-lift", f"that path does not lift a lock of row {lock.row}; what does: {', '.join(lock.undo)}", conflict=True)
@@ -53,7 +56,7 @@ class _Release:
             return refusal or Denied("no-such-path", "the policy does not name this path", conflict=True)
         if path.second_person:
             return self._ask(tx, lock)
-        return _carry_out(tx, self._subject, guard, lock, path, self._operator.name, self._reason)
+        return _carry_out(tx, key, guard, lock, path, self._operator.name, self._reason)
 
     def _ask(self, tx: Tx, lock: Lock) -> Awaits:
         approvals.put_down(tx, self._approval, Approval(
@@ -69,10 +72,11 @@ class _Release:
 class _Approve:
     """The second person carries the release out."""
 
-    def __init__(self, approval: str, found: Approval, source: str | None, operator: Operator, replay: Replay | None) -> None:
+    def __init__(self, where: Row, approval: str, source: str | None, operator: Operator, replay: Replay | None) -> None:
         self.keys = [
-            approvals.key_of(approval), approvals.LIST, found.subject, *([source] if source else []), *([replay.key] if replay else []),
+            approvals.key_of(approval), approvals.LIST, *where.keys, *([source] if source else []), *([replay.key] if replay else []),
         ]
+        self._where = where
         self._approval = approval
         self._operator = operator
         self._replay = replay
@@ -88,15 +92,15 @@ class _Approve:
             return found
         path = tx.table.paths.get(found.path)
         refusal = _may_not(path, self._operator, tx.now)
-        guard = tx.get(found.subject, Guard)
-        lock = next((lock for lock in guard.locks if lock.id == found.lock), None) if guard else None
+        key, guard = self._where.read(tx)
+        lock = next((lock for lock in guard.locks if lock.id == found.lock), None)
         if refusal is not None or path is None:
             return refusal or Denied("no-such-path", "the policy no longer names this path", conflict=True)
-        if guard is None or lock is None:
+        if lock is None:
             approvals.take_off(tx, self._approval)
             return Denied("no-such-lock", "there is no such lock any more", conflict=True)
         approvals.carried_out(tx, self._approval, found, self._operator)
-        return _carry_out(tx, found.subject, guard, lock, path, f"{found.asked_by}, {self._operator.name}", found.reason)
+        return _carry_out(tx, key, guard, lock, path, f"{found.asked_by}, {self._operator.name}", found.reason)
 
 
 def _may_not(path: ReleasePath | None, operator: Operator, now: int) -> Denied | None:
@@ -135,7 +139,10 @@ def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath
         release.lift(subject, guard, one, sources, tx.table, tx.tell, path=path.name, operator=operators, reason=reason)
     guard.flags = sorted((set(guard.flags) | set(path.sets)) - set(path.clears))
     for key, row in sources.items():
-        tx.put(key, row)
+        if key.startswith("~"):
+            touch_bucket(tx, key, row)
+        else:
+            tx.put(key, row)
     tx.tell(Event(EventKind.RELEASE_DONE, subject, lock=lock.id, path=path.name, operator=operators, reason=reason))
     return Lifted(lock.id, path.name)
 
@@ -147,22 +154,24 @@ def _at_once(one: Lock, lock: Lock, path: str) -> bool:
 class Releases:
     """All releases of one lock."""
 
-    def __init__(self, ledger: Ledger, store: Store) -> None:
+    def __init__(self, ledger: Ledger, store: Store, subjects: Subjects) -> None:
         self._ledger = ledger
         self._store = store
+        self._subjects = subjects
 
     async def release(
         self, subject: str, lock: str, path: str, reason: str, evidence: str | None, operator: Operator, approval: str,
         replay: Replay | None = None,
     ) -> Denied | Lifted | Awaits | Repeated | OtherBody | InFlight:
         """Lift a lock by a path, or ask a second person to."""
-        key, guard = await self._guard(subject)
-        source = next((one.source for one in guard.locks if one.id == lock), None)
-        return await self._ledger.run(_Release(key, lock, source, path, reason, evidence, operator, approval, replay))
+        where = Row(self._subjects, checked_subject(subject))
+        source = await self._source(where, lock)
+        return await self._ledger.run(_Release(where, subject, lock, source, path, reason, evidence, operator, approval, replay))
 
-    async def _guard(self, subject: str) -> tuple[str, Guard]:
-        body = (await self._store.peek([checked_subject(subject)])).get(subject)
-        return subject, Guard() if body is None else decode(body, Guard)
+    async def _source(self, where: Row, lock: str) -> str | None:
+        """The row on which the count stands that led to a lock."""
+        rows = [decode(body, Guard) for body in (await self._store.peek(list(where.keys))).values()]
+        return next((one.source for row in rows for one in row.locks if one.id == lock), None)
 
     async def approve(
         self, approval: str, operator: Operator, replay: Replay | None = None,
@@ -173,6 +182,5 @@ class Releases:
         if body is None:
             return Denied("no-such-approval", "there is no such approval", conflict=True)
         found = decode(body, Approval)
-        _, guard = await self._guard(found.subject)
-        source = next((lock.source for lock in guard.locks if lock.id == found.lock), None)
-        return await self._ledger.run(_Approve(approval, found, source, operator, replay))
+        where = Row(self._subjects, found.subject)
+        return await self._ledger.run(_Approve(where, approval, await self._source(where, found.lock), operator, replay))

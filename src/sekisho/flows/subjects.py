@@ -114,6 +114,21 @@ class Subjects:
         return scene
 
 
+class Row:
+    """Where a subject is counted: on its own row, or on that of its bucket while nobody has enrolled it."""
+
+    def __init__(self, subjects: Subjects, subject: str) -> None:
+        self._own, self._bucket = subject, subjects.bucket(subject)
+        self.keys = (self._own, self._bucket)
+
+    def read(self, tx: Tx) -> tuple[str, Guard]:
+        """Its key now, and what stands there."""
+        guard = tx.get(self._own, Guard)
+        if guard is not None and guard.known:
+            return self._own, guard
+        return self._bucket, tx.get(self._bucket, Guard) or Guard()
+
+
 def concerned(
     table: Table, operation: Operation, subject: str, about: str | None, links: Mapping[str, str], about_links: Mapping[str, str],
     actor: str, caller: str | None,
@@ -176,4 +191,4 @@ def _side(flag: str) -> Reach:
     return Reach.ACCOUNT if flag == "contract" else Reach.CUSTOMER
 
 
-__all__ = ["BUCKETS", "NOBODY", "THE_BANK", "Facts", "Subjects", "concerned"]
+__all__ = ["BUCKETS", "NOBODY", "THE_BANK", "Facts", "Row", "Subjects", "concerned"]

@@ -66,13 +66,16 @@ class Service:
 
     async def _build(self, ring):
         settings = Settings(f"sqlite:///{self.folder / 'sekisho.db'}", ring.path, hold=False, **self.settings)
-        store = SqliteStore(self.folder / "sekisho.db", clock=self.clock)
+        store = self.store()
         table = await first_policy(store, self.policy.read_bytes(), self.policy.name)
         tables = {table.version: table}
         self.boxes = {way: Inbox() for way in Way}
         made = App(settings, store, ring, tables, await load_tables(store, tables), self.boxes)
         made.watch.own = self.own_clock
         return made
+
+    def store(self):
+        return SqliteStore(self.folder / "sekisho.db", clock=self.clock)
 
     def clock(self):
         return wall_clock() + self.offset_us
