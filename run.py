@@ -24,7 +24,8 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "set-up"
 UV = "0.13.9"
 PYTHON_MIN = (3, 11)
-DEBIAN_PACKAGES = ()
+DEBIAN_PACKAGES = ("postfix",)
+NO_MAIL_SERVER = "postfix postfix/main_mailer_type select No configuration\n"
 
 
 def main(words):
@@ -147,6 +148,10 @@ def install_debian(packages):
         return
     say(f"installing {' '.join(missing)}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    if "postfix" in missing:
+        # Only its programs are wanted: without a configuration of its own no mail server starts on this machine.
+        with contextlib.suppress(FileNotFoundError):
+            subprocess.run(["debconf-set-selections"], input=NO_MAIL_SERVER, text=True, capture_output=True, check=False)
     install = ["apt-get", "install", "-qq", "--no-install-recommends", *missing]
     for command in (["apt-get", "update", "-qq"], install):
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)

@@ -1,6 +1,7 @@
 """The service with a real SMTP way out and back: its relay is a sink, its clock the test's."""
 
 import asyncio
+import contextlib
 import time
 
 from bankside import Service
@@ -18,16 +19,21 @@ QUICK = Waits(slow_s=0.05, grey_s=0.0, later_s=0.05)
 class PostOffice(Service):
     """The whole service, sending over SMTP."""
 
-    def __init__(self, folder, policy=None, **settings):
+    def __init__(self, folder, policy=None, relay=None, **settings):
         mail, bounces = bind("127.0.0.1:0"), bind("127.0.0.1:0")
         self.bounces_at = bounces.getsockname()[:2]
-        self.sink = Sink(self.bounces_at, QUICK)
-        relay = relay_of(f"smtp://127.0.0.1:{mail.getsockname()[1]}", SENDER, BOUNCES)
-        super().__init__(folder, policy, relay=relay, bounces=bounces, **settings)
+        self._between = contextlib.ExitStack()
+        port = mail.getsockname()[1]
+        # Behind a relay the sink reports nothing itself: that is the relay's part.
+        self.sink = Sink(self.bounces_at if relay is None else None, QUICK)
+        if relay is not None:
+            port = self._between.enter_context(relay(port, self.bounces_at[1])).port
+        super().__init__(folder, policy, relay=relay_of(f"smtp://127.0.0.1:{port}", SENDER, BOUNCES), bounces=bounces, **settings)
         self.envelopes = self.app._mail.envelopes
         self.do(self.sink.start(mail))
 
     def close(self):
+        self._between.close()
         self.do(self.sink.stop())
         super().close()
 

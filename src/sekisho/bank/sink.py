@@ -161,9 +161,9 @@ class Sink:
     async def handle_EHLO(  # noqa: N802  the server library names it so
         self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str],
     ) -> list[str]:
-        """Offer what RFC 3461 describes."""
+        """Offer what RFC 3461 describes, where it is kept: whoever offers it has to report."""
         session.host_name = hostname
-        return [*responses[:-1], "250-DSN", "250-ENHANCEDSTATUSCODES", *responses[-1:]]
+        return [*responses[:-1], *(["250-DSN"] if self._bounces else []), "250-ENHANCEDSTATUSCODES", *responses[-1:]]
 
     async def handle_RCPT(  # noqa: N802  as above
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str],
