@@ -33,7 +33,7 @@ def bench(*words):
 
 
 def test_without_a_name_the_benches_are_listed():
-    assert [line.split()[0] for line in bench().splitlines()] == ["attempts", "ledger", "table"]
+    assert [line.split()[0] for line in bench().splitlines()] == ["attempts", "ledger", "mail", "table"]
 
 
 def test_attempts_are_measured_against_their_limits_and_every_sample_is_kept(tmp_path):
@@ -69,3 +69,11 @@ def test_the_table_is_measured_beside_a_bare_attempt_and_under_passwords(tmp_pat
     assert told["samples"].keys() == {"rows", "hashing"}
     spent = next(one for one in told["figures"] if one["figure"] == "guesses spent on refused ones")
     assert spent["value"] == 0
+
+
+def test_codes_are_measured_from_the_queue_to_the_sink(tmp_path):
+    bench("mail", "--tiny", "--json", str(tmp_path / "told.json"))
+    told = json.loads((tmp_path / "told.json").read_text())
+    must = {one["figure"]: one["must"] for one in told["figures"] if "must" in one}
+    assert must == {"2,000 codes from queue to sink": 10, "messages that came twice or not at all": 0}
+    assert [one["value"] for one in told["figures"] if "twice" in one["figure"]] == [0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import email.policy
+import base64
 import re
-from email.headerregistry import Address
-from email.message import EmailMessage
+from email.header import Header
 from email.utils import formatdate, parseaddr
+from functools import lru_cache
+from typing import NamedTuple
 
 import idna
 
@@ -48,7 +49,14 @@ class Recipient:
         self.in_header = self.on_wire if plain else f'"{local}"@{self.domain}'
 
 
-def sender_of(text: str) -> Address:
+class Sender(NamedTuple):
+    """Who the mail is from."""
+
+    header: str
+    domain: str
+
+
+def sender_of(text: str) -> Sender:
     """Who the mail is from: `NAME <address>` or an address.
 
     Raises:
@@ -59,24 +67,44 @@ def sender_of(text: str) -> Address:
     local, _, domain = address.rpartition("@")
     if not local or not domain or not address.isascii() or _UNWRITABLE.search(address):
         raise CallerError("the sender of mail is given as: Name <name@domain>, or name@domain")
-    return Address(name, local, domain)
+    return Sender(f"{_phrase(name)} <{address}>" if name else address, domain)
 
 
-def compose(message: Message, sender: Address, to: Recipient, now_s: float) -> bytes:
+def compose(message: Message, sender: Sender, to: Recipient, now_s: float) -> bytes:
     """The mail as it goes over the wire.
 
     It says that a machine has sent it, so that machines do not answer (RFC 3834); there is nothing to unsubscribe from. The same
     message sent again has the same Message-ID: a server that has it already may drop it. That id is short, since one provider was
-    seen to lose mails with a long one.
+    seen to lose mails with a long one. Written by hand: the library takes two milliseconds over it.
+
+    Raises:
+        Unwritable: a header would have a second line.
+
     """
-    mail = EmailMessage(policy=email.policy.SMTPUTF8 if to.needs_utf8 else email.policy.SMTP)
-    mail["Date"] = formatdate(now_s, localtime=False)
-    mail["From"] = sender
-    mail["To"] = to.in_header
-    mail["Subject"] = message.subject
-    mail["Message-ID"] = f"<{message.delivery}@{sender.domain}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail["X-Auto-Response-Suppress"] = "All"
-    mail["Content-Language"] = message.language
-    mail.set_content(message.body, cte="7bit" if message.body.isascii() else "base64")
-    return mail.as_bytes()
+    plain = message.body.isascii()
+    headers = (
+        ("Date", formatdate(now_s)), ("From", sender.header), ("To", to.in_header), ("Subject", _words(message.subject)),
+        ("Message-ID", f"<{message.delivery}@{sender.domain}>"), ("MIME-Version", "1.0"), ("Auto-Submitted", "auto-generated"),
+        ("X-Auto-Response-Suppress", "All"), ("Content-Language", message.language),
+        ("Content-Type", f'text/plain; charset="{"us-ascii" if plain else "utf-8"}"'),
+        ("Content-Transfer-Encoding", "7bit" if plain else "base64"),
+    )
+    if any(_LINE_END.search(value.replace("\r\n ", " ")) for _, value in headers):
+        raise Unwritable
+    body = "\r\n".join([*message.body.splitlines(), ""]).encode()
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
+    return head + b"\r\n" + (body if plain else base64.encodebytes(body).replace(b"\n", b"\r\n"))
+
+
+_LINE_END = re.compile(r"[\r\n\0]")
+
+
+@lru_cache(maxsize=256)
+def _words(text: str) -> str:
+    """Text of a header, encoded where it must be (RFC 2047) and folded."""
+    return text if text.isascii() and len(text) < 60 else Header(text, "utf-8", maxlinelen=70).encode(linesep="\r\n")
+
+
+def _phrase(name: str) -> str:
+    """A display name (RFC 5322 section 3.2.5)."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"' if name.isascii() else _words(name)

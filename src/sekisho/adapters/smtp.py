@@ -27,8 +27,11 @@ from sekisho.errors import CallerError
 from sekisho.ports import Codes, Handed, Message
 from sekisho.terms import MailGroup, Way
 
-CONNECTIONS = 16
+CONNECTIONS = 8
 """Messages that are handed to the relay at once. A usual relay takes 50 connections from one host."""
+
+QUEUED_S = 8.0
+"""How long a message may wait for a connection; then it is put off, before its lease ends while it is being sent."""
 
 COMMAND_S = 20.0
 """How long the relay may take over one answer."""
@@ -130,7 +133,7 @@ class SmtpChannel:
 
     async def send(self, message: Message) -> Handed:
         """Hand a message over."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._send, message)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._send, message, time.monotonic() + QUEUED_S)
 
     def close(self) -> None:
         """Let threads and connections go."""
@@ -138,7 +141,9 @@ class SmtpChannel:
         for smtp in list(self._open):
             _end(smtp)
 
-    def _send(self, message: Message) -> Handed:
+    def _send(self, message: Message, until: float) -> Handed:
+        if time.monotonic() > until:
+            return Handed(accepted=False, said="no connection to the relay was free", again=True, by=self._relay.name, group=MailGroup.TRANSIENT)
         try:
             to = Recipient(message.to)
             envelope = self.envelopes.token(message.delivery)

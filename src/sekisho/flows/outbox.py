@@ -29,7 +29,7 @@ LEASE_S = 60
 WAITS_S = (15, 30, 60, 120)
 """Before a message that was put off is tried again; then every time the last."""
 
-AT_ONCE = 32
+AT_ONCE = 128
 """Messages that one node has on their way at once."""
 
 FINISH_S = 5
