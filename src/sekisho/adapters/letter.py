@@ -65,7 +65,7 @@ def sender_of(text: str) -> Sender:
     """
     name, address = parseaddr(text)
     local, _, domain = address.rpartition("@")
-    if not local or not domain or not address.isascii() or _UNWRITABLE.search(address):
+    if not local or not domain or not address.isascii() or _UNWRITABLE.search(address) or _LINE_END.search(text):
         raise CallerError("the sender of mail is given as: Name <name@domain>, or name@domain")
     return Sender(f"{_phrase(name)} <{address}>" if name else address, domain)
 

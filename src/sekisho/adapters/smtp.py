@@ -232,9 +232,9 @@ class SmtpChannel:
         smtp: smtplib.SMTP
         try:
             if relay.tls == "tls":
-                smtp = smtplib.SMTP_SSL(relay.host, relay.port, timeout=within, context=self._context)
+                smtp = smtplib.SMTP_SSL(relay.host, relay.port, local_hostname=self.envelopes.domain, timeout=within, context=self._context)
             else:
-                smtp = smtplib.SMTP(relay.host, relay.port, timeout=within)
+                smtp = smtplib.SMTP(relay.host, relay.port, local_hostname=self.envelopes.domain, timeout=within)
         except smtplib.SMTPConnectError as no:
             raise _No(Stage.CONNECT, no.smtp_code, _bytes(no.smtp_error)) from no
         self._mine.smtp, self._mine.used = smtp, time.monotonic()
