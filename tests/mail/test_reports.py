@@ -44,7 +44,7 @@ def _talk(at, to, content):
     with smtplib.SMTP(*at) as smtp:
         smtp.ehlo("relay.example")
         smtp.mail("<>")
-        code, text = smtp.rcpt(to)
+        code, _ = smtp.rcpt(to)
         if code != 250:
             return code
         code, _ = smtp.data(content if isinstance(content, bytes) else content.replace("\n", "\r\n").encode())
