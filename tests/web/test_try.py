@@ -231,3 +231,95 @@ def test_an_answer_is_shown_in_the_language_of_the_page(visitor):
     assert said(visitor, "wrong") in visitor.page.customer
     assert texts(other)["answer.wrong"] in visitor.look(f"/try?lang={other}").customer
     assert texts(other)["answer.wrong"] in visitor.look().customer
+
+
+# -- what staff do besides releases
+
+
+def test_a_paper_form_is_entered_approved_and_carried_out(demonstration, visitor):
+    """F4 for one customer, entered by one and approved by another; the code by mail is then an entry of his transfer."""
+    customer = MIDORI if visitor.language == "ja" else SUMIRE
+    visitor.send("customer", customer=customer.account)
+    page = visitor.send("form", form="form-4", subject=customer.subject, operator="endo", reason="came by post")
+    assert page.approvals and say(visitor.language, "form.waiting") in page.staff
+    page = visitor.send("withdraw", approval=page.approvals[0], operator="fujii")
+    assert page.approvals == [] and say(visitor.language, "form.withdrawn") in page.staff
+    page = visitor.send("form", form="form-4", subject=customer.subject, operator="endo", reason="came by post")
+    page = visitor.send("approve", approval=page.approvals[0], operator="fujii")
+    assert page.approvals == [] and say(visitor.language, "form.done") in page.staff
+    page = visitor.send("form", form="form-4", subject=customer.subject, operator="aoki", reason="came by post")
+    assert say(visitor.language, "problem.needs-role") in page.staff
+    assert say(visitor.language, "problem.incomplete") in visitor.send("form", form="none", subject=customer.subject, operator="endo", reason="x").staff
+
+
+def test_an_emergency_stop_by_the_customer_and_its_release_on_paper(demonstration, visitor):
+    """Out of no session, from his own device; the desk cannot undo it by itself, form F1 number 5 does."""
+    visitor.send("customer", customer=KEN.account)
+    page = visitor.send("stop", known="known-device")
+    assert said(visitor, "stopped") in page.customer
+    assert "M-STOP-1" in [lock["row"] for lock in page.locks]
+    visitor.begin("login")
+    assert said(visitor, "locked") in visitor.enter("customer-number").customer
+    page = visitor.send("form", form="form-1-5", subject=KEN.subject, operator="endo", reason="came by post")
+    page = visitor.send("approve", approval=page.approvals[0], operator="fujii")
+    assert page.locks == []
+
+
+def test_an_emergency_stop_by_telephone(visitor):
+    """First line may, the back office may not; a stranger's call is taken once."""
+    customer = OWN[visitor.language]
+    visitor.send("customer", customer=customer.account)
+    page = visitor.send("stop-for", subject=customer.subject, operator="endo", known="verified", reason="called")
+    assert say(visitor.language, "problem.may-not-stop") in page.staff
+    page = visitor.send("stop-for", subject=customer.subject, operator="aoki", known="", reason="called")
+    assert "M-STOP-1" in [lock["row"] for lock in page.locks] or say(visitor.language, "staff.stop-refused") in page.staff
+    page = visitor.send("stop-for", subject=customer.subject, operator="aoki", known="verified", reason="called back")
+    assert say(visitor.language, "staff.stopped") in page.staff
+    page = visitor.send("form", form="form-1-5", subject=customer.subject, operator="endo", reason="came by post")
+    page = visitor.send("approve", approval=page.approvals[0], operator="fujii")
+    assert page.locks == []
+
+
+def test_locks_by_the_banks_own_fault_are_released_together(demonstration, visitor):
+    """Chosen by row and time, asked for by one, agreed to by another."""
+    visitor.begin("telephone-service", customer=ICHIRO.account)
+    page = visitor.repeat("telephone-user-number", 6)
+    assert [lock["row"] for lock in page.locks] == ["Y-PHONE-2"]
+    demonstration.passes(1)
+    page = visitor.send("incident", row="Y-PHONE-2", minutes="10", operator="endo", reason="bad release")
+    assert say(visitor.language, "staff.incident-opened", row="Y-PHONE-2") in page.staff
+    (incident,) = [form["incident"] for form in page.forms if form["action"] == "/try/release-incident"]
+    page = visitor.send("release-incident", incident=incident, rows="Y-PHONE-2", operator="endo")
+    page = visitor.send("approve", approval=page.approvals[0], operator="fujii")
+    demonstration.do(demonstration.app.incidents.go_on())
+    demonstration.do(demonstration.app.incidents.go_on())
+    assert visitor.look().locks == []
+    assert say(visitor.language, "problem.incomplete") in visitor.send("incident", row="none", minutes="10", operator="endo", reason="x").staff
+
+
+def test_lines_of_another_system_are_taken_over_or_told_why_not(visitor):
+    """All of them, or none with a line for every fault."""
+    customer = MIDORI if visitor.language == "ja" else SUMIRE
+    visitor.send("customer", customer=customer.account)
+    head = "what,subject,name,value,item\r\n"
+    page = visitor.send("import", csv=f"{head}count,{customer.subject},login-password-a-year,3,\r\n", operator="ito")
+    assert say(visitor.language, "staff.imported", lines="1", subjects="1") in page.staff
+    page = visitor.send("import", csv=f"{head}count,{customer.subject},no-such-count,3,", operator="ito")
+    assert say(visitor.language, "problem.import-faults") in page.staff and "2: " in page.staff
+    assert say(visitor.language, "problem.incomplete") in visitor.send("import", csv=" ", operator="ito").staff
+
+
+def test_a_contract_begins_on_paper(demonstration):
+    """F3 with a new customer number: the letter's password lets in, and must not be right for anybody before."""
+    visitor = Visitor(demonstration, "en")
+    visitor.send("customer", customer=KEN.account)
+    page = visitor.send("form", form="form-3", subject=KEN.account_subject, number="0099999999", operator="endo", reason="came by post")
+    assert say("en", "problem.contract-stands") in page.staff
+    visitor.close()
+
+
+def test_a_visitor_may_sit_at_another_device(visitor):
+    """The choice stays for what is begun next."""
+    page = visitor.begin("login", customer=ICHIRO.account, device="other")
+    assert '<option value="other" selected>' in page.html
+    assert '<option value="usual" selected>' in visitor.begin("login", device="usual").html

@@ -39,7 +39,7 @@ class Demonstration:
         self.down = False
         self.transport = httpx.ASGITransport(self._service)
         self.boxes = {way: Inbox() for way in Way}
-        app = self.do(self._build(folder, ring))
+        app = self.app = self.do(self._build(folder, ring))
         routes = pages.routes(HOST, self.keys, self.boxes, transport=self.transport, clock=lambda: self.now_us / SECOND)
         self.asgi = application(app, pages=routes)
         self._running = app.running()

@@ -66,10 +66,10 @@ class Officers:
         operator = self._service.operators.get(form.get("operator", ""))
         asked = next((one for one in visit.asked if one.approval == form.get("approval")), None)
         holding = self._holdings.of(asked.account) if asked else None
-        if operator is None or asked is None or holding is None:
+        if operator is None or asked is None:
             visit.staff_trouble = Trouble("incomplete")
             return
-        before = self._post.letters(holding)
+        before = self._post.letters(holding) if holding else set()
         status, told = await self._service.staff(operator, "POST", f"/v1/staff/approvals/{asked.approval}")
         if isinstance(told, Trouble):
             visit.staff_trouble = told
@@ -77,9 +77,9 @@ class Officers:
             visit.asked = [one for one in visit.asked if one is not asked or status != CONFLICT]
             return
         visit.asked.remove(asked)
-        letters = told.get("letters", [])
-        await self._post.form_carried_out(holding, letters, before)
-        path = asked.path
+        letters, path = told.get("letters", []), asked.path
+        if holding is not None:
+            await self._post.form_carried_out(holding, path, letters, before)
         visit.notice = ("staff.released-with-letter", {"path": path, "item": letters[0]}) if letters else ("staff.released", {"path": path})
 
     async def set_again(self, visit: Visit, holding: Holding, form: Form) -> None:

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sekisho.bank.boxes import Box, Boxes
+from sekisho.bank.duties import Duties
 from sekisho.bank.holdings import ASIDE, JUDGED, NOT_RECOGNISED, RECOGNISED, SENT, Holding, Holdings, Proof
 from sekisho.bank.officers import Officers
 from sekisho.bank.post import Post
@@ -61,12 +62,18 @@ class Pages:
         post = Post(service, self._table, letter_boxes)
         self._runs = Runs(service, self._table, self._holdings, post, clock, letter_boxes)
         self._officers = Officers(service, self._table, self._holdings, post)
+        self._duties = Duties(service, self._table, self._holdings, self._officers, clock)
 
     def routes(self) -> list[BaseRoute]:
         """Address to page or act."""
         acts: dict[str, Act] = {
             "customer": self._play, "begin": self._begin, "enter": self._enter, "repeat": self._repeat, "code": self._send_code,
-            "logout": self._log_out, "release": self._release, "approve": self._approve, "set": self._set,
+            "logout": self._log_out, "stop": self._stop, "release": self._release, "approve": self._approve, "set": self._set,
+            **{name: _of_staff(duty) for name, duty in {
+                "withdraw": self._duties.withdraw, "stop-for": self._duties.stop, "incident": self._duties.open_incident,
+                "release-incident": self._duties.release_incident, "import": self._duties.take_over,
+            }.items()},
+            "form": self._paper,
         }
         return [
             Route("/", self._start), Route("/try", self._try), *assets(),
@@ -102,7 +109,7 @@ class Pages:
         customer, staff = await self._customer_half(visit, shown), await self._staff_half(visit, shown)
         answer = page(request, "try.html", token=visit.token, choose=self._choices(visit, shown), journal=self._journal(visit, shown),
                       customer=customer, staff=staff)
-        visit.notice = visit.trouble = visit.staff_trouble = None
+        visit.notice = visit.trouble = visit.staff_trouble = visit.stopped = None
         return remember(answer, visit)
 
     def _choices(self, visit: Visit, shown: Shown) -> dict[str, Any]:
@@ -111,7 +118,7 @@ class Pages:
         return {
             "customers": shown.customers(self._holdings, visit.account),
             "open": shown.operations(operation, session=False), "in_session": shown.operations(operation, session=True),
-            "about": shown.customers(self._holdings, self._about(visit, wanted)),
+            "about": shown.customers(self._holdings, self._about(visit, wanted)), "device": visit.device,
         }
 
     def _about(self, visit: Visit, wanted: Wanted | None) -> str:
@@ -125,6 +132,9 @@ class Pages:
         return {
             "name": shown.person(holding), "logged_in": await self._runs.session_lives(visit),
             "trouble": visit.trouble and f"problem.{visit.trouble.kind}",
+            "stopped": visit.stopped and {
+                "outcome": visit.stopped.outcome, "message": translated(visit.stopped.message, visit.stopped.language, shown.language),
+            },
             "wanted": shown.operation(visit.wanted.operation) if visit.wanted else None,
             "operation": run and shown.operation(run.operation), "run": run,
             "message": run and run.told and translated(run.told.message, run.told.language, shown.language),
@@ -174,12 +184,24 @@ class Pages:
         return {
             "subjects": subjects, "locks": [lock for one in subjects for lock in one.locks], "events": shown.events(views),
             "rows": shown.rows(visit.run.operation) if visit.run else [], "operation": visit.run and shown.operation(visit.run.operation),
-            "asked": [self._asked(one, shown) for one in visit.asked if one.account in {holding.customer.account for holding in holdings}],
+            "asked": [self._asked(one, shown) for one in visit.asked if one.account in {"", *(holding.customer.account for holding in holdings)}],
+            **await self._duties_half(holdings, views, shown),
             "operators": [Choice(one.name, shown.operator(one)) for one in self._officers.releasers],
             "clerks": [Choice(one.name, shown.operator(one)) for one in self._officers.clerks],
             "secrets": [Choice(name, shown.item(name)) for name in self._runs.holding(visit).secrets],
             "notice": visit.notice and shown.say(visit.notice[0], **_named(shown, visit.notice[1])),
             "trouble": visit.staff_trouble and (f"problem.{visit.staff_trouble.kind}", visit.staff_trouble.detail),
+        }
+
+    async def _duties_half(self, holdings: Sequence[Holding], views: Sequence[Mapping[str, Any]], shown: Shown) -> dict[str, Any]:
+        named = [subject for one in holdings for subject in one.subjects]
+        return {
+            "forms": [Choice(name, shown.path(name)) for name in self._duties.forms], "papers": shown.papers(views),
+            "named": [Choice(name, shown.named(name)) for name in named],
+            "stoppable": [Choice(name, shown.named(name)) for name in named if name.startswith(("customer:", "account:"))],
+            "stoppers": [Choice(one.name, shown.operator(one)) for one in self._duties.stoppers],
+            "incidents": await self._duties.incidents(), "lock_rows": [Choice(row, row) for row in self._duties.rows],
+            "csv": f"what,subject,name,value,item\ncount,{named[0]},login-password-in-a-row,3,login-password\n",
         }
 
     def _asked(self, asked: Asked, shown: Shown) -> dict[str, Any]:
@@ -188,7 +210,8 @@ class Pages:
         desk = next((one.role for one in releasers if one.name == asked.by), None)
         other = next((one.name for one in releasers if one.role == desk and one.name != asked.by), None)
         return {
-            "approval": asked.approval, "row": asked.row, "text": shown.path(asked.path), "by": asked.by.capitalize(),
+            "approval": asked.approval, "row": asked.row, "by": asked.by.capitalize(), "paper": asked.path in self._duties.forms,
+            "text": shown.path(asked.path),
             "operators": [Choice(one.name, shown.operator(one), one.name == other) for one in releasers],
         }
 
@@ -209,6 +232,8 @@ class Pages:
     async def _begin(self, visit: Visit, form: Form, language: str) -> str:
         if "customer" in form:
             await self._play(visit, form, language)
+        if form.get("device") in {"usual", "other"}:
+            visit.device = form["device"]
         operation = self._table.operations.get(form.get("operation", ""))
         if operation is None:
             return CUSTOMER
@@ -247,6 +272,10 @@ class Pages:
         await self._runs.log_out(visit)
         return CUSTOMER
 
+    async def _stop(self, visit: Visit, form: Form, language: str) -> str:
+        await self._runs.stop(visit, "known-device" if form.get("known") == "known-device" else "", language)
+        return CUSTOMER
+
     # -- acts of staff -------------------------------------------------------------------------------------------------
 
     async def _release(self, visit: Visit, form: Form, _language: str) -> str:
@@ -257,9 +286,23 @@ class Pages:
         await self._officers.approve(visit, form)
         return STAFF
 
+    async def _paper(self, visit: Visit, form: Form, language: str) -> str:
+        await self._duties.enter_form(visit, form, language)
+        return STAFF
+
     async def _set(self, visit: Visit, form: Form, _language: str) -> str:
         await self._officers.set_again(visit, self._runs.holding(visit), form)
         return STAFF
+
+
+def _of_staff(duty: Callable[[Visit, Form], Awaitable[None]]) -> Act:
+    """A duty as an act of the page."""
+
+    async def act(visit: Visit, form: Form, _language: str) -> str:
+        await duty(visit, form)
+        return STAFF
+
+    return act
 
 
 _DIGITS = frozenset({"code", "confirmation", "totp", "pin", "passcode"})

@@ -58,15 +58,18 @@ class Post:
         """The letters that have reached him so far."""
         return {one.what.delivery for one in self._boxes.of(holding) if one.way == "letter"}
 
-    async def form_carried_out(self, holding: Holding, brings: Sequence[str], before: set[str]) -> None:
+    async def form_carried_out(self, holding: Holding, form: str, brings: Sequence[str], before: set[str]) -> None:
         """A paper form was carried out: what its letters bring is what the customer enters from now on.
 
         Args:
             holding: his.
+            form: its name in the policy.
             brings: the items that the service says it has written of.
             before: the letters that had reached him by then.
 
         """
+        if form in self._table.paths and any("contract" in case.gives for case in self._table.paths[form].cases):
+            await self._give_contract(holding)
         await self._boxes.wait(lambda: len(self.letters(holding) - before) >= len(brings))
         for item in brings:
             name = self._table.items[item].text

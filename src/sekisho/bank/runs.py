@@ -108,6 +108,19 @@ class Runs:
             await self._service.channel("DELETE", f"/v1/sessions/{session}")
         visit.run = None
 
+    async def stop(self, visit: Visit, known: str, language: str) -> None:
+        """Stop everything at once: out of his session, from his own device, or as somebody whom nobody knows."""
+        session = visit.sessions.get(visit.account) if await self.session_lives(visit) else None
+        body: Json = {
+            "subject": self.holding(visit).subjects[0], "language": language, "context": {"device": visit.device_name},
+            **({"session": session} if session else {"known_by": known} if known else {}),
+        }
+        told = await self._service.channel("POST", "/v1/stops", body, language=language)
+        if isinstance(told, Trouble):
+            visit.trouble = told
+        else:
+            visit.stopped = Told("right" if told["outcome"] == "stopped" else "refused", told["message"], language)
+
     # -- begin ---------------------------------------------------------------------------------------------------------
 
     async def begin(self, visit: Visit, wanted: Wanted, language: str) -> bool:
@@ -122,7 +135,7 @@ class Runs:
     async def _begin(self, visit: Visit, name: str, about: str | None, language: str) -> bool:
         operation = self._table.operations[name]
         subject = None if operation.session or self._names_itself(name) else self.holding(visit).subject_of(operation.subject)
-        body: Json = {"operation": name, "language": language, "context": {"device": f"visitor {visit.id[:8]}"}}
+        body: Json = {"operation": name, "language": language, "context": {"device": visit.device_name}}
         given = {"subject": subject, "about": about, "session": visit.sessions.get(visit.account) if operation.session else None}
         told = await self._service.channel("POST", "/v1/procedures", {**body, **{k: v for k, v in given.items() if v}}, language=language)
         if isinstance(told, Trouble):

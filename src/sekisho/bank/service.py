@@ -82,7 +82,8 @@ class Service:
 def _trouble(told: object) -> Trouble:
     if not isinstance(told, dict):
         return Trouble("fault")
-    return Trouble(str(told.get("type", "")).rpartition("/")[2] or "fault", told.get("detail"))
+    faults = [f"{one['line']}: {one['column']}: {one['text']}" for one in told.get("faults", [])]
+    return Trouble(str(told.get("type", "")).rpartition("/")[2] or "fault", " / ".join(faults) or told.get("detail"))
 
 
 def subject_path(subject: str, *more: str) -> str:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sekisho.bank.holdings import Holding
 from sekisho.bank.service import Operator
+from sekisho.bank.visits import INCIDENT
 from sekisho.catalogue import say, texts
 from sekisho.policy import Table
 from sekisho.policy.table import EVERYTHING, Counter, Penalty, ReleasePath, Row, Text
@@ -93,6 +94,14 @@ class EventSight(NamedTuple):
     """How many of the same stand one after the other; `at` is the newest."""
 
 
+class PaperSight(NamedTuple):
+    """A form that has come in."""
+
+    text: str
+    state: str
+    about: str
+
+
 class RowSight(NamedTuple):
     """One row of the table, as the staff manual has it."""
 
@@ -137,7 +146,7 @@ class Shown:
     def path(self, name: str) -> str:
         """A way back."""
         found = self._table.paths.get(name)
-        return self.text(found.text) if found else name
+        return self.text(found.text) if found else self.say("duty.incident") if name == INCIDENT else name
 
     def role(self, name: str) -> str:
         """A desk."""
@@ -276,6 +285,22 @@ class Shown:
         how = self.say(f"counting.{counter.counting}", window=self.duration(counter.window_s or 0))
         within = counter.reach if counter.reach in {"procedure", "session"} else None
         return self.say(f"within.{within}") if within else how
+
+    def named(self, subject: str) -> str:
+        """A subject: what it is, and its name."""
+        kind, _, name = subject.partition(":")
+        return self.say("staff.named", kind=self.say(f"subject.{kind}"), name=name)
+
+    def papers(self, views: Iterable[Mapping[str, Any]]) -> list[PaperSight]:
+        """The forms that have come in for these subjects."""
+        return [
+            PaperSight(self.path(one["form"]), one["state"], self.join([
+                self.named(view["subject"]), self.say("staff.by", operator=str(one["entered_by"]).title()),
+                *(self.say("staff.by", operator=str(name).title()) for name in [one["closed_by"]] if name),
+                *(self.say("staff.letter", item=self.item(letter["item"])) for letter in one["letters"]),
+            ]))
+            for view in views for one in view["forms"]
+        ]
 
     def events(self, views: Iterable[Mapping[str, Any]]) -> list[EventSight]:
         """The newest facts about all these subjects, in one list."""

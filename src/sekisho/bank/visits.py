@@ -24,6 +24,10 @@ JOURNAL = 12
 """Lines of the journal that are kept."""
 
 
+INCIDENT = "incident"
+"""What stands in the place of a way back where an incident's locks are released together."""
+
+
 class Told(NamedTuple):
     """What the service answered to the customer, word for word."""
 
@@ -96,7 +100,7 @@ class Asked(NamedTuple):
     path: str
     by: str
     account: str
-    """Of the customer concerned."""
+    """Of the customer concerned; empty: of many."""
 
 
 @dataclass
@@ -118,6 +122,15 @@ class Visit:
     trouble: Trouble | None = None
     """What the last act met with on the customer's side. Shown once."""
     staff_trouble: Trouble | None = None
+    stopped: Told | None = None
+    """What was told to whoever asked for an emergency stop. Shown once."""
+    device: str = "usual"
+    """What he sits at: `usual`, or `other`."""
+
+    @property
+    def device_name(self) -> str:
+        """What the channel calls it: a name that it has given out itself, and nobody else can know."""
+        return f"visitor {self.id[:8]}" if self.device == "usual" else f"visitor {self.id[:8]}, {self.device}"
 
     def note(self, line: Line) -> None:
         """Add to the journal; what is the same as the line before only counts it up."""
