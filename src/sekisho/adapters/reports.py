@@ -28,6 +28,14 @@ MOST = 1 << 20
 PARTS_MAX = 100
 NESTED_MAX = 40
 RECIPIENTS_MAX = 50
+FORMS_MAX = 32_768
+"""Bytes in which the forms of bounces in plain words are looked for: it takes long over more."""
+
+SAID_MAX = 500
+REPLY_MAX = 2000
+NEAR, PARAGRAPHS_MAX, TIMES_MAX = 800, 4, 3
+"""How far from an address its reason is looked for, in signs and in paragraphs, and at how many of the places where it stands."""
+
 TEXT_MAX = 32_768
 """Signs of the part for people that are looked at."""
 
@@ -71,7 +79,9 @@ def read(raw: bytes) -> Found:
         return _complaint(_blocks(feedback), returned, text)
     if status is not None and (found := _delivery_report(_blocks(status), human)):
         return Found(_kind(found[0]), found[0], found[1], text)
-    if _is_from_a_mailer(mail) and (told := _in_words(mail, human, returned)):
+    if _is_plain_complaint(mail, returned):
+        return _complaint([], returned, text)
+    if (status is not None or _is_from_a_mailer(mail)) and (told := _in_words(mail, raw[:FORMS_MAX], human, returned)):
         return Found(_kind(told), told, _domain(_text_of_header(mail, "from")), text)
     if _is_auto_reply(mail):
         sender = parseaddr(_text_of_header(mail, "from"))[1]
@@ -150,7 +160,7 @@ def _blocks(part: Message) -> list[dict[str, str]]:
     payload = part.get_payload()
     coding = str(part.get("content-transfer-encoding", "")).lower().strip()
     inner = [one for one in payload if isinstance(one, Message)] if isinstance(payload, list) else []
-    if inner and coding not in {"base64", "quoted-printable"}:
+    if any(len(block) for block in inner):
         blocks = [{name.lower(): _plain(value) for name, value in block.items()} for block in inner[:RECIPIENTS_MAX + 1]]
         rest = inner[0].get_payload() if len(inner) == 1 else ""
         return [block for block in [*blocks, *_fields(str(rest))] if block]
@@ -224,24 +234,34 @@ def _about(block: dict[str, str], human: str) -> About:
     status = next(iter(re.findall(r"[245]\.\d{1,3}\.\d{1,3}", block.get("status", ""))), "")
     action = re.match(r"[a-z]*", block.get("action", "").lower().strip())
     what = action[0] if action and action[0] in _ACTIONS else _action_of(status)
-    reply = _value(block.get("diagnostic-code", ""))
+    final = address if "." not in final.rpartition("@")[2] else final
+    reply = _value(block.get("diagnostic-code", ""))[:REPLY_MAX]
     if what not in {"failed", "delayed"}:
         return About(final or address, MailGroup.NOT_FAILURE, status, reply, what, "")
-    said = _said(reply, status, _near(human, final, address))
-    return About(final or address, group_of(said), said.status, reply or said.text, what, said.stage)
+    said = _said(reply, status, human, [final, address])
+    return About(final or address, _group(said, what), said.status, reply or said.text[:SAID_MAX], what, said.stage)
 
 
 def _action_of(status: str) -> str:
     return {"2": "delivered", "4": "delayed"}.get(status[:1], "failed")
 
 
-def _said(reply: str, status: str, near: str) -> Said:
+def _said(reply: str, status: str, human: str, addresses: list[str]) -> Said:
     """What the server said, and where the words for people tell more than the field for machines."""
+    near = _near(human, *addresses)
     said, beside = parse(reply, status), parse(near)
-    stage = said.stage or beside.stage
+    stage = said.stage or beside.stage or parse(_transcript(human)).stage
     known = group_of(Said(reply))
     text = reply if known is not MailGroup.UNKNOWN or not near else f"{reply} {near}".strip()
     return Said(text, said.code or beside.code, said.status or beside.status, Stage(stage))
+
+
+def _group(said: Said, action: str) -> MailGroup:
+    """Why; what is only put off for a reason that nobody has said is put off for a while."""
+    found = group_of(said)
+    if action == "delayed" and (found is MailGroup.UNKNOWN or (found is MailGroup.DEAD and said.code is None)):
+        return MailGroup.TRANSIENT
+    return found
 
 
 def _bare_address(text: str) -> str:
@@ -257,16 +277,20 @@ def _utf8_xtext(text: str) -> str:
 
 
 def _near(human: str, *addresses: str) -> str:
-    """The lines for people that stand by an address; all of them where it is not named."""
+    """The lines for people that stand by an address; all of them where it is not named, or nothing stands by it."""
     low = human.lower()
     for address in addresses:
         at = low.find(address.lower()) if address else -1
-        if at >= 0:
-            paragraph = re.split(r"\n\s*\n", human[at:at + 3000])
-            near = " ".join(paragraph[:1] if len(paragraph[0]) > len(address) + 40 else paragraph[:2])
-            rest = "" if parse(near).code else _transcript(human)
-            return _plain(f"{near} {rest}")[:3000]
-    return _plain(_transcript(human) or human[:3000])[:3000]
+        for _ in range(TIMES_MAX):
+            if at < 0:
+                break
+            near = ""
+            for paragraph in re.split(r"\n\s*\n", human[at + len(address):at + NEAR])[:PARAGRAPHS_MAX]:
+                near += f" {paragraph}"
+                if group_of(parse(near)) is not MailGroup.UNKNOWN:
+                    return _plain(near)
+            at = low.find(address.lower(), at + len(address))
+    return _plain(f"{_transcript(human)} {human[:3000]}")[:3000]
 
 
 def _transcript(human: str) -> str:
@@ -278,10 +302,17 @@ def _transcript(human: str) -> str:
 # -- complaints ----------------------------------------------------------------------------------------------------------------
 
 
+def _is_plain_complaint(mail: Message, returned: str) -> bool:
+    """One provider sends complaints without a part for machines: the message, and a header of its own in it."""
+    subject = _text_of_header(mail, "subject").strip().lower()
+    return "x-hmxmroriginalrecipient:" in returned.lower() or subject.startswith("complaint about message from")
+
+
 def _complaint(blocks: list[dict[str, str]], returned: str, text: str) -> Found:
     """A feedback report (RFC 5965). One that says `not-spam` complains of nothing."""
     fields = {name: value for block in reversed(blocks) for name, value in block.items()}
-    to = next((line.partition(":")[2] for line in returned.splitlines() if line.lower().startswith(("to:", "x-original-to:"))), "")
+    names = ("x-hmxmroriginalrecipient:", "to:", "x-original-to:")
+    to = next((line.partition(":")[2] for line in returned.splitlines() if line.lower().startswith(names)), "")
     named = fields.get("original-rcpt-to") or fields.get("removal-recipient") or to
     address = _bare_address(named)
     by = _value(fields.get("reporting-mta", "")) or fields.get("user-agent", "")
@@ -312,8 +343,13 @@ _DELAY = re.compile(
     r"could not (?:be )?(?:send|sent|delivered) (?:message )?for (?:the )?(?:past|last)|delivery (?:attempts will|is delayed)|"
     r"message delayed|再送|遅延", re.IGNORECASE,
 )
+_DONE = re.compile(
+    r"successfully (?:delivered|relayed)|has been delivered|was delivered to the following|"
+    r"delivery status notification \(success\)|^(?:delivered|relayed):",
+    re.IGNORECASE,
+)
 _END_OF_WORDS = re.compile(
-    r"\n[- ]*(?:below this line is a copy|(?:this is a copy|copy) of (?:the|your) (?:original )?message|original message|"
+    r"\n[- ]*(?:below this line is a copy|(?:this is a copy|copy) of (?:the|your) (?:original )?message|original message|attachment is a copy|附件|"
     r"the (?:header|body|text) of (?:the|your) (?:original )?message|included is a copy|the message (?:headers|that|you)|"
     r"(?:unsent|returned|your|undelivered|received|message) (?:message|headers?|text|mail) (?:below|follow|is|was|begin))[^\n]{0,80}\n",
     re.IGNORECASE,
@@ -333,21 +369,23 @@ def _says_auto_replied(mail: Message, subject: str) -> bool:
     return _is_auto_reply(mail) and not _SUBJECT.search(subject) and not _MAILER.search(_text_of_header(mail, "from"))
 
 
-def _in_words(mail: Message, human: str, returned: str) -> list[About]:
+def _in_words(mail: Message, raw: bytes, human: str, returned: str) -> list[About]:
     """A bounce that only people were meant to read: whom it is about, and what is said of each."""
     words = _END_OF_WORDS.split(f"\n{human}\n", 1)[0][:TEXT_MAX]
-    action = "delayed" if _DELAY.search(f"{_text_of_header(mail, 'subject')}\n{words}") else "failed"
+    subject = _text_of_header(mail, "subject")
+    action = "delayed" if _DELAY.search(f"{subject}\n{words}") else "delivered" if _DONE.search(f"{subject}\n{words}") else "failed"
     told = []
-    for address in _addresses(mail, words, human, returned)[:RECIPIENTS_MAX]:
+    for address in _addresses(mail, raw, words, human, returned)[:RECIPIENTS_MAX]:
         said = parse(_near(words, address))
-        told.append(About(address, group_of(said), said.status, said.text[:500], action, said.stage))
+        group = MailGroup.NOT_FAILURE if action == "delivered" else _group(said, action)
+        told.append(About(address, group, said.status, said.text[:SAID_MAX], action, said.stage))
     return told
 
 
-def _addresses(mail: Message, words: str, human: str, returned: str) -> list[str]:
+def _addresses(mail: Message, raw: bytes, words: str, human: str, returned: str) -> list[str]:
     named = [address for _, address in getaddresses([str(mail.get("x-failed-recipients", ""))]) if "@" in address]
     if not named:
-        named = sorted(_by_known_forms(mail))
+        named = sorted(_by_known_forms(raw))
     if not named:
         named = [address for address in _IN_TEXT.findall(words) if not _is_own(address, mail)]
     if not named:
@@ -356,10 +394,11 @@ def _addresses(mail: Message, words: str, human: str, returned: str) -> list[str
     return list(dict.fromkeys(named))
 
 
-def _by_known_forms(mail: Message) -> set[str]:
+def _by_known_forms(raw: bytes) -> set[str]:
     """The forms of bounces that a library knows. It was written for honest ones: what makes it fail is not one of them."""
     try:
-        return {address.decode("utf-8", "replace") for address in flufl.bounce.all_failures(mail)[1] | flufl.bounce.all_failures(mail)[0]}
+        temporary, permanent = flufl.bounce.all_failures(email.message_from_bytes(raw, policy=email.policy.compat32))
+        return {address.decode("utf-8", "replace") for address in temporary | permanent}
     except Exception:  # noqa: BLE001  whatever a made-up message does to it
         return set()
 

@@ -43,7 +43,7 @@ class Said(msgspec.Struct, frozen=True):
 
 
 _REPLY = re.compile(r"(?<![\d.])([245]\d\d)(?:[ \-:]+#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?(?=[ \-:;<(#]|$)")
-_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_STATUS = re.compile(r"(?<![\w./-])([245]\.[0-7]\.\d{1,3})(?![\w.-])")
 _STAGES = (
     (Stage.END, r"end of (?:mail )?(?:data|message)|after i sent the message|in reply to \.|after (?:end-of-)?data\b|>>> \.\s"),
     (Stage.RCPT, r"rcpt to|does not like recipient|in reply to rcpt|after rcpt"),
@@ -80,7 +80,7 @@ _WORDS: tuple[tuple[MailGroup, tuple[str, ...]], ...] = (
     (MailGroup.RATE, (
         r"rate[ -]?limit", r"throttl",
         r"too many (?:concurrent |simultaneous |open )?(?:smtp )?(?:connection|session|message|mail|recipient|email)s?",
-        r"too much (?:mail|traffic)",
+        r"too much traffic",
         r"(?:receiving|sending|sent) (?:mail |messages |\w+ ){0,3}(?:at a rate|too (?:fast|quick|frequent|many|often))",
         r"connection (?:rate|frequency|limit)", r"unusual rate",
         r"(?:hourly|daily|message|sending|recipient|connection) (?:rate|limit|quota) (?:\w+ ){0,2}(?:exceed|reach)",
@@ -98,6 +98,9 @@ _WORDS: tuple[tuple[MailGroup, tuple[str, ...]], ...] = (
         r"exceed\w* (?:the |maximum |fixed |our |allowed ){0,3}(?:message|mail|allowed) ?size", r"maximum (?:message |allowed |mail )?size",
         r"line (?:is )?too long", r"too (?:big|large) for", r"message too (?:big|large)",
     )),
+    (MailGroup.RECIPIENT_FILTER, (
+        r"resolver\.rst\.", r"not authenticated when sending to th", r"sendernotauthenticatedfor",
+    )),
     (MailGroup.OUR_IDENTITY, (
         r"relay(?:ing)?(?: \S+){0,3} (?:denied|not (?:allowed|permitted|authori[sz]ed)|prohibited|refused|disabled)", r"unable to relay",
         r"(?:not|n't|no|cannot|won't|denied) (?:\w+ ){0,4}relay", r"relay(?:ing)? (?:access|through|by|to|from)\b", r"relay not",
@@ -112,7 +115,7 @@ _WORDS: tuple[tuple[MailGroup, tuple[str, ...]], ...] = (
         r"domain-?keys", r"\bblack ?-?list", r"\bblock ?-?list", r"\bdeny ?-?list", r"block list", r"\b(?:dns)?(?:rbl|bl)s?\b", r"spamhaus",
         r"spamcop", r"barracuda(?:central)?", r"\bsorbs\b", r"senderbase", r"sender score", r"senderscore", r"abuseat",
         r"cloudmark (?:sender|csi)", r"proofpoint dynamic", r"uceprotect", r"invaluement", r"trendmicro.com/(?:reputation|rep)",
-        r"(?:poor|bad|low|negative) (?:\w+ )?(?:reputation|score)", r"reputation", r"listed (?:at|in|on|by)\b",
+        r"(?:poor|bad|low|negative) (?:\w+ )?(?:reputation|score)", r"reputation", r"(?<!not )listed (?:at|in|on|by)\b",
         r"is in (?:a|our|the) (?:\w+ )?(?:list|bl)\b",
         r"(?:your|this|the|sending|client|remote|source|sender'?s?) (?:mail ?server |server |network |sending |client )?ip(?:v[46])?"
         r"(?: address| addr)?\b[^;]{0,80}(?:block|ban|reject|refus|denied|not allowed|list|deni|unsolicited|restrict|suspicious|polic)",
@@ -122,7 +125,7 @@ _WORDS: tuple[tuple[MailGroup, tuple[str, ...]], ...] = (
         r"unsolicited (?:mail|e-?mail|messages) (?:\w+ ){0,4}from your (?:ip|network|server)", r"dynamic (?:ip|address|pool|host)", r"dial-?up",
         r"residential", r"open (?:relay|proxy)", r"compromised host",
         r"(?:host|server|system|site|network|connection|connections|mta)(?: \S+){0,3} (?:is |was |are |has been |have been )?"
-        r"(?:blocked|banned|blocked by|not welcome|blackholed|refused for policy)",
+        r"(?:blocked|banned|not welcome|blackholed|refused for policy|not allowed)", r"host network not allowed",
         r"(?:connection|session|access) (?:refused|denied|rejected|blocked|dropped)(?: \S+){0,3} (?:due to|by|for|because of) (?:\S+"
         r" ){0,3}(?:policy|abuse|reputation|security|spam)",
         r"we (?:do not|don't) accept (?:mail|e-?mail|messages|connections) from (?:your|this|dynamic|hosts?|ip|the ip)",
@@ -140,7 +143,8 @@ _WORDS: tuple[tuple[MailGroup, tuple[str, ...]], ...] = (
         r"|denied|blocked|prohibited|not accepted|filtered|discarded|quarantined)(?: \S+){0,5} (?:content|polic|rule|reason|filter"
         r"|administrat|security|url|header|attachment|suspicious|scan)",
         r"content (?:\S+ ){0,3}(?:reject|filter|denied|not allowed|block|restrict|polic|violat|unaccept)",
-        r"(?:banned|prohibited|blocked|illegal|forbidden|dangerous|executable) (?:file|attachment|content|extension|name)", r"attachment",
+        r"(?:banned|prohibited|blocked|illegal|forbidden|dangerous|executable) (?:file|attachment|content|extension|name)",
+        r"attachments? (?:type|name|not|is not|are not|blocked|removed|rejected|of type)",
         r"(?:local|message|site|mail|security|corporate|company|organi[sz]ation'?s?|transport|administrat\w+) polic(?:y|ies)",
         r"polic(?:y|ies) (?:violation|reason|reject|restriction|prohibit|refus)", r"violat\w+ (?:\S+ ){0,3}polic",
         r"rejected (?:by|for|due to) (?:\S+ ){0,2}polic", r"\brfc ?\d{3,4}\b", r"rfc compliant", r"not compliant",
@@ -176,7 +180,7 @@ _WORDS: tuple[tuple[MailGroup, tuple[str, ...]], ...] = (
         r"due to extended inbound",
         r"not (?:permitted|allowed|authori[sz]ed) to (?:send|post|mail|deliver|email) (?:\S+ )?(?:to )?(?:this|the|that|recipient"
         r"|group|list|mailbox)",
-        r"mail filter", r"user filter", r"inbound (?:message )?(?:filter|rule)", r"because the recipient",
+        r"mail filter", r"user filter", r"inbound (?:message )?(?:filter|rule)",
         r"recipient (?:has )?(?:not|never|refus)(?: \S+){0,3} (?:permission|accept|allow)", r"permission to (?:send|post|email)",
         r"challenge[ /-]response", r"protected by", r"confirm(?:ation)? (?:required|needed) (?:before|by)",
         r"sender (?:denied|rejected|refused|blocked)", r"delivery not authori[sz]ed", r"restricted (?:mailbox|recipient|address)",
@@ -191,11 +195,11 @@ _WORDS: tuple[tuple[MailGroup, tuple[str, ...]], ...] = (
         r"insufficient (?:\w+ )?(?:storage|space|quota)", r"not (?:have )?enough (?:\w+ )?(?:space|storage|room|quota)",
         r"no (?:space|room) left (?:in|for)",
         r"(?:storage|allocation|mailbox|folder|box|size) (?:\w+ )?(?:exceeded|limit exceeded|limit reached|full)", r"mail ?box (?:\w+ )?full",
-        r"mailbox is over", r"mailfolder is full", r"too much mail data", r"full mailbox",
+        r"mailbox is over", r"mailfolder is full", r"too much mail (?:data|stored)", r"not been (?:collected|picked up)", r"full mailbox",
         r"(?:user|recipient|mailbox|account)(?:'s)? (?:\S+ ){0,3}over (?:the )?(?:maximum|allowed|storage|limit)",
         r"(?:account|mailbox|user|address|recipient|e-?mail|alias|domain|box|login)(?:'s)?(?: \S+){0,6} (?:is |has been |was |are "
-        r"|been )?(?:\w+ )?(?:suspended|disabled|inactive|deactivated|locked|frozen|blocked|closed temporarily|dormant|on hold|not"
-        r" active|expired|unavailable|barred|paused|discontinued temporarily)",
+        r"|been )?(?:\w+ )?(?:suspended|disabled|inactive|deactivated|locked|frozen|dormant|on hold|not"
+        r" active|barred|paused)",
         r"(?:suspended|disabled|inactive|deactivated|dormant|expired|locked|frozen|barred) (?:mailbox|account|user|recipient|address"
         r"|e-?mail)",
         r"(?:has|have) been (?:suspended|disabled|deactivated)", r"user suspended", r"temporarily (?:suspended|disabled|inactive|locked)",
@@ -212,7 +216,7 @@ _WORDS: tuple[tuple[MailGroup, tuple[str, ...]], ...] = (
         r"|located|verified)|deleted|removed|terminated|closed|cancell?ed|doesnt exist|unrouteable|has moved|moved)",
         r"(?:no|not an?|unknown|invalid|non-?exist\w*|bad|illegal|undefined|no such|unrecogni[sz]ed|inexistent|undeliverable|incorrect"
         r"|obsolete|unroutable|unrouteable|unresolvable|cannot find|deleted|closed) (?:\w+ )?(?:local |virtual |valid |e-?mail "
-        r"|destination |mail |final |forward |system )*(?:user|recipient|mailbox|mail ?box|account|address|addressee|person|alias|rcpt"
+        r"|destination |mail |final |delivery |system )*(?:user(?:id)?|recipient|mailbox|mail ?box|account|address|addressee|person|alias|rcpt"
         r"|member|local ?part|mail ?user|customer|subscriber|box|name|destination|id)\b",
         r"no (?:such|valid|one) (?:\S+ ){0,2}(?:user|recipient|mailbox|person|address|account|here|by that)",
         r"no mailbox (?:here|by|for|found|\S+ )", r"does(?: not|n't) have an? (?:\S+ )?(?:account|mailbox|user|e-?mail)",
@@ -259,7 +263,8 @@ _WORDS: tuple[tuple[MailGroup, tuple[str, ...]], ...] = (
         r"(?:not|no longer|never) accept(?:ing|s|ed)? (?:any )?(?:mail|messages|e-?mail|connections)", r"no mail (?:is )?accepted",
         r"smtp (?:protocol|service|server)", r"queued? (?:too|for)", r"deferred", r"permission denied", r"transport",
         r"alias(?:es)? (?:loop|expan)", r"protocol (?:violation|error)", r"unable to (?:connect|open|contact|reach|lock|deliver)",
-        r"not responding", r"no response", r"still being retried", r"insufficient system",
+        r"not responding", r"no response", r"still being retried", r"not reachable", r"failed \d+ attempts", r"delivery attempts",
+        r"insufficient system",
     )),
 )
 
@@ -282,8 +287,8 @@ _DIGITS = {
 }
 """Three digits, where nothing else is known."""
 
-LONGEST = 4096
-"""Signs of an answer that are looked at: a server's longest reply has far fewer (RFC 5321 section 4.5.3.1.5)."""
+LONGEST = 1200
+"""Signs of an answer that are looked at: two of the longest lines that a server may answer (RFC 5321 section 4.5.3.1.5)."""
 
 
 def group_of(said: Said) -> MailGroup:
@@ -293,6 +298,9 @@ def group_of(said: Said) -> MailGroup:
     if found is MailGroup.TRANSIENT and _by_status(said.status) is MailGroup.DEAD and said.status.startswith("5"):
         # `Unable to deliver`, `transport failed`: the status is more exact than such words.
         return MailGroup.DEAD
+    if found is MailGroup.DEAD and said.code in range(450, 453) and "unavailable" in text:
+        # The words of RFC 5321 for `busy`; with 550 they are its words for `not found`.
+        return MailGroup.TRANSIENT
     if found is MailGroup.DEAD and said.stage in {Stage.DATA, Stage.END}:
         # Somebody was there when the address was named, and is not any more once the message was seen: the carriers of Japan
         # say so of what the recipient's own filter has refused.
