@@ -15,7 +15,7 @@ from sekisho.app import App
 from sekisho.core.address import LENGTH_MAX
 from sekisho.flows import approvals
 from sekisho.flows.acts import Denied
-from sekisho.flows.forms import Form, Paper
+from sekisho.flows.papers import Form, Paper
 from sekisho.flows.replay import InFlight, OtherBody, Repeated
 
 Address = Annotated[str, Meta(min_length=2, max_length=LENGTH_MAX)]

@@ -15,7 +15,7 @@ from sekisho.flows import approvals
 from sekisho.flows.acts import Awaits, Denied, Lifted, Operator
 from sekisho.flows.clock import Agree, doubts
 from sekisho.flows.desk import Enrolment, ItemSetting
-from sekisho.flows.forms import CarriedOut, Paper
+from sekisho.flows.papers import CarriedOut, Paper
 from sekisho.flows.replay import InFlight, OtherBody, Repeated
 from sekisho.flows.sights import rfc3339
 from sekisho.ports import ApiKey

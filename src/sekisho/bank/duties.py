@@ -49,7 +49,7 @@ class Duties:
         self.rows = sorted({
             row for counter in table.counters.values() for stage in counter.stages if stage.notice for row in (stage.row, *stage.also)
         })
-        self.stoppers = [one for one in officers.releasers if "emergency-stop" in table.desk.get(one.role, {}).get("may", ())]
+        self.stoppers = [one for one in reversed(officers.releasers) if "emergency-stop" in table.desk.get(one.role, {}).get("may", ())]
 
     async def enter_form(self, visit: Visit, form: Form, language: str) -> None:
         """Paper has come in: put it before a second person, or have it carried out at once."""

@@ -40,4 +40,6 @@ def on_file(before: Addresses, new: list[Address], now: int) -> Addresses:
     ways = {one.way for one in new}
     kept = [one for one in before.known if one.way not in ways]
     fresh = [msgspec.structs.replace(one, since=were.get(one.id, now)) for one in new]
-    return Addresses(known=kept + fresh, counts=before.counts)
+    # What was heard of an address that has just been confirmed holds no longer.
+    heard = {name: said for name, said in before.heard.items() if name in {one.id for one in kept}}
+    return msgspec.structs.replace(before, known=kept + fresh, heard=heard)

@@ -15,7 +15,7 @@ from sekisho.core.state import SECOND, Address, Addresses, Guard, Secret
 from sekisho.core.takeover import legacy, raise_count, set_legacy
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
-from sekisho.flows import addresses, approvals, effects, forms
+from sekisho.flows import addresses, approvals, effects, papers
 from sekisho.flows.acts import Denied, Operator
 from sekisho.flows.addresses import Enrolled, addresses_key
 from sekisho.flows.effects import secret_key
@@ -224,7 +224,7 @@ class Desk:
             "devices": shown_devices(guard, table, now),
             "counts": [shown_count(name, count, table.counters.get(name), now) for name, count in sorted(with_shares(guard, table).items())],
             "locks": [shown_lock(lock, table, refusals.get((key, lock.id))) for lock in guard.locks if lock.stands(now)],
-            "forms": await forms.shown(self._store, subject, whole=role not in MASKED_FOR),
+            "forms": await papers.shown(self._store, subject, whole=role not in MASKED_FOR),
             "approvals": await approvals.shown(self._store, subject),
             "events": await self._history(guard),
         }

@@ -7,104 +7,32 @@ printer: no operator, no record and no answer ever holds what stands in it.
 from __future__ import annotations
 
 import asyncio
-import secrets as chance
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from sekisho.core import address as masks
-from sekisho.core import paper, release
-from sekisho.core.fold import fold
-from sekisho.core.paper import CONTRACT, DIGITS, Effect
-from sekisho.core.state import FORMAT, SECOND, Address, Addresses, Challenge, Guard, Outgoing, Secret, decode
+from sekisho.core import paper
+from sekisho.core.paper import Effect
+from sekisho.core.state import Guard, decode
 from sekisho.errors import LedgerUnavailable
 from sekisho.events import Event, EventKind
-from sekisho.flows import approvals
+from sekisho.flows import approvals, letters
 from sekisho.flows.acts import Awaits, Denied, Moved, Operator, once
 from sekisho.flows.addresses import addresses_key
 from sekisho.flows.approvals import Approval
+from sekisho.flows.carrying import Carrying, is_row
 from sekisho.flows.effects import secret_key
+from sekisho.flows.letters import Letter
 from sekisho.flows.names import checked_subject
-from sekisho.flows.outbox import Outbox, outbox_key, stands
+from sekisho.flows.outbox import Outbox, outbox_key
+from sekisho.flows.papers import SHOWN, CarriedOut, Form, Forms, Paper, forms_key
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay
-from sekisho.flows.sights import rfc3339
 from sekisho.policy.table import ReleasePath, Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
-from sekisho.terms import AddressState, PathKind, Reach, Way
+from sekisho.terms import PathKind, Reach, Way
 
 MAY = "enter-forms"
 """What the policy's desk calls it."""
-
-SHOWN = 20
-"""Forms of one subject that staff see, the newest."""
-
-LETTER_S = 30 * 24 * 3600
-"""How long a letter may wait for the printer. Seconds."""
-
-
-class Paper(msgspec.Struct, omit_defaults=True):
-    """What stands on a form, as it is entered."""
-
-    form: str
-    reason: str
-    lock: str | None = None
-    """A lock that it must lift; None: whatever it lifts."""
-    evidence: str | None = None
-    customer: str | None = None
-    """For a contract that is new: the customer's name here."""
-    addresses: list[str] = []
-    """Mail addresses that he has given and signed for."""
-    language: str = "ja"
-    """Of its letters."""
-
-
-class Form(msgspec.Struct, omit_defaults=True):
-    """One form and how far it is."""
-
-    id: str
-    paper: Paper
-    entered_by: str
-    entered_at: int
-    lapses: int
-    state: str = "waiting"
-    """`waiting`, `withdrawn`, `done`, or `overtaken` by another way out of the lock that it was about."""
-    closed_by: str | None = None
-    """Who withdrew it, or who approved it."""
-    closed_at: int | None = None
-    note: str | None = None
-    """Why it was withdrawn."""
-    lifted: list[str] = []
-    """The rows of the locks that it has lifted."""
-    letters: dict[str, str] = {}
-    """By item: the message that brings it."""
-    by_bank: list[str] = []
-    """What the bank itself must give."""
-
-    def stands(self, now: int) -> str:
-        """How far it is: one that nobody has approved in time has lapsed."""
-        return "lapsed" if self.state == "waiting" and now >= self.lapses else self.state
-
-
-class Forms(msgspec.Struct, omit_defaults=True):
-    """The newest forms of one subject."""
-
-    v: int = FORMAT
-    forms: list[Form] = []
-
-
-class CarriedOut(msgspec.Struct, frozen=True, tag="carried-out"):
-    """The form has done what the policy says."""
-
-    form: str
-    lock: str | None
-    lifted: list[str]
-    """Rows of the locks that are gone."""
-    letters: list[str]
-    """Items that a letter brings."""
-    by_bank: list[str]
-    """What the bank itself must give."""
-
 
 class Around(NamedTuple):
     """The subjects that a form works on, by kind, and further rows that its locks came from."""
@@ -113,21 +41,7 @@ class Around(NamedTuple):
     sources: Sequence[str]
 
 
-class Letter(NamedTuple):
-    """A letter made ready: what the ledger keeps of it."""
-
-    item: str
-    delivery: str
-    challenge: Challenge
-    record: Secret
-
-
 Told = CarriedOut | Awaits | Denied | Repeated | OtherBody | InFlight
-
-
-def forms_key(subject: str) -> str:
-    """The row on which a subject's forms are kept."""
-    return f"forms:{subject}"
 
 
 class _Act:
@@ -156,7 +70,7 @@ class _Act:
         if {self._subject, *own.links.values()} != set(found):
             return Moved()
         known = {key: guard for key, guard in found.items() if guard is not None and guard.known}
-        sources = {lock.source for guard in known.values() for lock in guard.locks if _is_row(lock.source)}
+        sources = {lock.source for guard in known.values() for lock in guard.locks if is_row(lock.source)}
         return known if sources <= {*self.keys} else Moved()
 
     def refusal(self, tx: Tx, guards: Mapping[str, Guard], told: Paper) -> Denied | Effect:
@@ -170,86 +84,9 @@ class _Act:
         does = paper.effect(tx.table, path, guards, tx.now)
         return _wrong_holder(tx.table, does, guards) or _wrong_contract(tx, does, told) or _wrong_addresses(tx.table, does, told) or does
 
-    def carry_out(self, tx: Tx, form: Form, guards: dict[str, Guard], does: Effect, operators: str) -> CarriedOut:
-        """All of it, in this commit."""
-        told, path = form.paper, tx.table.paths[form.paper.form]
-        if does.contract and told.customer is not None:
-            self._enrol(tx, guards, told.customer, operators)
-        by_kind = {key.partition(":")[0]: key for key in guards}
-        lifted = self._lift(tx, guards, does, path, operators, told.reason)
-        self._flags(tx, guards, by_kind, path, does)
-        written = self._write(tx, guards, by_kind, does, form.paper, operators)
-        if told.addresses:
-            self._register(tx, by_kind, told, operators)
-        for key, guard in guards.items():
-            tx.put(key, guard)
-        done = CarriedOut(path.name, told.lock, lifted, list(written), [*(one for one in does.items if one not in written), *does.by_bank])
-        form.state, form.closed_by, form.closed_at = "done", self._operator.name, tx.now
-        form.lifted, form.letters, form.by_bank = lifted, written, done.by_bank
-        tx.tell(Event(EventKind.FORM_DONE, self._subject, path=path.name, lock=told.lock, operator=operators, reason=told.reason))
-        return done
-
-    def _enrol(self, tx: Tx, guards: dict[str, Guard], customer: str, operators: str) -> None:
-        """The contract begins: the customer and what he applied for belong together."""
-        own, kind = guards[self._subject], self._subject.partition(":")[0]
-        guards[customer] = Guard(known=True, links={**own.links, kind: self._subject})
-        for guard in [guard for key, guard in guards.items() if key != customer]:
-            guard.links = {**guard.links, Reach.CUSTOMER.value: customer}
-        tx.tell(Event(EventKind.SUBJECT_ENROLLED, customer, operator=operators))
-
-    @staticmethod
-    def _lift(tx: Tx, guards: dict[str, Guard], does: Effect, path: ReleasePath, operators: str, reason: str) -> list[str]:
-        sources = dict(guards)
-        for source in {lock.source for _, lock in does.locks if _is_row(lock.source)} - sources.keys():
-            row = tx.get(str(source), Guard)
-            if row is not None:
-                sources[str(source)] = row
-        for key, lock in does.locks:
-            release.lift(key, guards[key], lock, sources, tx.table, tx.tell, path=path.name, operator=operators, reason=reason)
-        for key in sources.keys() - guards.keys():
-            tx.put(key, sources[key])
-        return [lock.row for _, lock in does.locks]
-
-    @staticmethod
-    def _flags(tx: Tx, guards: dict[str, Guard], by_kind: Mapping[str, str], path: ReleasePath, does: Effect) -> None:
-        for flag in (*path.sets, *(f"exemption:{name}" for name in does.exemptions)):
-            name = flag.partition(":")[2]
-            right = tx.table.exemptions.get(name) if flag.startswith("exemption:") else None
-            reach = paper.beneficiary(right, tx.table) if right else paper.holder(flag, tx.table)
-            guard = guards.get(by_kind.get(reach.value, ""))
-            if guard is not None:
-                guard.flags = sorted({*guard.flags, flag})
-        for guard in guards.values():
-            guard.flags = [flag for flag in guard.flags if flag not in path.clears]
-
-    def _write(
-        self, tx: Tx, guards: dict[str, Guard], by_kind: Mapping[str, str], does: Effect, told: Paper, operators: str,
-    ) -> dict[str, str]:
-        """What the letters bring is in force; they wait for the printer."""
-        written = {}
-        for one in self._letters:
-            key = by_kind.get(tx.table.items[one.item].reach.value)
-            if one.item not in does.items or key is None:
-                continue
-            tx.put(secret_key(key, one.item), one.record)
-            guards[key].flags = sorted({*guards[key].flags, f"set:{one.item}"})
-            sent = msgspec.structs.replace(one.challenge, started=tx.now, until=tx.now + LETTER_S * SECOND)
-            tx.put(outbox_key(one.delivery), Outgoing(
-                subject=key, way=Way.LETTER, challenge=sent, operation=told.form, language=told.language, made=tx.now,
-            ), due=tx.now)
-            tx.tell(Event(EventKind.LETTER_MADE, key, item=one.item, path=told.form, operator=operators))
-            written[one.item] = one.delivery
-        return written
-
-    def _register(self, tx: Tx, by_kind: Mapping[str, str], told: Paper, operators: str) -> None:
-        """He has signed for them: they are on file as confirmed, in the place of the mail addresses before."""
-        customer = by_kind[Reach.CUSTOMER.value]
-        book = tx.get(addresses_key(customer), Addresses) or Addresses()
-        typed = masks.entered(Way.MAIL, told.addresses, int(tx.table.mail["addresses"])) or []
-        fresh = [Address(masks.id_of(self._codes.digest, customer, Way.MAIL, to), Way.MAIL, to, AddressState.CONFIRMED, tx.now) for to in typed]
-        kept = [one for one in book.known if one.way is not Way.MAIL]
-        tx.put(addresses_key(customer), Addresses(known=kept + fresh, counts=book.counts))
-        tx.tell(Event(EventKind.ADDRESSES_SET, customer, path=told.form, operator=operators))
+    def carrying(self, tx: Tx, guards: dict[str, Guard], does: Effect, operators: str) -> Carrying:
+        """What carries it out."""
+        return Carrying(tx, self._subject, guards, does, self._letters, self._codes, operators, self._operator.name)
 
 
 class _Enter(_Act):
@@ -281,7 +118,7 @@ class _Enter(_Act):
         if tx.table.paths[told.form].second_person:
             approvals.put_down(tx, self._id, self._approval(guards, form))
         else:
-            done = self.carry_out(tx, form, guards, does, self._operator.name)
+            done = self.carrying(tx, guards, does, self._operator.name).out(form)
         tx.put(forms_key(self._subject), Forms(forms=[form, *row.forms][:SHOWN]))
         return done
 
@@ -316,7 +153,7 @@ class _Approve(_Act):
         if isinstance(does, Denied):
             return self._overtaken(tx, row, form, does)
         approvals.carried_out(tx, self._id, found, self._operator)
-        done = self.carry_out(tx, form, guards, does, f"{found.asked_by}, {self._operator.name}")
+        done = self.carrying(tx, guards, does, f"{found.asked_by}, {self._operator.name}").out(form)
         tx.put(forms_key(self._subject), row)
         return done
 
@@ -362,10 +199,6 @@ class _Withdraw:
         tx.get(self._subject, Guard)
         tx.tell(Event(EventKind.FORM_WITHDRAWN, self._subject, path=found.path, operator=self._operator.name, reason=self._reason))
         return form
-
-
-def _is_row(source: str | None) -> bool:
-    return source is not None and not source.startswith(("procedure:", "session:"))
 
 
 def _wrong_lock(guard: Guard | None, told: Paper, now: int) -> Denied | None:
@@ -495,7 +328,7 @@ class FormsDesk:
         linked = {} if own is None else decode(own, Guard).links
         subjects = {subject.partition(":")[0]: subject, **linked}
         rows = await self._store.peek(sorted(set(subjects.values())))
-        sources = {lock.source for body in rows.values() for lock in decode(body, Guard).locks if _is_row(lock.source)}
+        sources = {lock.source for body in rows.values() for lock in decode(body, Guard).locks if is_row(lock.source)}
         return Around(subjects, sorted(str(source) for source in sources - set(subjects.values())))
 
     async def _letters(self, table: Table, told: Paper, subject: str) -> list[Letter]:
@@ -503,37 +336,5 @@ class FormsDesk:
         path = table.paths.get(told.form)
         if path is None or path.kind is not PathKind.FORM or not self._outbox.carries(Way.LETTER):
             return []
-        return await asyncio.to_thread(lambda: [self._letter(table, item, subject) for item in paper.ever_given(path, table)])
-
-    def _letter(self, table: Table, name: str, subject: str) -> Letter:
-        item = table.items[name]
-        delivery = chance.token_urlsafe(18)
-        bound = self._codes.digest("letter", subject, name)
-        challenge = Challenge(delivery, name, "", bound, self._codes.version, item.digits or DIGITS[item.kind])
-        value = self._codes.code(challenge)
-        assert value is not None, "the newest key is there"
-        return Letter(name, delivery, challenge, self._secrets.make(item.kind.value, fold(item.kind, value)))
-
-
-async def shown(store: Store, subject: str, *, whole: bool) -> list[dict[str, Any]]:
-    """A subject's forms as staff read them, the newest first; mail addresses whole or behind their masks."""
-    body = (await store.peek([forms_key(subject)])).get(forms_key(subject))
-    forms = [] if body is None else decode(body, Forms).forms
-    rows = await store.peek([outbox_key(name) for form in forms for name in form.letters.values()])
-    letters = {key.partition(":")[2]: stands(decode(row, Outgoing)) for key, row in rows.items()}
-    now = await store.clock()
-    return [_shown(form, now, letters, whole=whole) for form in forms]
-
-
-def _shown(form: Form, now: int, letters: Mapping[str, str], *, whole: bool) -> dict[str, Any]:
-    told = form.paper
-    return {
-        "approval": form.id, "form": told.form, "state": form.stands(now), "reason": told.reason, "evidence": told.evidence, "lock": told.lock,
-        "customer": told.customer, "addresses": [to if whole else masks.masked(Way.MAIL, to) for to in told.addresses],
-        "entered_by": form.entered_by, "entered_at": rfc3339(form.entered_at), "lapses": rfc3339(form.lapses),
-        "closed_by": form.closed_by, "closed_at": rfc3339(form.closed_at), "note": form.note, "lifted": form.lifted, "by_bank": form.by_bank,
-        "letters": [{"item": item, "course": letters.get(name)} for item, name in form.letters.items()],
-    }
-
-
-__all__ = ["CONTRACT", "CarriedOut", "Form", "FormsDesk", "Paper", "shown"]
+        items = [table.items[name] for name in paper.ever_given(path, table)]
+        return await asyncio.to_thread(lambda: [letters.ready(item, subject, self._secrets, self._codes) for item in items])

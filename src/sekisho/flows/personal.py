@@ -14,8 +14,8 @@ import msgspec
 from sekisho.core.state import Addresses, Guard, Outgoing, Procedure, Reservation, Session, decode
 from sekisho.events import Event, EventKind, FeedItem
 from sekisho.flows.approvals import Approval
-from sekisho.flows.forms import Forms
 from sekisho.flows.names import KINDS, checked_subject
+from sekisho.flows.papers import Forms
 from sekisho.flows.sights import rfc3339, shown_event
 from sekisho.ports import Ledger, Store, Tx, Work
 
