@@ -27,6 +27,7 @@ from sekisho.adapters.postgres_wire import Promise
 from sekisho.adapters.reports import MOST, Found, read
 from sekisho.adapters.secrets import KeyedSecrets
 from sekisho.adapters.smtp import Relay, SmtpChannel, relay_of
+from sekisho.adapters.spool import Spool
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
 from sekisho.adapters.watch import ClockWatch
 from sekisho.core.state import InForce
@@ -89,6 +90,8 @@ class Settings(msgspec.Struct):
     """Where this node hands mail over; None: it does not."""
     mail_elsewhere: bool = False
     """Mail is sent, and workers beside this node hand it over."""
+    letters: Path | None = None
+    """The folder into which this node puts letters; None: it prints none."""
     bounces: socket.socket | None = None
     """A listening socket to which the relay brings what comes back."""
 
@@ -121,6 +124,8 @@ class App:
         self.entries = Entries(self.runs, self.ledger, store, self.secrets, self.codes)
         self._mail = SmtpChannel(settings.relay, self.codes) if settings.relay is not None else None
         ways: dict[Way, Channel] = {**channels, **({Way.MAIL: self._mail} if self._mail is not None else {})}
+        if settings.letters is not None:
+            ways[Way.LETTER] = Spool(settings.letters)
         carried = {*ways, *({Way.MAIL} if settings.mail_elsewhere else ())}
         self.outbox = Outbox(self.ledger, store, self.codes, ways, carried)
         self.news = News(self.ledger, store)

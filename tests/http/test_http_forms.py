@@ -1,5 +1,6 @@
 """Paper: a form that has come in, entered by one, approved by another, carried out by the approval; its letter is read by nobody."""
 
+import asyncio
 import json
 import re
 from urllib.parse import quote
@@ -8,8 +9,10 @@ import pytest
 from bankside import MODES, Service, nobody, person, told
 
 from sekisho.adapters.channels import Inbox
+from sekisho.adapters.spool import Spool
+from sekisho.errors import CallerError
 from sekisho.policy import reference
-from sekisho.ports import Handed
+from sekisho.ports import Handed, Message
 from sekisho.terms import Way
 
 
@@ -328,6 +331,46 @@ def test_a_letter_waits_for_a_printer_that_is_down(service, monkeypatch):
     service.passes(60)
     assert logs_in(service, hana, letters(service, hana.subject)[0])
     assert len(set(printed)) == 1 and len(printed) > 1
+
+
+@pytest.fixture(scope="module")
+def printing(tmp_path_factory, cheap_hashes):
+    """A service that puts its letters into a folder."""
+    folder = tmp_path_factory.mktemp("letters")
+    folder.chmod(0o700)
+    made = Service(tmp_path_factory.mktemp("printing"), letters=folder)
+    yield made, folder
+    made.close()
+
+
+def test_letters_lie_in_a_folder_for_the_printer(printing):
+    """One file a letter, for its owner alone, addressed to the customer, in the language that the form says."""
+    service, folder = printing
+    hana = locked(service)
+    carried_out(service, hana.subject, "form-1-1", language="en")
+    service.do(service.app.outbox.deliver())
+    (letter,) = folder.iterdir()
+    text = letter.read_text()
+    assert letter.stat().st_mode & 0o777 == 0o600 and text.startswith(f"{hana.subject}\nA letter from your bank\n")
+    assert logs_in(service, hana, re.search(r"\d{12}", text)[0])
+
+
+def test_a_folder_that_others_may_look_into_takes_no_letters(tmp_path):
+    """Nor one that is not there."""
+    tmp_path.chmod(0o755)
+    with pytest.raises(CallerError, match="chmod 700"):
+        Spool(tmp_path)
+    with pytest.raises(CallerError, match="is not there"):
+        Spool(tmp_path / "nowhere")
+
+
+def test_a_letter_that_is_put_there_twice_is_one(tmp_path):
+    """A node that died over it has left half a file: it is written anew."""
+    tmp_path.chmod(0o700)
+    (tmp_path / "one.part").write_text("half")
+    spool, letter = Spool(tmp_path), Message("one", "customer:1", "a letter", "what stands in it", "en")
+    assert [asyncio.run(spool.send(letter)).accepted for _ in range(2)] == [True, True]
+    assert [file.name for file in tmp_path.iterdir()] == ["one.txt"]
 
 
 # -- what a stranger can do, and the way out that the policy declares

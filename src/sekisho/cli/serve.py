@@ -32,16 +32,19 @@ from sekisho.cli.mailing import mail_options, relay_from
 @click.option("--shadow", is_flag=True, help="Count mode beside a bank that does not rely on it yet: decide, record, refuse nothing.")
 @mail_options
 @click.option("--mail-elsewhere", is_flag=True, help="Codes are sent, and `sekisho worker` hands them over.")
+@click.option(
+    "--letters", type=click.Path(path_type=Path), help="The folder into which letters are put for the printer; all nodes and workers name the same.",
+)
 @click.option("--no-hold", is_flag=True, help="Answer at once instead of on the policy's time grid. For benches only.")
 def serve(
     store: str, replicated: bool, accept_weaker: bool, listen: str, key_file: Path,  # noqa: FBT001  click passes options by position
     policy_file: Path | None, workers: int, metrics: str | None, hosts: tuple[str, ...], shadow: bool, no_hold: bool,  # noqa: FBT001  as above
-    mail_elsewhere: bool, **mail: Any,  # noqa: FBT001  as above
+    mail_elsewhere: bool, letters: Path | None, **mail: Any,  # noqa: FBT001  as above
 ) -> None:
     """Serve the interface over one store."""
     settings = Settings(
         store, key_file, policy_file, hold=not no_hold, replicated=replicated, accept_weaker=accept_weaker, shadow=shadow,
-        relay=relay_from(mail), mail_elsewhere=mail_elsewhere,
+        relay=relay_from(mail), mail_elsewhere=mail_elsewhere, letters=letters,
     )
     names = LOCAL_HOSTS | frozenset(hosts) | {listen.rpartition(":")[0]}
     sock = serving.bind(listen)

@@ -21,14 +21,17 @@ from sekisho.cli.mailing import mail_options, relay_from
 @click.option("--replicated", is_flag=True, help="PostgreSQL: as for `serve`.")
 @click.option("--accept-weaker", is_flag=True, help="PostgreSQL: as for `serve`.")
 @mail_options
+@click.option("--letters", type=click.Path(path_type=Path), help="The folder into which letters are put, as for `serve`.")
 @click.option("--bounces-listen", envvar="SEKISHO_BOUNCES_LISTEN", help="HOST:PORT to which the relay brings what comes back, by SMTP.")
-def worker(store: str, key_file: Path, replicated: bool, accept_weaker: bool, bounces_listen: str | None, **mail: Any) -> None:  # noqa: FBT001  click passes options by position
+def worker(store: str, key_file: Path, replicated: bool, accept_weaker: bool, bounces_listen: str | None, letters: Path | None, **mail: Any) -> None:  # noqa: FBT001  click passes options by position
     """Carry mail and let time pass, until interrupted. Serves nothing to channels."""
     relay = relay_from(mail)
     if bounces_listen and relay is None:
         raise click.UsageError("what comes back can be told only with --mail-relay, --mail-from and --mail-bounces")
     sock = serving.bind(bounces_listen) if bounces_listen else None
-    settings = Settings(store, key_file, relay=relay, bounces=sock, replicated=replicated, accept_weaker=accept_weaker)
+    settings = Settings(
+        store, key_file, relay=relay, bounces=sock, replicated=replicated, accept_weaker=accept_weaker, letters=letters,
+    )
     uvloop.run(_work(settings))
 
 
