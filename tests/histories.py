@@ -88,7 +88,6 @@ def compiled(rows, shift, digest):
 class Histories(RuleBasedStateMachine):
     countings = (Counting.IN_A_ROW, Counting.IN_A_ROW, Counting.IN_TOTAL)
     player = Play
-    device = ""
     sessions = Bundle("sessions")
     flying = Bundle("flying")
 
@@ -114,11 +113,11 @@ class Histories(RuleBasedStateMachine):
     def run_of(self, operation, who, about, anew):
         """The run of that operation: the one begun before, or where it has ended a new one, now and then."""
         session, customer = who if isinstance(who, tuple) else (None, who)
-        run = self.runs.get((operation, who, about, self.device))
+        run = self.runs.get((operation, who, about))
         if run is None or (anew and not self.play.auditor.lives(self.play.auditor.runs[run], self.play.now)):
-            run = self.runs[operation, who, about, self.device] = self.name("procedure")
+            run = self.runs[operation, who, about] = self.name("procedure")
             own = customer.replace("customer", "account")
-            self.play.begin(run, operation, {"customer": customer, "account": own, "about:account": about}, session, self.device)
+            self.play.begin(run, operation, {"customer": customer, "account": own, "about:account": about}, session)
         return run
 
     @rule(operation=OPERATION, who=WHO | sessions, about=ABOUT, item=ITEM, verdict=VERDICTS, anew=ANEW)
@@ -226,9 +225,15 @@ class HistoriesOfDevices(Histories):
             row(operation, item, *data.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3, unique_by=lambda one: one.name)))
             for operation in OPERATIONS for item in ITEMS
         ]
-        self.changes, self.named, self.runs = 3, 0, {}
+        self.changes, self.named, self.device, self.runs_at = 3, 0, "", {}
         self.play = self.player(table(*rows, devices=devices("login", "apply", remembered=PLACES, kept_s=3600)))
         self.play.enrol(*CUSTOMERS, *ACCOUNTS)
+
+    def run_of(self, operation, who, about, anew):
+        """The run of that operation at the device that is used now: each device has runs of its own."""
+        self.runs = self.runs_at.setdefault(self.device, {})
+        self.play.device = self.device
+        return super().run_of(operation, who, about, anew)
 
     @rule(device=DEVICE)
     def go_to(self, device):

@@ -38,6 +38,8 @@ class Play:
         self.now = START
         self.subjects = Subjects(b"k" * 32)
         self.flying = {}
+        self.device = ""
+        """From which runs are begun where nothing else is said."""
         self._attempts = 0
 
     @property
@@ -59,9 +61,10 @@ class Play:
         self.rows[key] = encode(Session(subject=subject, started=self.now, seen=self.now))
         self.auditor.open_session(key, subject, self.now)
 
-    def begin(self, key, operation, subjects, session=None, device=""):
+    def begin(self, key, operation, subjects, session=None, device=None):
         """Begin a run in which any item of the operation may be entered."""
         self.now += 1
+        device = self.device if device is None else device
         self.rows[key] = encode(Procedure(
             operation=operation, digest=self.table.operations[operation].digest, subjects=subjects, session=session,
             led=True, started=self.now, expires=1 << 62, device=device,

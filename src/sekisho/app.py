@@ -127,6 +127,7 @@ class App:
         if settings.letters is not None:
             ways[Way.LETTER] = Spool(settings.letters)
         carried = {*ways, *({Way.MAIL} if settings.mail_elsewhere else ())}
+        self.ceilings = self.entries.ceilings
         self.outbox = Outbox(self.ledger, store, self.codes, ways, carried)
         self.news = News(self.ledger, store)
         self.challenges = Challenges(self.runs, self.ledger, store, self.codes, self.outbox)
@@ -172,6 +173,7 @@ class App:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._survive(self.ceilings.give_all_back())
             await self.outbox.finish()
             await self._survive(self.seal())
             await self.leave()
@@ -206,8 +208,15 @@ class App:
         await self._survive(self.follow_policy())
         if not self.watch.doubting:
             await self._survive(tick.pass_time(self.ledger, self.store, self.subjects, self.entries))
+            await self._survive(self.mind_ceilings())
             await self._survive(self.incidents.go_on())
             await self._survive(self.forget())
+
+    async def mind_ceilings(self) -> None:
+        """Account for the guesses of the whole bank, and learn what stands because of them."""
+        table = self.table
+        if table.bank or self.ceilings.purses:
+            await self.ceilings.mind(table, await self.store.clock())
 
     async def mind_store(self) -> None:
         """Hold the store against what this node has written into it: an older copy in its place is not served."""

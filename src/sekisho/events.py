@@ -26,6 +26,8 @@ class EventKind(StrEnum):
     SHADOW_REFUSED = "shadow-refused"
     """Told as granted by a shadow; it would have been refused."""
     LOCK_SET = "lock-set"
+    CEILING_REACHED = "ceiling-reached"
+    """So many wrong entries of unknown devices at the whole bank: somebody sweeps. The lock it set is told beside it."""
     LOCK_LIFTED = "lock-lifted"
     SESSION_OPENED = "session-opened"
     SESSION_ENDED = "session-ended"

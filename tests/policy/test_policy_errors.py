@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sekisho.policy import PolicyError, load, parse
+from sekisho.policy.rows import rows_of
 
 SMALL = (Path(__file__).parent / "small.yaml").read_text(encoding="utf-8")
 
@@ -181,8 +182,8 @@ OF_DEVICES = [
     ("{wrong: 3, of: procedure,", "{wrong: 3, of: bank, in_total: true,", "{wrong: 3, of: bank", "stands in `ceilings:`"),
     ("365d, penalty: [{block: login}]", "365d, devices: known, penalty: [{ask-more: unknown-devices, in: [login]}]", "[{ask-more",
      "refuses no known device"),
-    ("365d, penalty: [{block: login}]", "365d, penalty: [{ask-more: unknown-devices, in: [login], first: token}]", "token}]",
-     "no row says what wrong entries of `token` cost in `login`"),
+    ("wrong: 100, of: customer, within: 365d, penalty: [{block: login}]", "wrong: 100, of: bank, within: 1d, penalty: [{ask-more: unknown-devices, "
+     "in: [login]}]", "[{ask-more", "it is counted in `reset` too"),
     ("365d, penalty: [{block: login}]", "365d, penalty: [{ask-more: unknown-devices, in: [login], first: amount}]", "amount}]",
      "proves nothing by it"),
 ]
@@ -291,3 +292,10 @@ def test_ten_thousand_rows_are_read_in_seconds():
 def test_ten_thousand_wrong_names_are_told_in_seconds():
     wrong = "".join(f"  wrong-{n}: {{form: papper-{n}, items: [token], ja: 免除, en: Exemption}}\n" for n in range(10_000))
     assert len(errors(changed("exemptions:\n", "exemptions:\n" + wrong))) == 10_000
+
+
+def test_what_unknown_devices_are_asked_first_costs_what_other_entries_cost():
+    asking = WITH_DEVICES.replace("365d, penalty: [{block: login}]", "365d, penalty: [{ask-more: unknown-devices, in: [login], first: token}]")
+    assert [row.cell.row for row in rows_of(parse(asking).file, "login") if row.item == "token"] == ["S-OTHER"]
+    without = asking[:asking.index("others:")] + asking[asking.index("operations:"):]
+    assert any("no row says what wrong entries of `token` cost in `login`" in error for error in errors(without))

@@ -20,7 +20,21 @@ def render(app: App) -> str:
         ("sekisho_memory_bytes", "gauge", "Most memory used", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
     )
     told = "".join(f"# HELP {name} {text}\n# TYPE {name} {kind}\n{name} {value}\n" for name, kind, text, value in figures)
-    return told + _shadow(app)
+    return told + _ceilings(app) + _shadow(app)
+
+
+def _ceilings(app: App) -> str:
+    """The bank's own ceilings, as this node has last heard of them; nothing where the policy has none."""
+    figures = (
+        ("sekisho_ceiling_wrong", "gauge", "Wrong entries from unknown devices that stand against a ceiling of the bank", lambda one: one.wrong),
+        ("sekisho_ceiling_asking", "gauge", "1 while more is asked of unknown devices because it was reached", lambda one: int(bool(one.locks))),
+    )
+    purses = sorted(app.ceilings.purses.items())
+    told = "".join(
+        f"# HELP {name} {text}\n# TYPE {name} {kind}\n" + "".join(f'{name}{{ceiling="{which}"}} {value(one)}\n' for which, one in purses)
+        for name, kind, text, value in figures
+    )
+    return told if purses else ""
 
 
 def _shadow(app: App) -> str:

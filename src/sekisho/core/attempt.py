@@ -55,6 +55,8 @@ class Granted(msgspec.Struct, frozen=True, gc=False):
     item: str
     row: str
     notes: list[Note]
+    bank: list[str] = []
+    """Counts of the whole bank that it was taken from; the node has the guesses at hand."""
 
 
 def reserve(scene: Scene, item: str) -> Granted | Refusal:
@@ -98,12 +100,26 @@ def _take(scene: Scene, item: str, row: Row) -> Granted | Refusal:
     counts = _with_room(scene, item, row)
     if isinstance(counts, Refusal):
         return counts
+    bank: list[str] = []
+    if row.bank:
+        spent = _of_the_bank(scene, row)
+        if isinstance(spent, Refusal):
+            return spent
+        bank = spent
     touched = scene.touched
     notes = []
     for key, count, counter in counts:
         notes.append(budget.reserve(count, key, counter, item))
         touched.add(key)
-    return Granted(item, row.id, notes)
+    return Granted(item, row.id, notes, bank)
+
+
+def _of_the_bank(scene: Scene, row: Row) -> list[str] | Refusal:
+    """The counts of the whole bank that the entry takes a guess of; it may wait for none: other nodes may hold what is left."""
+    spent = [counter.name for counter in row.bank if not scene.is_vouched_for(counter.name)]
+    if any(scene.ticket.get(name, 0) <= scene.now for name in spent):
+        return Refusal(Why.BUSY, row.id)
+    return spent
 
 
 def _with_room(scene: Scene, item: str, row: Row) -> list[_OneCount] | Refusal:

@@ -130,6 +130,23 @@ def add(count: Count, counter: Counter, item: str, wrong: int, now: int) -> None
     tally.settled += wrong
 
 
+def give_back(count: Count, wrong: int) -> None:
+    """Take back wrong entries that were none after all: the oldest of what stands, so that nothing is forgotten early."""
+    left = min(wrong, count.wrong)
+    count.wrong -= left
+    kept = []
+    for end, number in count.slices:
+        gone = min(left, number)
+        left -= gone
+        if number > gone:
+            kept.append((end, number - gone))
+    count.slices = kept
+    for tally in count.tallies.values():
+        gone = min(left, tally.wrong)
+        tally.cleared += gone
+        left -= gone
+
+
 def _clear(count: Count, item: str, settled: int) -> None:
     tally = count.tallies.get(item)
     if tally is None or settled <= tally.cleared:

@@ -8,7 +8,7 @@ from sekisho.core.penalty import lock_id, set_lock
 from sekisho.core.scene import Scene
 from sekisho.core.state import Guard, Lock
 from sekisho.events import Event, EventKind
-from sekisho.policy.table import ABOUT, KNOWING
+from sekisho.policy.table import ABOUT, KNOWING, Step
 from sekisho.terms import ItemKind, PenaltyKind, Reach, State
 
 _OPEN = State.OPEN
@@ -28,14 +28,19 @@ def awaited(scene: Scene) -> tuple[str, ...]:
         return tuple(scene.operation.rows)
     if run.state is not _OPEN or run.step >= len(steps):
         return ()
-    if scene.table.asks_first and (first := scene.asked_first()) is not None:
-        return (first,)
     step = steps[run.step]
+    if scene.table.asks_first and (first := scene.asked_first()) is not None and not _names(scene, step):
+        return (first,)
     if len(step.items) == 1 and step.confirms is None:
         return step.items
     # Whoever has mistyped an address enters his addresses once more.
     again = () if step.confirms is None else (step.confirms,)
     return tuple(item for item in (*step.items, *again) if scene.row_of(item) is not None)
+
+
+def _names(scene: Scene, step: Step) -> bool:
+    """Whether a step says for whom the run is: before that there is nobody to ask for more."""
+    return all(scene.table.items[item].kind is ItemKind.IDENTIFIER for item in step.items)
 
 
 def advance(scene: Scene, item: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sekisho.core import devices
-from sekisho.core.state import SECOND, Count, Guard, Lock, Procedure, Session
+from sekisho.core.state import SECOND, THE_BANK, Count, Guard, Lock, Procedure, Session
 from sekisho.events import Event
 from sekisho.policy.table import ABOUT, KNOWING, KNOWN, UNKNOWN, Condition, Operation, Row, Table, share_name
-from sekisho.terms import PenaltyKind, Reach, State
+from sekisho.terms import ItemKind, PenaltyKind, Reach, State
 
 ACTIVITY = 30 * SECOND
 """How exactly it is known when a session was last used."""
@@ -31,8 +31,8 @@ class Scene:
     """
 
     __slots__ = (
-        "device", "events", "guards", "keys", "names", "now", "operation", "places", "procedure", "procedure_key", "rows", "session",
-        "session_key", "table", "touched",
+        "asking", "device", "events", "guards", "keys", "names", "now", "operation", "places", "procedure", "procedure_key", "rows", "session",
+        "session_key", "table", "ticket", "touched",
     )
 
     def __init__(
@@ -55,6 +55,10 @@ class Scene:
         self.now = now
         self.device = ""
         """From which the entry is made, as a keyed digest; empty where the channel does not say."""
+        self.asking: tuple[Lock, ...] = ()
+        """Locks of the whole bank, as this node knows them. No attempt locks or writes the bank's row."""
+        self.ticket: Mapping[str, int] = {}
+        """Guesses of the whole bank that are there for this entry: by counter, up to when they may be spent."""
         self.places: dict[str, int] = {}
         """Key of a row to the place under which its subject knows that device, as far as it was asked for."""
         self.names: dict[str, str] = {}
@@ -93,13 +97,18 @@ class Scene:
                     not (lock.whom or lock.kind is _ASK_MORE) or self._concerns(key, lock, item)
                 ):
                     return key, lock
+        for lock in self.asking:
+            if lock.stands(self.now) and lock.refuses(self.operation.name, item) and self._concerns(THE_BANK, lock, item):
+                return THE_BANK, lock
         return None
 
     def _concerns(self, key: str, lock: Lock, item: str) -> bool:
         """Whether a lock on some devices refuses this one."""
         if not self._meant(key, lock):
             return False
-        return lock.first is None or (item != lock.first and not self._proved(lock.first))
+        if lock.first is None:
+            return True
+        return item != lock.first and not self._proved(lock.first) and self.table.items[item].kind is not ItemKind.IDENTIFIER
 
     def _meant(self, key: str, lock: Lock) -> bool:
         place = self.place_of(key)
@@ -112,13 +121,21 @@ class Scene:
 
     def asked_first(self) -> str | None:
         """What this device must enter rightly before anything else, because it is not known here; None: nothing."""
-        for key, guard in self.guards.items():
-            for lock in guard.locks:
-                if lock.first is not None and lock.stands(self.now) and self.operation.name in lock.operations and (
-                    self._meant(key, lock) and not self._proved(lock.first)
-                ):
-                    return lock.first
+        here = [(key, lock) for key, guard in self.guards.items() for lock in guard.locks]
+        for key, lock in (*here, *((THE_BANK, lock) for lock in self.asking)):
+            if lock.first is not None and lock.stands(self.now) and self.operation.name in lock.operations and (
+                self._meant(key, lock) and not self._proved(lock.first)
+            ):
+                return lock.first
         return None
+
+    def is_vouched_for(self, counter: str) -> bool:
+        """Whether a count of the whole bank does not concern this entry: its device is known, or has proved more than others must."""
+        if self.place_of(THE_BANK):
+            return True
+        return any(
+            lock.counter == counter and lock.first is not None and lock.stands(self.now) and self._proved(lock.first) for lock in self.asking
+        )
 
     def place_of(self, key: str) -> int:
         """The place under which the subject of a row knows the device of this entry; 0: it does not.

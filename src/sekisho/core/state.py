@@ -313,6 +313,22 @@ class Session(msgspec.Struct, omit_defaults=True, gc=False):
     """From which it was opened."""
 
 
+class Lease(msgspec.Struct, array_like=True, gc=False):
+    """Guesses of the whole bank that a node may spend."""
+
+    left: int
+    """As far as the node has accounted for them."""
+    until: int
+
+
+class Leases(msgspec.Struct, omit_defaults=True, gc=False):
+    """What all nodes hold of the bank's counts."""
+
+    v: int = FORMAT
+    nodes: dict[str, dict[str, Lease]] = {}
+    """By counter and node."""
+
+
 class Note(msgspec.Struct, array_like=True, gc=False):
     """What a reservation remembers of one counter, so that a right answer takes back no more than was settled then."""
 
@@ -331,6 +347,8 @@ class Reservation(msgspec.Struct, omit_defaults=True, gc=False):
     item: str = ""
     row: str = ""
     notes: list[Note] = []
+    bank: list[str] = []
+    """Counts of the whole bank that it was taken from."""
     owner: str = ""
     subjects: dict[str, str] = {}
     """Whose guess it is, by party, as the keys were chosen."""

@@ -27,6 +27,7 @@ class Message(StrEnum):
     LOCKED_FOR_A_WHILE = "locked-for-a-while"
     REGISTER_AGAIN = "register-again"
     UNKNOWN_DEVICE = "unknown-device"
+    MORE_FIRST = "more-first"
     TRY_AGAIN = "try-again"
     NOT_ACCEPTED = "not-accepted"
     NO_CODE = "no-code"
@@ -90,13 +91,14 @@ def _why_refused(scene: Scene, refusal: Refusal) -> Message:
         return Message.NO_CODE
     if refusal.why is Why.NOT_NOW:
         return Message.START_OVER if not scene.alive() else Message.NOT_ACCEPTED
-    locks = [lock for guard in scene.guards.values() for lock in guard.locks if refusal.lock and lock.id == refusal.lock[1]]
+    standing = [*(lock for guard in scene.guards.values() for lock in guard.locks), *scene.asking]
+    locks = [lock for lock in standing if refusal.lock and lock.id == refusal.lock[1]]
     if not locks:
         return Message.LOCKED
     if locks[0].kind in _REGISTERED:
         return Message.REGISTER_AGAIN
     if locks[0].kind is PenaltyKind.ASK_MORE:
-        return Message.UNKNOWN_DEVICE
+        return Message.UNKNOWN_DEVICE if locks[0].first is None else Message.MORE_FIRST
     return Message.LOCKED if locks[0].until is None else Message.LOCKED_FOR_A_WHILE
 
 

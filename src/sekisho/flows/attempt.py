@@ -7,7 +7,7 @@ as the worker. Whichever way, no proof is compared that has no reservation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -106,7 +106,10 @@ def touch_bucket(tx: Tx, key: str, bucket: Guard) -> None:
 class Entry:
     """What all lanes share: who enters what where, and the keys that follow from it."""
 
-    __slots__ = ("entered", "extra", "facts", "item", "naming", "offered", "owner", "renewed", "replay", "session_id", "subjects")
+    __slots__ = (
+        "entered", "extra", "facts", "held", "item", "naming", "offered", "owner", "renewed", "replay", "session_id", "spent", "subjects",
+        "ticket",
+    )
 
     def __init__(
         self, subjects: Subjects, facts: Facts, item: str, owner: str, session_id: str, *, extra: Sequence[str] = (), naming: bool = False,
@@ -120,6 +123,12 @@ class Entry:
         self.naming = naming
         self.replay = replay
         self.extra = extra
+        self.ticket: Mapping[str, int] = {}
+        """Guesses of the whole bank that the node has at hand for it."""
+        self.spent: list[str] = []
+        """Those of them that are gone: the entry was wrong, or waits for its verdict."""
+        self.held = ""
+        """The reservation under which it waits; empty: it does not."""
         self.renewed: Secret | None = None
         """For an item that is a new secret: its record, if the entry is right."""
         self.entered: bytes | None = None
@@ -146,7 +155,9 @@ class Entry:
         operation = tx.table.operations.get(procedure.operation)
         if operation is None:
             return Missing()
-        return self.subjects.scene(tx, facts, operation, procedure)
+        scene = self.subjects.scene(tx, facts, operation, procedure)
+        scene.ticket = self.ticket
+        return scene
 
     def conclude(self, tx: Tx, scene: Scene, taken: core.Granted, verdict: Verdict) -> Answer | None:
         """Settle, open a session where the end of the operation gives one, record, and say what the customer is told."""
@@ -220,6 +231,7 @@ class FastAttempt(Entry):
 
     def decide(self, tx: Tx) -> Told:
         """The whole attempt; the guess is durable before the answer leaves."""
+        self.spent = []
         if self.replay is not None and (told := remembered(tx, self.replay)) is not None:
             return told
         scene = self.scene(tx)
@@ -229,7 +241,10 @@ class FastAttempt(Entry):
         if isinstance(granted, core.Refusal):
             record(tx, scene)
             return answers.refused(scene, granted)
-        answer = self.conclude(tx, scene, granted, self._compare(tx, scene, granted))
+        verdict = self._compare(tx, scene, granted)
+        if verdict is Verdict.WRONG:
+            self.spent = granted.bank
+        answer = self.conclude(tx, scene, granted, verdict)
         if answer is None:
             return answers.refused(scene, core.Refusal(core.Why.UNNAMED))
         remember(tx, self.replay, answer)
@@ -254,11 +269,13 @@ class Reserve(Entry):
     ) -> None:
         super().__init__(subjects, facts, item, owner, "", extra=secrets, naming=naming, replay=replay)
         self.reservation_id = reservation_id
+        self.held = reservation_id
         self.ends = ends
         self.begin = (begin, session)
 
     def decide(self, tx: Tx) -> Reserved | Told:
         """Reserve."""
+        self.spent = []
         told = remembered(tx, self.replay)
         if told is not None:
             return told
@@ -271,6 +288,7 @@ class Reserve(Entry):
             record(tx, scene)
             return answers.refused(scene, granted)
         self._keep(tx, scene, granted)
+        self.spent = granted.bank
         record(tx, scene)
         return Reserved(self.reservation_id, secret_for(tx, scene, self.item))
 
@@ -298,7 +316,7 @@ class Reserve(Entry):
         taken = Reservation(
             procedure=self.facts.key, operation=scene.operation.name, item=self.item, row=granted.row, notes=granted.notes,
             owner=self.owner, subjects=self.facts.subjects, session=self.facts.session, naming=self.naming, made=tx.now, deadline=deadline,
-            begun=scene.procedure.started, ends=list(self.ends), device=self.facts.device,
+            begun=scene.procedure.started, ends=list(self.ends), device=self.facts.device, bank=granted.bank,
         )
         tx.put(key, taken, due=deadline)
         if self.replay is not None:
@@ -314,7 +332,7 @@ def _over(run: Procedure | None, operation: Operation) -> bool:
 class Settle(Entry):
     """Give a kept reservation its verdict, once."""
 
-    __slots__ = ("_overdue", "_reservation", "_verdict")
+    __slots__ = ("_overdue", "_reservation", "_verdict", "settled")
 
     def __init__(
         self, subjects: Subjects, reservation: str, taken: Reservation, verdict: Verdict, owner: str, session_id: str, *,
@@ -327,6 +345,8 @@ class Settle(Entry):
         )
         self._verdict = verdict
         self._overdue = overdue
+        self.settled: Verdict | None = None
+        """The verdict, where it was this work that gave it."""
         self.renewed = renewed
 
     def decide(self, tx: Tx) -> Told:
@@ -354,6 +374,7 @@ class Settle(Entry):
 
     def _settle(self, tx: Tx, taken: Reservation, verdict: Verdict, *, took_it: bool) -> Answer | Refused | Missing | Stale:
         scene = self._scene_at_settling(tx, taken)
+        self.settled = verdict
         taken.settled = str(verdict)
         tx.put(self._reservation, taken, due=tx.now + KEEP_SETTLED_S * SECOND)
         if not isinstance(scene, Scene):

@@ -66,7 +66,7 @@ class CountMode:
                 self._runs.subjects, facts, item, owner, chance.token_urlsafe(18), replay=replay, begin=begin, session=bank_session,
                 naming=kind in NAMING, ends=() if procedure is None else effects.keys(table, facts),
             )
-            taken = await self._entries.patiently(work)
+            taken = await self._entries.patiently(table, work)
             if isinstance(taken, Stale):
                 self._runs.forget(facts)
                 continue

@@ -19,7 +19,7 @@ from sekisho.flows import addresses, approvals, effects, papers
 from sekisho.flows.acts import Denied, Operator
 from sekisho.flows.addresses import Enrolled, addresses_key
 from sekisho.flows.effects import secret_key
-from sekisho.flows.names import checked_subject
+from sekisho.flows.names import checked_subject, looked_at
 from sekisho.flows.sights import MASKED_FOR, shown_address, shown_count, shown_devices, shown_event, shown_lock, with_shares
 from sekisho.flows.subjects import Row, Subjects
 from sekisho.policy.table import Table
@@ -211,7 +211,7 @@ class Desk:
 
     async def view(self, table: Table, subject: str, refusals: Mapping[tuple[str, str], Sequence[int]], role: Role) -> dict[str, Any]:
         """Everything staff may know about a subject: counts with their stages, locks with their ways out, recent events."""
-        items = sorted(name for name, item in table.items.items() if item.reach.value == checked_subject(subject).partition(":")[0])
+        items = sorted(name for name, item in table.items.items() if item.reach.value == looked_at(subject).partition(":")[0])
         key, guard, held, known, now = await self._ledger.run(_View(self._subjects, subject, items))
         return {
             "subject": subject,

@@ -19,6 +19,7 @@ from sekisho.flows import effects
 from sekisho.flows.addresses import offered, sends
 from sekisho.flows.answers import Answer, Message, Refused
 from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for
+from sekisho.flows.ceilings import Ceilings
 from sekisho.flows.compare import ELSEWHERE, NAMING, SENT, SLOW, Proof, comparer, named, parts_of, text_of, well_formed
 from sekisho.flows.effects import secret_key
 from sekisho.flows.names import item_named
@@ -51,6 +52,7 @@ class Entries:
         self, runs: Runs, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes, *, workers: int = 2,
     ) -> None:
         self.waiting = Waiting()
+        self.ceilings = Ceilings(ledger, store, runs.subjects)
         self.refusals: dict[tuple[str, str], list[int]] = {}
         self._runs = runs
         self._ledger = ledger
@@ -106,7 +108,7 @@ class Entries:
             if item.kind is ItemKind.DATA:
                 work.entered = self._codes.digest("data", item.name, text_of(proof))
                 work.offered = offered(table, facts, item, parts_of(proof), self._codes)
-            answer = _no_reservation(await self.patiently(work))
+            answer = _no_reservation(await self.patiently(table, work))
         if item.kind in NAMING and isinstance(answer, Answer) and answer.outcome is Outcome.RIGHT:
             self._runs.forget(facts)
         if isinstance(answer, Twice):
@@ -123,16 +125,16 @@ class Entries:
             ]
         return found
 
-    async def patiently(self, work: FastAttempt | Reserve) -> Reserved | Told:
+    async def patiently(self, table: Table, work: FastAttempt | Reserve) -> Reserved | Told:
         """Run a work; where only guesses in flight stand in its way, wait for them a little."""
-        answer = await self._ledger.run(work)
+        answer = await self.ceilings.run(table, work)
         if not _is_busy(answer):
             return answer
         loop = asyncio.get_running_loop()
         until = loop.time() + WAIT_S
         while _is_busy(answer) and loop.time() < until and self.waiting.admit(answer.waits_for):
             await self.waiting.for_any(answer.waits_for)
-            answer = await self._ledger.run(work)
+            answer = await self.ceilings.run(table, work)
         return answer
 
     async def _slowly(self, table: Table, facts: Facts, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
@@ -159,7 +161,7 @@ class Entries:
             self._runs.subjects, facts, item.name, owner, chance.token_urlsafe(18), secrets=self._secret_keys(facts, kept), replay=replay,
             ends=effects.keys(table, facts),
         )
-        taken = await self._ledger.run(work)
+        taken = await self.ceilings.run(table, work)
         if isinstance(taken, Reserved):
             return await self._finish(taken, item, kept, proof, owner, replay)
         if not isinstance(taken, InFlight):
@@ -233,6 +235,8 @@ class Entries:
         taken = decode(body, Reservation)
         work = Settle(self._runs.subjects, reservation, taken, verdict, owner, chance.token_urlsafe(24), replay=replay, renewed=renewed)
         answer = await self._ledger.run(work)
+        if taken.bank and work.settled is not None:
+            self.ceilings.settled(reservation, taken.bank, wrong=work.settled is Verdict.WRONG)
         self.waiting.settled(f"{note.key}/{note.counter}" for note in taken.notes)
         return answer
 
@@ -271,7 +275,8 @@ def _after_others() -> None:
 
 
 def _is_busy(answer: Reserved | Told) -> TypeGuard[Refused]:
-    return isinstance(answer, Refused) and answer.why is Why.BUSY
+    """Whether it is worth waiting here: where other nodes hold what is left, nothing that happens here would help."""
+    return isinstance(answer, Refused) and answer.why is Why.BUSY and bool(answer.waits_for)
 
 
 def _no_reservation(answer: Reserved | Told) -> Told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from sekisho.core.state import THE_BANK
 from sekisho.errors import CallerError
 from sekisho.policy.table import Item, Operation, Table
 from sekisho.terms import Reach
@@ -24,6 +25,16 @@ def checked_subject(name: str) -> str:
         detail = "a subject is named kind:id, as customer:0012345678; the kinds are " + ", ".join(sorted(KINDS))
         raise CallerError(detail)
     return name
+
+
+def looked_at(name: str) -> str:
+    """A subject that staff look at: one that has a name, or the whole bank.
+
+    Raises:
+        CallerError: neither.
+
+    """
+    return name if name == THE_BANK else checked_subject(name)
 
 
 KINDS = frozenset(reach.value for reach in Reach) - {Reach.PROCEDURE.value, Reach.SESSION.value, Reach.BANK.value}

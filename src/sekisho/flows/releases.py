@@ -12,7 +12,7 @@ from sekisho.flows import approvals
 from sekisho.flows.acts import Awaits, Denied, Lifted, Operator, once
 from sekisho.flows.approvals import Approval
 from sekisho.flows.attempt import touch_bucket
-from sekisho.flows.names import checked_subject
+from sekisho.flows.names import looked_at
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay
 from sekisho.flows.subjects import Row, Subjects
 from sekisho.policy.table import ReleasePath
@@ -164,7 +164,7 @@ class Releases:
         replay: Replay | None = None,
     ) -> Denied | Lifted | Awaits | Repeated | OtherBody | InFlight:
         """Lift a lock by a path, or ask a second person to."""
-        where = Row(self._subjects, checked_subject(subject))
+        where = Row(self._subjects, looked_at(subject))
         source = await self._source(where, lock)
         return await self._ledger.run(_Release(where, subject, lock, source, path, reason, evidence, operator, approval, replay))
 

@@ -29,7 +29,7 @@ PAGE = 500
 RESTORE = "restore"
 """The row that says how far it has come; it is there only meanwhile."""
 
-VOID = frozenset({"challenge", "procedure", "reservation", "session"})
+VOID = frozenset({"challenge", "leases", "procedure", "reservation", "session"})
 """Kinds of rows that are of no worth in an older copy."""
 
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from sekisho.core.scene import Scene
-from sekisho.core.state import THE_BANK, Guard, Procedure, Session
+from sekisho.core.state import THE_BANK, Guard, Lock, Procedure, Session
 from sekisho.flows.devices import Devices
 from sekisho.policy.table import Operation, Table, place
 from sekisho.ports import Tx
@@ -21,8 +21,8 @@ from sekisho.terms import Reach
 BUCKETS = 1 << 20
 """How many buckets strangers share."""
 
-OWN_ROWS = frozenset({Reach.PROCEDURE, Reach.SESSION})
-"""Reaches whose count stands on the run's or the session's own row."""
+OWN_ROWS = frozenset({Reach.PROCEDURE, Reach.SESSION, Reach.BANK})
+"""Reaches whose count stands on the run's or the session's own row, or is leased to nodes."""
 
 _REMEMBERED = 50_000
 
@@ -66,6 +66,8 @@ class Subjects:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self.asking: tuple[Lock, ...] = ()
+        """Locks of the whole bank, as this node knows them."""
         self.devices = Devices(hmac.digest(key, b"devices", "sha256"))
         self._buckets: OrderedDict[str, str] = OrderedDict()
 
@@ -110,6 +112,7 @@ class Subjects:
         session = None if facts.session is None else tx.get(facts.session, Session)
         scene = Scene(tx.table, operation, procedure, facts.key, session, facts.session, guards, keys, tx.now)
         scene.names = names
+        scene.asking = self.asking
         scene.device = facts.device or ("" if session is None else session.device)
         return scene
 
@@ -143,8 +146,6 @@ def concerned(
             found[reach] = _somebody(actor, subject)
         elif reach == Reach.CALLER:
             found[reach] = caller or _somebody(actor, subject)
-        elif reach == Reach.BANK:
-            found[reach] = THE_BANK
         elif is_about and about is not None:
             found[place(reach, about=True)] = _one(reach, about, about_links)
         elif not is_about:

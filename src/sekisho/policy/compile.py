@@ -112,7 +112,7 @@ class _Compiler:
             stop=penalty(file.emergency_stop.penalty[0]), stop_undo=tuple(file.emergency_stop.undo),
             suspension_undo=tuple(file.suspension.undo) if file.suspension else (),
             timing=self.timing(), desk={role.value: self.role(cell) for role, cell in file.desk.items()},
-            mail=_mail(file.mail), devices=_devices(file, gauges), **self.extras())
+            mail=_mail(file.mail), devices=_devices(file, gauges), bank=_bank(operations), **self.extras())
 
     def extras(self) -> dict[str, Any]:
         file = self.file
@@ -336,6 +336,14 @@ def _risk(cell: m.RiskCell | None) -> t.Risk | None:
         return None
     signals = tuple(t.Signal(s.signal, s.times, m.seconds(s.within), s.ours) for s in cell.signals)
     return t.Risk(signals, cell.ask, listed(cell.refuses), _optional_s(cell.trusts_device))
+
+
+def _bank(operations: dict[str, t.Operation]) -> dict[str, tuple[t.Counter, ...]]:
+    touched = {
+        f"{one.name}/{item}": tuple({counter.name: counter for row in rows for counter in row.bank}.values())
+        for one in operations.values() for item, rows in one.rows.items()
+    }
+    return {name: counters for name, counters in touched.items() if counters}
 
 
 def _devices(file: m.PolicyFile, gauges: list[t.Gauge]) -> t.Devices | None:

@@ -20,6 +20,7 @@ from sekisho.policy.rows import (
     StageAt,
     asked_first,
     confirming,
+    counts_in,
     listed,
     penalty_kind,
     rows,
@@ -470,7 +471,22 @@ def _devices(file: m.PolicyFile, names: _Names) -> Faults:
     for name, ceiling in file.ceilings.items():
         for number, cell in enumerate(ceiling.penalty):
             if isinstance(cell, m.PenaltyCell) and cell.first is not None:
-                yield from _asked_first(("ceilings", name, "penalty", number, "first"), cell, file)
+                yield from _asked_first(("ceilings", name, "penalty", number, "first"), cell, ceiling, file)
+    yield from _asked_everywhere(file)
+
+
+def _asked_everywhere(file: m.PolicyFile) -> Faults:
+    """Wherever a ceiling of the bank is counted, something is asked once it is reached: else it would go on giving guesses there."""
+    of_bank = {
+        name: ceiling for name, ceiling in file.ceilings.items()
+        if Reach.BANK is (file.counters[ceiling.count].of if ceiling.count in file.counters else ceiling.of)
+    }
+    for row in rows(file) if of_bank else ():
+        for name, ceiling in of_bank.items():
+            asked = {operation for cell in ceiling.penalty if isinstance(cell, m.PenaltyCell) for operation in cell.in_}
+            if row.operation not in asked and row.cell.stages != "none" and counts_in(ceiling, row.operation, row.item):
+                yield Fault(("ceilings", name, "penalty"), f"it is counted in {quoted(row.operation)} too, where nothing is asked once it is "
+                                                           "reached; name that in `in:` or in `except:`")
 
 
 def _stage_cells(file: m.PolicyFile) -> Iterator[tuple[Path, m.StageCell]]:
@@ -515,7 +531,10 @@ DIVIDED = frozenset({"lock", "block", "suspend", "disable", "void", "end-session
 """Penalties that can fall on some devices and not on others."""
 
 
-def _asked_first(path: Path, cell: m.PenaltyCell, file: m.PolicyFile) -> Faults:
+def _asked_first(path: Path, cell: m.PenaltyCell, ceiling: m.CeilingCell, file: m.PolicyFile) -> Faults:
+    pairs = [item for item in ceiling.items if item in file.items and file.items[item].kind is ItemKind.PAIR]
+    if pairs:
+        yield Fault(path, f"{quoted(pairs[0])} says for whom the run is, so nothing can be asked of him before it; remove `first:`")
     for operation in cell.in_:
         if operation in file.operations and cell.first in file.items and written_row(file, operation, str(cell.first)) is None:
             yield Fault(path, f"no row says what wrong entries of {quoted(str(cell.first))} cost in {quoted(operation)}; write its row there")

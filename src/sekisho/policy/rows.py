@@ -103,7 +103,7 @@ def written_row(file: m.PolicyFile, operation: str, item: str) -> tuple[m.RowCel
         if lender is not None and item in lender.items:
             return lender.items[item], ("operations", str(name), "items", item)
     kind = file.items[item].kind if item in file.items else None
-    if file.others is None or kind not in NOT_SECRET:
+    if file.others is None or (kind not in NOT_SECRET and item not in asked_first(file).get(operation, [])):
         return None
     others = file.others
     implied = m.RowCell(row=others.row, stages=["others"], say=others.say, not_say=others.not_say, why=others.why)

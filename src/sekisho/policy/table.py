@@ -401,6 +401,8 @@ class Table(msgspec.Struct, frozen=True):
     known_devices: bool = False
     devices: Devices | None = None
     """How devices become known; None: none is."""
+    bank: dict[str, tuple[Counter, ...]] = {}
+    """By `operation/item`: the counts of the whole bank that such an entry may touch."""
     asks_first: bool = False
     """Whether any penalty asks unknown devices for another item first."""
     rules: dict[str, str] = {}
