@@ -5,8 +5,10 @@ from scenario import Scenario
 from tables import DAY, HOUR, ask_more, counter, devices, lock, row, shared, stage, table
 
 from sekisho.core.devices import whole_of
-from sekisho.core.state import Guard, NewerState, decode, encode
-from sekisho.terms import Counting
+from sekisho.core.release import lift
+from sekisho.core.state import Guard, Lock, NewerState, decode, encode
+from sekisho.core.takeover import raise_count
+from sekisho.terms import Counting, PenaltyKind
 
 SUBJECTS = ("customer:1", "customer:2", "account:1", "account:2")
 KNOWN = devices("login")
@@ -179,3 +181,12 @@ def test_a_device_is_known_for_as_long_as_the_policy_says(play):
             49+10:00  count customer:1 c/device-1   -> 1
             51+10:00  login password wrong at home  -> wrong
             51+10:00  count customer:1 c            -> 1""")
+
+
+def test_a_share_that_was_taken_over_from_another_system_is_zeroed_with_the_rest(play):
+    whole = login(kept=2).gauges[0].counter
+    guard = Guard(known=True)
+    raise_count(guard, whole.shares[1], 2, None, 1)
+    guard.locks.append(Lock("1-0", "R", PenaltyKind.LOCK, 1, ["desk"], source="customer:1", counter="c", whom="unknown"))
+    lift("customer:1", guard, guard.locks[0], {"customer:1": guard}, table(login(kept=2)), lambda event: None, path="desk")
+    assert (guard.places, guard.counts["c/device-2"].wrong) == (2, 0)

@@ -7,7 +7,7 @@ from house import House, Write, expecting, outcome
 from tables import counter, lock, row, stage, table
 from trail import audit, events, links, told_in
 
-from sekisho.core.state import FORMAT, IN_FORCE, Guard, InForce, decode
+from sekisho.core.state import IN_FORCE, NEWEST, Guard, InForce, decode
 from sekisho.errors import Conflict, LedgerUnavailable, NewerState, UnknownFate
 
 
@@ -235,7 +235,7 @@ def test_a_row_of_a_later_release_is_refused_to_its_own_work_alone(place):
         async with House(place.open(), login()) as house:
             await house.enrol("customer:2")
             one, two = await house.begin("procedure:1"), await house.begin("procedure:2", customer="customer:2")
-            await house.ledger.run(Write({"customer:1": Guard(v=FORMAT + 1, known=True)}))
+            await house.ledger.run(Write({"customer:1": Guard(v=NEWEST + 1, known=True)}))
             answers = await asyncio.gather(house.enter(one, "right"), house.enter(two, "right"), return_exceptions=True)
             assert isinstance(answers[0], NewerState) and answers[1] == "right"
     told(story())

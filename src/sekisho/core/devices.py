@@ -82,9 +82,14 @@ def share(guard: Guard, counter: Counter, place: int, now: int) -> tuple[Count, 
         beyond = 0 if whole is None else whole.wrong - counter.stages[-1].wrong
         if beyond > 0:
             budget.add(count, mine, budget.CARRIED, beyond, now)
-        guard.places = max(guard.places, place)
-        guard.v = NEWEST
+        note_share(guard, mine)
     return count, mine
+
+
+def note_share(guard: Guard, share: Counter) -> None:
+    """A share of a known device stands on this row from now on."""
+    guard.places = max(guard.places, int(share.name.rpartition("-")[2]))
+    guard.v = NEWEST
 
 
 def fold(guard: Guard, counter: Counter, now: int) -> None:
@@ -115,4 +120,4 @@ def whole_of(counter: str) -> str:
     return counter.partition(f"/{share_name(0)[:-1]}")[0]
 
 
-__all__ = ["fold", "is_new", "place_of", "remember", "settled_on", "share", "whole_of"]
+__all__ = ["fold", "is_new", "note_share", "place_of", "remember", "settled_on", "share", "whole_of"]

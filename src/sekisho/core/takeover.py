@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from sekisho.core import budget
+from sekisho.core import budget, devices
 from sekisho.core.penalty import lock_id
 from sekisho.core.scene import count_of
 from sekisho.core.state import NEWEST, SECOND, Count, Guard, Lock
@@ -29,6 +29,8 @@ def raise_count(guard: Guard, counter: Counter, wrong: int, item: str | None, no
 
     """
     count = count_of(guard, counter.name)
+    if counter.base is not None:
+        devices.note_share(guard, counter)
     budget.refresh(count, counter, now)
     missing = wrong - _standing(count, counter, item)
     if missing > 0:
