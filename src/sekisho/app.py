@@ -33,6 +33,8 @@ from sekisho.adapters.watch import ClockWatch
 from sekisho.core.state import InForce
 from sekisho.errors import CallerError, LedgerUnavailable, StoreIsOlder
 from sekisho.flows import clock, tick
+from sekisho.flows.callers import Callers
+from sekisho.flows.cases import CaseDesk
 from sekisho.flows.challenges import Challenges
 from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
@@ -43,6 +45,7 @@ from sekisho.flows.incidents import Incidents
 from sekisho.flows.news import News
 from sekisho.flows.outbox import Outbox
 from sekisho.flows.policies import Note, first_policy, load_tables
+from sekisho.flows.recovery import Recoveries
 from sekisho.flows.releases import Releases
 from sekisho.flows.retention import Retention, cutoff
 from sekisho.flows.runs import Runs
@@ -138,6 +141,9 @@ class App:
         self.releases = Releases(self.ledger, store, self.subjects)
         self.forms = FormsDesk(self.ledger, store, self.secrets, self.codes, self.outbox)
         self.desk = Desk(self.ledger, store, self.subjects, self.secrets, self.codes)
+        self.cases = CaseDesk(self.ledger, store, self.secrets, self.codes)
+        self.callers = Callers(self.cases, self.runs, self.entries, self.challenges, self.sessions, self.ledger, store, self.codes)
+        self.recoveries = Recoveries(self.ledger, store, self.codes)
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
         self.retention = Retention(self.ledger, store, self.sealer)
         self.imports = Imports(self.ledger, store, self.secrets)
@@ -210,6 +216,7 @@ class App:
             await self._survive(tick.pass_time(self.ledger, self.store, self.subjects, self.entries))
             await self._survive(self.mind_ceilings())
             await self._survive(self.incidents.go_on())
+            await self._survive(self.recoveries.go_on())
             await self._survive(self.forget())
 
     async def mind_ceilings(self) -> None:

@@ -265,7 +265,7 @@ NOT_FOUND = Problem(404, "not-found", "There is no such thing for this key.")
 
 def _entry(answer: Any, language: str) -> EntryAnswer:
     told = _answer(answer)
-    words = say(language, f"answer.{told.message}")
+    words = say(language, f"answer.{told.message}") if told.said is None else told.said[language != "ja"]
     return EntryAnswer(told.outcome, told.state, _next(told.next), words, told.message, again=told.again, session=told.session, device=told.device)
 
 

@@ -8,6 +8,25 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
+from sekisho.api.cases import (
+    ActBody,
+    BeginsAnswer,
+    CallerBody,
+    CarriedAnswer,
+    CaseBody,
+    CasesAnswer,
+    EnteredAnswer,
+    Matters,
+    NoteBody,
+    NotedAnswer,
+    NotMeAnswer,
+    NotMeBody,
+    NumberBody,
+    OpenedAnswer,
+    ReleaseCodeAnswer,
+    VerifyBody,
+    WaitsAnswer,
+)
 from sekisho.api.challenges import AddressesAnswer, ChallengeAnswer, Challenges, DeliveriesAnswer, NotSentAnswer, SendBody
 from sekisho.api.customer import (
     BeginBody,
@@ -58,13 +77,14 @@ class Operation(msgspec.Struct):
 
 
 IMPORTERS = frozenset({Role.ADMIN, Role.BACK_OFFICE})
+DESK = frozenset({Role.FIRST_LINE, Role.SECOND_LINE})
 RELEASERS = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE})
 
 
 def operations(app: App) -> list[Operation]:
     """All calls; the most frequent first, since the router asks one after the other."""
     customer, staff, codes, importing = Customer(app), Staff(app), Challenges(app), Importing(app)
-    stopping, incidents, paperwork = Stopping(app), Incidents(app), Paperwork(app)
+    stopping, incidents, paperwork, matters = Stopping(app), Incidents(app), Paperwork(app), Matters(app)
     return [
         Operation("POST", "/v1/procedures/{id}/attempts", customer.enter, CHANNEL, EntryBody, {200: EntryAnswer}, holds=True),
         Operation("POST", "/v1/reservations", customer.reserve, CHANNEL, ReserveBody, {201: HeldAnswer, 200: RefusedAnswer}, holds=True),
@@ -101,6 +121,17 @@ def operations(app: App) -> list[Operation]:
         Operation(
             "POST", "/v1/staff/incidents/{id}/releases", incidents.release, RELEASERS, None, {200: ReleasedAnswer, 202: ApprovalAnswer},
         ),
+        Operation("POST", "/v1/staff/cases", matters.open_case, DESK, CaseBody, {201: OpenedAnswer}),
+        Operation("GET", "/v1/staff/cases", matters.cases, STAFF, None, {200: CasesAnswer}),
+        Operation("GET", "/v1/staff/cases/{id}", matters.case, STAFF, None, {200: dict[str, Any]}),
+        Operation("POST", "/v1/staff/cases/{id}/notes", matters.note, DESK, NoteBody, {200: NotedAnswer}),
+        Operation("POST", "/v1/staff/cases/{id}/verifications", matters.verify, DESK, VerifyBody, {201: BeginsAnswer}),
+        Operation("POST", "/v1/staff/cases/{id}/verifications/entries", matters.heard, DESK, CallerBody, {200: EnteredAnswer}),
+        Operation("POST", "/v1/staff/cases/{id}/acts", matters.act, DESK, ActBody, {200: CarriedAnswer, 202: ApprovalAnswer}),
+        Operation("GET", "/v1/sessions/{id}/approvals", matters.waits, CHANNEL, None, {200: WaitsAnswer}),
+        Operation("POST", "/v1/sessions/{id}/approvals", matters.approve, CHANNEL, NumberBody, {200: EnteredAnswer}),
+        Operation("GET", "/v1/sessions/{id}/release-code", matters.release_code, CHANNEL, None, {200: ReleaseCodeAnswer}),
+        Operation("POST", "/v1/disavowals", matters.not_me, CHANNEL, NotMeBody, {200: NotMeAnswer}),
         Operation("GET", "/v1/staff/clock", staff.clock, STAFF, None, {200: ClockAnswer}),
         Operation("POST", "/v1/staff/clock", staff.agree_to_clock, frozenset({Role.ADMIN}), AgreeBody, {200: ClockAnswer}),
         Operation("GET", "/v1/staff/approvals", staff.approvals, STAFF, None, {200: ApprovalsAnswer}),

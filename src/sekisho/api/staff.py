@@ -13,6 +13,7 @@ from sekisho.api.http import Call, Problem
 from sekisho.app import App
 from sekisho.flows import approvals
 from sekisho.flows.acts import Awaits, Denied, Lifted, Operator
+from sekisho.flows.cases import Carried, Noted, Opened
 from sekisho.flows.clock import Agree, doubts
 from sekisho.flows.desk import Enrolment, ItemSetting
 from sekisho.flows.papers import CarriedOut, Paper
@@ -174,13 +175,16 @@ class Staff:
         form = await self._app.forms.asked(approval)
         if form is not None:
             return released(await self._app.forms.approve(self._app.table, approval, form.subject, operator, replay))
+        asked = await self._app.cases.asked(approval)
+        if asked is not None:
+            return released(await self._app.cases.agree(approval, asked, operator, replay))
         return released(await self._app.releases.approve(approval, operator, replay))
 
 
-def released(done: Denied | Lifted | CarriedOut | Awaits | Repeated | OtherBody | InFlight) -> tuple[int, Any]:
-    """The answer to a release or a form, whatever came of it."""
+def released(done: Denied | Lifted | CarriedOut | Awaits | Opened | Noted | Carried | Repeated | OtherBody | InFlight) -> tuple[int, Any]:
+    """The answer to a release, a form or an act in a case, whatever came of it."""
     if isinstance(done, Repeated):
-        done = msgspec.msgpack.decode(done.answer, type=Lifted | CarriedOut | Awaits)
+        done = msgspec.msgpack.decode(done.answer, type=Lifted | CarriedOut | Awaits | Carried)
     if isinstance(done, Denied):
         raise denied(done)
     if isinstance(done, Awaits):
@@ -189,6 +193,8 @@ def released(done: Denied | Lifted | CarriedOut | Awaits | Repeated | OtherBody 
         return 200, ReleasedAnswer(done.lock, done.path)
     if isinstance(done, CarriedOut):
         return 200, ReleasedAnswer(done.lock, done.form, done.lifted, done.letters, done.by_bank)
+    if isinstance(done, Carried):
+        return 200, ReleasedAnswer(done.case, done.path)
     raise KEY_REUSED
 
 

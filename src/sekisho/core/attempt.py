@@ -213,6 +213,8 @@ def settle(scene: Scene, taken: Granted, verdict: Verdict) -> Outcome | None:
     if void:
         return Outcome.REFUSED
     if verdict is _RIGHT:
+        if procedure.close(scene, item, taken.row):
+            return Outcome.REFUSED
         procedure.advance(scene, item)
         procedure.note_device(scene)
         return Outcome.RIGHT

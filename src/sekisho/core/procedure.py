@@ -4,21 +4,39 @@ from __future__ import annotations
 
 from sekisho.core import registering, release
 from sekisho.core.devices import remember
-from sekisho.core.penalty import lock_id, set_lock
+from sekisho.core.penalty import end_run, lock_id, set_lock
 from sekisho.core.scene import Scene
-from sekisho.core.state import Guard, Lock
+from sekisho.core.state import SECOND, Guard, Lock
 from sekisho.events import Event, EventKind
 from sekisho.policy.table import ABOUT, KNOWING, Step
-from sekisho.terms import ItemKind, PenaltyKind, Reach, State
+from sekisho.terms import ItemKind, PathKind, PenaltyKind, Reach, State
 
 _OPEN = State.OPEN
 
+HOLD = "A11"
+"""What the lock is called in the record that holds operations back after a way back was walked."""
+
 
 def skip_met_steps(scene: Scene) -> None:
-    """Pass over steps whose condition does not hold."""
+    """Pass over steps whose condition does not hold; go back to one that was passed over and whose condition holds by now."""
     run, steps = scene.procedure, scene.operation.steps
-    while run.step < len(steps) and not scene.meets(steps[run.step].when):
+    proved = {item for item, _ in run.proved}
+    while run.step < len(steps) and not (scene.meets(steps[run.step].when) and (run.step >= run.reached or proved.isdisjoint(steps[run.step].items))):
         run.step += 1
+    for number, step in enumerate(steps[:run.step]):
+        if step.when and scene.meets(step.when) and proved.isdisjoint(step.items):
+            run.reached, run.step = max(run.reached, run.step), number
+            return
+
+
+def close(scene: Scene, item: str, row: str) -> bool:
+    """Whether a state closes the operation after an entry that was right: the run ends, and its end gives nothing (M-RESET-4)."""
+    last = not scene.procedure.led and scene.procedure.step + 1 >= len(scene.operation.steps)
+    scene.closed = scene.closing(item, last=last) if scene.operation.closed else None
+    if scene.closed is None:
+        return False
+    end_run(scene, row, ends_session=False)
+    return True
 
 
 def awaited(scene: Scene) -> tuple[str, ...]:
@@ -105,6 +123,7 @@ def finish(scene: Scene) -> None:
     if operation.path is not None:
         for key in own:
             _walk(scene, key, scene.guards[key], operation.path)
+        _hold(scene, operation.path)
     customer = scene.keys.get(Reach.CUSTOMER.value)
     if customer is not None:
         _set_flags(scene, customer, scene.guards[customer])
@@ -118,6 +137,20 @@ def _walk(scene: Scene, key: str, guard: Guard, path: str) -> None:
         scene.touch(key)
         if lock.source in scene.guards:
             scene.touch(lock.source)
+
+
+def _hold(scene: Scene, path: str) -> None:
+    """What the policy holds back for a time after this way back was walked (A11)."""
+    held = scene.table.paths[path].holds if path in scene.table.paths else None
+    key = scene.keys[scene.operation.subject.value]
+    guard = scene.guards[key]
+    if held is None or held.for_s is None or not guard.known:
+        return
+    waits = [one.name for one in scene.table.paths.values() if one.kind is PathKind.WAIT][:1]
+    set_lock(scene, key, guard, Lock(
+        id=lock_id(scene.now, guard), row=HOLD, kind=held.kind, since=scene.now, undo=waits, until=scene.now + held.for_s * SECOND,
+        operations=list(held.operations),
+    ), notice=False)
 
 
 def _set_flags(scene: Scene, key: str, guard: Guard) -> None:

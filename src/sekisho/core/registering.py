@@ -39,7 +39,9 @@ def on_file(before: Addresses, new: list[Address], now: int) -> Addresses:
     were = {one.id: one.since for one in before.known if one.state is AddressState.CONFIRMED}
     ways = {one.way for one in new}
     kept = [one for one in before.known if one.way not in ways]
+    ids = {one.id for one in new}
+    former = [one for one in (*before.former, *before.known) if one.way in ways and one.id not in ids]
     fresh = [msgspec.structs.replace(one, since=were.get(one.id, now)) for one in new]
     # What was heard of an address that has just been confirmed holds no longer.
     heard = {name: said for name, said in before.heard.items() if name in {one.id for one in kept}}
-    return msgspec.structs.replace(before, known=kept + fresh, heard=heard)
+    return msgspec.structs.replace(before, known=kept + fresh, heard=heard, former=former)

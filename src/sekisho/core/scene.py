@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sekisho.core import devices
 from sekisho.core.state import SECOND, THE_BANK, Count, Guard, Lock, Procedure, Session
 from sekisho.events import Event
-from sekisho.policy.table import ABOUT, KNOWING, KNOWN, UNKNOWN, Condition, Operation, Row, Table, share_name
+from sekisho.policy.table import ABOUT, KNOWING, KNOWN, UNKNOWN, Closed, Condition, Operation, Row, Table, share_name
 from sekisho.terms import ItemKind, PenaltyKind, Reach, State
 
 ACTIVITY = 30 * SECOND
@@ -31,8 +31,8 @@ class Scene:
     """
 
     __slots__ = (
-        "asking", "device", "events", "guards", "keys", "names", "now", "operation", "places", "procedure", "procedure_key", "rows", "session",
-        "session_key", "table", "ticket", "touched",
+        "asking", "closed", "device", "events", "guards", "keys", "names", "now", "operation", "places", "procedure", "procedure_key", "rows",
+        "session", "session_key", "table", "ticket", "touched",
     )
 
     def __init__(
@@ -63,6 +63,8 @@ class Scene:
         """Key of a row to the place under which its subject knows that device, as far as it was asked for."""
         self.names: dict[str, str] = {}
         """Key of a stranger's row to the name he was given: what is told of it outside names him like anybody."""
+        self.closed: Closed | None = None
+        """A state that has closed the operation to an entry that was right: the customer is told the next step."""
         self.events: list[Event] = []
         self.touched: set[str] = set()
 
@@ -76,6 +78,10 @@ class Scene:
     def meets(self, conditions: Iterable[Condition]) -> bool:
         """Whether all conditions hold."""
         return all(self.flagged(c.flag, about=c.about) is c.holds for c in conditions)
+
+    def closing(self, item: str, *, last: bool) -> Closed | None:
+        """The state in which the operation goes no further after this item was right, or at its last step."""
+        return next((one for one in self.operation.closed if (last or one.after == item) and self.meets(one.when)), None)
 
     def flagged(self, flag: str, *, about: bool) -> bool:
         """Whether a flag is set on any subject of the caller's, or of those the entry is about."""

@@ -193,6 +193,8 @@ class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
     led: bool = False
     """Count mode without a procedure of ours: the bank leads the steps, any item of the operation may be entered."""
     step: int = 0
+    reached: int = 0
+    """Where it went back from, to a step that had been passed over: up to here what was proved is not asked for again."""
     state: State = State.OPEN
     counts: dict[str, Count] = {}
     proved: list[tuple[str, int]] = []
@@ -231,6 +233,8 @@ class Addresses(msgspec.Struct, omit_defaults=True, gc=False):
     """By address: what is known of how it takes mail, oldest first."""
     sent: list[str] = []
     """The newest messages, oldest first."""
+    former: list[Address] = []
+    """Those that were on file before, or that the desk has deleted: they are told what happened and get no code."""
 
 
 class Hop(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -272,6 +276,8 @@ class Outgoing(msgspec.Struct, omit_defaults=True, gc=False):
     operation: str = ""
     procedure: str = ""
     language: str = "ja"
+    text: str = ""
+    """The name of its text in the catalogues; empty: that of a code sent this way."""
     nowhere: bool = False
     """For a stranger: all is done as for anybody, but nothing is handed over."""
     made: int = 0
@@ -279,6 +285,59 @@ class Outgoing(msgspec.Struct, omit_defaults=True, gc=False):
     """What happened, oldest first."""
     reports: list[bytes] = []
     """Digests of the reports that were taken: one that comes again changes nothing."""
+
+
+class Recovery(msgspec.Struct, omit_defaults=True, gc=False):
+    """What the desk has set going for a customer: a code that lets him register his password again, once, and what it came to."""
+
+    v: int = FORMAT
+    case: str = ""
+    path: str = ""
+    operators: str = ""
+    code: Challenge | None = None
+    """The release code follows from it; it is handed over by a machine."""
+    way: str = ""
+    """`telephone`, `session` or `letter`: by which it is handed over."""
+    to: str = ""
+    """Whose address it goes to, or in which session it is shown."""
+    deliveries: list[str] = []
+    """The messages that carry the code."""
+    handed: int | None = None
+    """When it was shown in a session."""
+    removed: list[Address] = []
+    """The addresses that were taken off the file, as they were: back on it if nothing comes of it in time."""
+    flags: list[str] = []
+    """Flags that were set with it."""
+    procedure: str = ""
+    """The run in which the code was entered."""
+    done: int | None = None
+    """When the customer had registered everything."""
+    over: bool = False
+    """Nothing more comes of it."""
+
+    @property
+    def until(self) -> int:
+        """When it lapses."""
+        return self.code.until if self.code is not None else 0
+
+
+class Announced(msgspec.Struct, omit_defaults=True, gc=False):
+    """Something that a customer is to be told on every channel on file, each once."""
+
+    text: str
+    """The name of its text in the catalogues."""
+    made: int
+    told: list[str] | None = None
+    """The messages that carry it; None: they are still to be put on their way."""
+
+
+class Announcements(msgspec.Struct, omit_defaults=True, gc=False):
+    """The newest things that one customer is told on every channel."""
+
+    v: int = FORMAT
+    made: list[Announced] = []
+    guesses: int = 0
+    """Wrong codes of somebody who said that it was not he."""
 
 
 class Answered(msgspec.Struct, omit_defaults=True, gc=False):

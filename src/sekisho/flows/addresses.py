@@ -73,7 +73,7 @@ def on_file(before: Addresses | None, subject: str, enrolled: Sequence[Enrolled]
         since = were[name].since if name in were else now
         known.append(Address(name, one.kind, one.to, one.state, since if one.since is None else int(one.since.timestamp() * SECOND)))
     heard = {one.id: book.heard[one.id] for one in known if one.id in book.heard}
-    return Addresses(known=known, counts=book.counts, heard=heard, sent=book.sent)
+    return Addresses(known=known, counts=book.counts, heard=heard, sent=book.sent, former=book.former)
 
 
 _RANK = {Health.OK: 0, Health.UNKNOWN: 0, Health.SUSPECT: 1, Health.DEAD: 2}
@@ -93,9 +93,16 @@ class Choice(msgspec.Struct):
 
 def sends(table: Table, operation: str, item: Item) -> bool:
     """Whether codes for this item are sent from here: not those that a desk hands out, nor those for addresses that nobody enters."""
-    by_desk = {given for path in table.paths.values() if path.kind is PathKind.DESK for case in path.cases for given in case.gives}
     reaches = not item.confirms or registers(table, operation) is not None
-    return item.kind in WAYS and item.name not in by_desk and reaches
+    return item.kind in WAYS and item.verifies != "in-session" and item.name not in by_desk(table) and reaches
+
+
+def by_desk(table: Table) -> set[str]:
+    """The codes that a desk gives out."""
+    return {
+        name for path in table.paths.values() if path.kind is PathKind.DESK for case in path.cases for name in case.gives
+        if name in table.items and table.items[name].kind in WAYS
+    }
 
 
 def registers(table: Table, operation: str) -> Item | None:

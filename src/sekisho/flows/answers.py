@@ -35,6 +35,8 @@ class Message(StrEnum):
     NO_ADDRESS_BUT_PAPER = "no-address-but-paper"
     SENT_JUST_NOW = "sent-just-now"
     SENT_ENOUGH = "sent-enough"
+    CLOSED = "closed"
+    """The policy's own words stand beside it."""
 
 
 class Answer(msgspec.Struct, omit_defaults=True):
@@ -50,6 +52,8 @@ class Answer(msgspec.Struct, omit_defaults=True):
     session: str | None = None
     device: str | None = None
     """A name for the device, which the channel gave none; it is known by it from now on."""
+    said: tuple[str, str] | None = None
+    """For `closed`: what the policy says, in Japanese and in English."""
 
 
 class Refused(msgspec.Struct):
@@ -126,6 +130,8 @@ def before(scene: Scene, item: str) -> Before:
 
 def settled(scene: Scene, outcome: Outcome, stood: Before) -> Answer:
     """The answer to an entry that was compared."""
+    if scene.closed is not None:
+        return Answer(outcome, scene.procedure.state, message=Message.CLOSED, said=(scene.closed.text.ja, scene.closed.text.en))
     if outcome is Outcome.REFUSED:
         return stood.void
     state = scene.procedure.state

@@ -36,6 +36,8 @@ class Approval(msgspec.Struct, omit_defaults=True, gc=False):
     paper: bool = False
     """A form that was entered, to be carried out whole."""
     withdrawn_by: str | None = None
+    case: str = ""
+    """For an act in a customer's case: which."""
 
 
 class Waiting(msgspec.Struct, omit_defaults=True, gc=False):

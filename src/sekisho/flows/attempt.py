@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from sekisho.core import attempt as core
-from sekisho.core import challenge, devices, release
+from sekisho.core import devices, release
 from sekisho.core.penalty import end_run
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Address, Guard, Procedure, Reservation, Secret, Session, decode, encode
@@ -34,6 +34,9 @@ STRANGER_S = 30 * 24 * 3600
 
 FOREIGN = "session:~"
 """What keys of the bank's own sessions begin with."""
+
+Live = Callable[[Tx, Scene], bool]
+"""Whether there is a code that an entry could answer."""
 
 Compare = Callable[[Tx, Scene, core.Granted], Verdict]
 """Compares a proof; it is handed the guess that pays for it."""
@@ -218,16 +221,16 @@ def _open_session(tx: Tx, scene: Scene, session_id: str, owner: str) -> None:
 class FastAttempt(Entry):
     """Reserve, compare and settle in one batch."""
 
-    __slots__ = ("_compare", "_sent")
+    __slots__ = ("_compare", "_live")
 
     def __init__(
         self, subjects: Subjects, facts: Facts, item: str, owner: str, session_id: str, compare: Compare, *,
-        secrets: Sequence[str] = (), naming: bool = False, replay: Replay | None = None, sent: bool = False,
+        secrets: Sequence[str] = (), naming: bool = False, replay: Replay | None = None, live: Live | None = None,
     ) -> None:
         super().__init__(subjects, facts, item, owner, session_id, extra=secrets, naming=naming, replay=replay)
         self._compare = compare
-        self._sent = sent
-        """It answers a code that was sent."""
+        self._live = live
+        """For an entry that answers a code."""
 
     def decide(self, tx: Tx) -> Told:
         """The whole attempt; the guess is durable before the answer leaves."""
@@ -237,7 +240,7 @@ class FastAttempt(Entry):
         scene = self.scene(tx)
         if not isinstance(scene, Scene):
             return scene
-        granted = self._reserve(scene)
+        granted = self._reserve(tx, scene)
         if isinstance(granted, core.Refusal):
             record(tx, scene)
             return answers.refused(scene, granted)
@@ -250,9 +253,9 @@ class FastAttempt(Entry):
         remember(tx, self.replay, answer)
         return answer
 
-    def _reserve(self, scene: Scene) -> core.Granted | core.Refusal:
+    def _reserve(self, tx: Tx, scene: Scene) -> core.Granted | core.Refusal:
         """Where no code is out that could be answered there is nothing to guess at, and no guess is taken. docs/why/no-code-no-guess.md"""
-        if not self._sent or challenge.live(scene.procedure, self.item, challenge.bound_to(scene.procedure_key, scene.procedure), scene.now):
+        if self._live is None or self._live(tx, scene):
             return core.reserve(scene, self.item)
         return core.closed(scene, self.item) or core.Refusal(core.Why.NO_CODE)
 

@@ -12,9 +12,9 @@ from sekisho.core.address import entered
 from sekisho.core.attempt import Granted
 from sekisho.core.fold import fold
 from sekisho.core.scene import Scene
-from sekisho.core.state import SECOND, Guard
+from sekisho.core.state import SECOND, Guard, Recovery
 from sekisho.errors import CallerError
-from sekisho.flows.attempt import Compare, secret_for
+from sekisho.flows.attempt import Compare, Live, secret_for
 from sekisho.flows.effects import secret_key
 from sekisho.flows.news import note_answer
 from sekisho.policy.table import Item, place
@@ -159,12 +159,54 @@ def _sent_code(codes: Codes, tx: Tx, scene: Scene, paid: Granted, typed: str) ->
     return _verdict(found is not None)
 
 
+def any_sent(item: str) -> Live:
+    """Whether any code that was sent in the run may be answered now."""
+    def live(_tx: Tx, scene: Scene) -> bool:
+        run = scene.procedure
+        return bool(challenge.live(run, item, challenge.bound_to(scene.procedure_key, run), scene.now))
+
+    return live
+
+
+def any_released(recovery: str) -> Live:
+    """Whether the desk has released a code that was not used yet."""
+    return lambda tx, scene: _released(tx, recovery, scene.now) is not None
+
+
+def _released(tx: Tx, key: str, now: int) -> Recovery | None:
+    row = tx.get(key, Recovery)
+    fresh = row is not None and not row.over and row.code is not None and row.code.consumed is None and now < row.code.until
+    return row if fresh else None
+
+
+def release_code(codes: Codes, recovery: str, proof: Proof) -> Compare:
+    """Compare with the code that the desk had made. It is used once, and whoever had it is no stranger: his run may take its whole time."""
+    typed = fold(ItemKind.CODE, text_of(proof))
+
+    def compare(tx: Tx, scene: Scene, _paid: Granted) -> Verdict:
+        row = _released(tx, recovery, scene.now)
+        code = None if row is None or row.code is None else codes.code(row.code)
+        if row is None or row.code is None:
+            return Verdict.WRONG
+        if code is None or not hmac.compare_digest(code.encode(), typed.encode("utf-8", "replace")):
+            # It may have been the last try: whoever follows it looks at once.
+            tx.put(recovery, row, due=scene.now)
+            return Verdict.WRONG
+        row.code.consumed, row.procedure = scene.now, scene.procedure_key
+        tx.put(recovery, row, due=scene.now)
+        scene.procedure.expires = max(scene.procedure.expires, scene.now + scene.operation.life_s * SECOND)
+        scene.touch(scene.procedure_key)
+        return Verdict.RIGHT
+
+    return compare
+
+
 def _key_of(scene: Scene, item: str) -> str:
     row = scene.row_of(item)
     return secret_key(scene.keys[place(scene.table.items[item].reach, about=row is not None and row.about)], item)
 
 
 __all__ = [
-    "ELSEWHERE", "NAMING", "PROOF_MAX", "SENT", "SLOW", "Proof", "comparer", "matches_pattern", "named", "owns", "parts_of", "text_of",
-    "well_formed",
+    "ELSEWHERE", "NAMING", "PROOF_MAX", "SENT", "SLOW", "Proof", "any_released", "any_sent", "comparer", "matches_pattern", "named", "owns",
+    "parts_of", "release_code", "text_of", "well_formed",
 ]

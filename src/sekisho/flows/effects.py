@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from sekisho.core import address as masks
 from sekisho.core import registering
 from sekisho.core.scene import Scene
-from sekisho.core.state import SECOND, Address, Addresses, Application, Guard, Secret
+from sekisho.core.state import SECOND, Address, Addresses, Announced, Announcements, Application, Guard, Recovery, Secret
 from sekisho.events import Event, EventKind
-from sekisho.flows.addresses import addresses_key, registers
+from sekisho.flows.addresses import addresses_key, by_desk, registers
 from sekisho.flows.subjects import Facts
 from sekisho.policy.table import Table
 from sekisho.ports import Codes, Tx
@@ -43,7 +43,49 @@ def keys(table: Table, facts: Facts) -> list[str]:
             facts.ends.append(addresses_key(facts.subjects[item.reach]))
         if facts.ends:
             facts.ends.append(application_key(facts.subjects[operation.subject]))
+        facts.ends += [recovery_key(facts.subjects[table.items[name].reach]) for name in by_desk(table) if name in operation.rows]
+        if _tells(table, facts.operation):
+            facts.ends.append(announcements_key(facts.subjects[operation.subject]))
     return facts.ends
+
+
+def recovery_key(subject: str) -> str:
+    """The row on which it stands what the desk has set going for a customer."""
+    return f"recovery:{subject}"
+
+
+def announcements_key(subject: str) -> str:
+    """The row of what a customer is told on every channel."""
+    return f"announcements:{subject}"
+
+
+ANNOUNCED = 5
+"""Announcements kept of one customer, the newest."""
+
+
+def announce(tx: Tx, subject: str, text: str) -> None:
+    """Put down that a customer is to be told, in the commit that gives the reason. The caller's keys hold the row."""
+    row = tx.get(announcements_key(subject), Announcements) or Announcements()
+    kept = [one for one in row.made if one.told is None] + [one for one in row.made if one.told is not None][-ANNOUNCED:]
+    tx.put(announcements_key(subject), Announcements(made=[*kept, Announced(f"notice.{text}", tx.now)]), due=tx.now)
+
+
+def _tells(table: Table, operation: str) -> bool:
+    """Whether the customer is told on all channels that he, or somebody, has walked the way that this operation is."""
+    path = table.paths.get(table.operations[operation].path or "")
+    return path is not None and "all-channels" in path.tells
+
+
+def _close_recovery(tx: Tx, scene: Scene) -> None:
+    """What the desk had set going has come to its end, in this run."""
+    for name in by_desk(scene.table):
+        if name not in scene.operation.rows:
+            continue
+        key = recovery_key(scene.keys[scene.table.items[name].reach])
+        row = tx.get(key, Recovery)
+        if row is not None and not row.over and row.procedure == scene.procedure_key:
+            row.done = tx.now
+            tx.put(key, row, due=tx.now)
 
 
 def take(tx: Tx, scene: Scene) -> None:
@@ -67,6 +109,9 @@ def take(tx: Tx, scene: Scene) -> None:
             scene.tell(Event(EventKind.ADDRESSES_SET, key, scene.operation.name, named.name, procedure=scene.procedure_key))
         else:
             waits.addresses = new
+    _close_recovery(tx, scene)
+    if _tells(scene.table, scene.operation.name) and scene.guards[scene.keys[scene.operation.subject]].known:
+        announce(tx, scene.keys[scene.operation.subject], "registered")
     run.renewed, run.addresses = {}, []
     scene.touch(scene.procedure_key)
     _wait(tx, scene, waits)

@@ -16,11 +16,25 @@ from sekisho.core.fold import fold
 from sekisho.core.state import Procedure, Reservation, Secret, decode
 from sekisho.errors import CallerError, LedgerUnavailable, UnknownFate
 from sekisho.flows import effects
-from sekisho.flows.addresses import offered, sends
+from sekisho.flows.addresses import by_desk, offered, sends
 from sekisho.flows.answers import Answer, Message, Refused
 from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for
 from sekisho.flows.ceilings import Ceilings
-from sekisho.flows.compare import ELSEWHERE, NAMING, SENT, SLOW, Proof, comparer, named, parts_of, text_of, well_formed
+from sekisho.flows.compare import (
+    ELSEWHERE,
+    NAMING,
+    SENT,
+    SLOW,
+    Proof,
+    any_released,
+    any_sent,
+    comparer,
+    named,
+    parts_of,
+    release_code,
+    text_of,
+    well_formed,
+)
 from sekisho.flows.effects import secret_key
 from sekisho.flows.names import item_named
 from sekisho.flows.news import answered_key
@@ -80,7 +94,7 @@ class Entries:
         if facts is None or facts.owner != owner:
             return Missing()
         item = item_named(table, facts.operation, item_name)
-        if item.kind in ELSEWHERE or (item.kind in SENT and not sends(table, facts.operation, item)):
+        if item.kind in ELSEWHERE or (item.kind in SENT and not _is_made_here(table, facts.operation, item)):
             detail = f"{item.name} is compared by the bank: take a reservation and give its verdict"
             raise CallerError(detail)
         well_formed(item, proof)
@@ -100,10 +114,14 @@ class Entries:
         else:
             opens = table.operations[facts.operation].gives_session or (table.devices and facts.operation in table.devices.known_by)
             session = chance.token_urlsafe(24) if opens else ""
+            compare, live = comparer(self._secrets, self._codes, item, proof), any_sent(item.name) if item.kind in SENT else None
+            if item.name in by_desk(table):
+                released = effects.recovery_key(facts.subjects[item.reach])
+                compare, live = release_code(self._codes, released, proof), any_released(released)
             work = FastAttempt(
-                self._runs.subjects, facts, item.name, owner, session, comparer(self._secrets, self._codes, item, proof),
+                self._runs.subjects, facts, item.name, owner, session, compare,
                 secrets=[*([answered_key(facts.key)] if item.kind in SENT else self._secret_keys(facts, item)), *effects.keys(table, facts)],
-                naming=item.kind in NAMING, replay=replay, sent=item.kind in SENT,
+                naming=item.kind in NAMING, replay=replay, live=live,
             )
             if item.kind is ItemKind.DATA:
                 work.entered = self._codes.digest("data", item.name, text_of(proof))
@@ -262,6 +280,12 @@ class _ReadSecret:
         operation = tx.table.operations[self._facts.operation]
         scene = self._subjects.scene(tx, self._facts, operation, tx.get(self._facts.key, Procedure) or Procedure())
         return secret_for(tx, scene, self._item)
+
+
+def _is_made_here(table: Table, operation: str, item: Item) -> bool:
+    """Whether what is compared with such an entry is made here: sent, shown at the desk or released by it."""
+    at_desk = item.name in by_desk(table) or item.verifies is not None
+    return sends(table, operation, item) or (at_desk and table.cases.get("verify") is not None)
 
 
 WORKERS_NICE = 10

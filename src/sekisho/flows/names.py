@@ -41,11 +41,17 @@ KINDS = frozenset(reach.value for reach in Reach) - {Reach.PROCEDURE.value, Reac
 """Kinds of subjects that a caller can name."""
 
 
-def operation_named(table: Table, name: str) -> Operation:
+DESK = "desk"
+"""Whose the runs are that the desk begins, whoever is there; no API key has this id."""
+
+
+def operation_named(table: Table, name: str, owner: str = "") -> Operation:
     found = table.operations.get(name)
     if found is None:
         detail = "the policy in force names no such operation"
         raise CallerError(detail)
+    if name == table.cases.get("verify") and owner != DESK:
+        raise CallerError("a caller is verified at the desk alone, in a case of his")
     return found
 
 

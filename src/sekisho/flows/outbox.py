@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from sekisho.catalogue import say
+from sekisho.catalogue import LANGUAGES, say
 from sekisho.core import delivery, health
 from sekisho.core.challenge import label_of
 from sekisho.core.delivery import OVER, Course, course, may_follow
@@ -91,7 +91,7 @@ class _Take:
         run = tx.get(row.procedure, Procedure) or Procedure()
         if row.way is Way.LETTER:
             return Taken(msgspec.structs.replace(row), row.subject, _named(tx.table.items.get(row.challenge.item)))
-        to = next((one.to for one in (*book.known, *run.addresses) if one.id == row.challenge.address), None)
+        to = next((one.to for one in (*book.known, *run.addresses, *(book.former if row.text else ())) if one.id == row.challenge.address), None)
         return Taken(msgspec.structs.replace(row), to, _named(tx.table.operations.get(row.operation)))
 
 
@@ -277,7 +277,9 @@ def _message(key: str, taken: Taken, code: str) -> Message:
     assert row.challenge is not None, "only what is derived is sent"
     assert taken.to is not None, "only to an address"
     about = taken.about.ja if row.language == "ja" else taken.about.en
-    if row.way is Way.LETTER:
+    if row.text:
+        body = _announced(row, code)
+    elif row.way is Way.LETTER:
         # To be typed as it stands, so not in groups.
         body = say(row.language, "letter.code", item=about, code=code)
     else:
@@ -285,6 +287,11 @@ def _message(key: str, taken: Taken, code: str) -> Message:
         label = label_of(row.challenge)
         body = say(row.language, f"{row.way}.code", operation=about, code=_in_groups(code), label=label, minutes=minutes)
     return Message(key.removeprefix(PREFIX), taken.to, say(row.language, f"{row.way}.subject"), body, row.language)
+
+
+def _announced(row: Outgoing, code: str) -> str:
+    """What everybody concerned must understand stands there in both languages."""
+    return "\n\n".join(say(language, row.text, code=_in_groups(code)) for language in LANGUAGES)
 
 
 def _in_groups(code: str) -> str:

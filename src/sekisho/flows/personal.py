@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from sekisho.core.case import Case
 from sekisho.core.state import Addresses, Guard, Outgoing, Procedure, Reservation, Session, decode
 from sekisho.events import Event, EventKind, FeedItem
 from sekisho.flows.approvals import Approval
@@ -40,6 +41,8 @@ class Held(msgspec.Struct):
     forms: Forms | None = None
     messages: dict[str, Outgoing] = {}
     """What was sent to his addresses."""
+    cases: dict[str, Case] = {}
+    """His matters at the desk."""
     others: list[str] = []
     """Further rows that are kept under his name."""
 
@@ -63,12 +66,20 @@ class Held(msgspec.Struct):
             self.runs[key] = run
         elif kind == "reservation" and self.subject in (guess := decode(body, Reservation)).subjects.values():
             self.guesses[key] = guess
-        elif kind == "approval" and (approval := decode(body, Approval)).subject == self.subject:
-            self.approvals[key] = approval
+        elif kind in {"approval", "case"}:
+            self._take_matter(key, body)
         elif kind == "outbox" and (message := decode(body, Outgoing)).subject == self.subject:
             self.messages[key] = message
         elif key.partition(":")[2] == self.subject:
             self._take_under_his_name(key, kind, body)
+
+    def _take_matter(self, key: str, body: bytes) -> None:
+        """What staff have in hand for him."""
+        if key.startswith("approval:"):
+            if (approval := decode(body, Approval)).subject == self.subject:
+                self.approvals[key] = approval
+        elif (case := decode(body, Case)).subject == self.subject:
+            self.cases[key] = case
 
     def _take_under_his_name(self, key: str, kind: str, body: bytes) -> None:
         if kind == "addresses":
@@ -154,13 +165,19 @@ async def export(ledger: Ledger, store: Store, subject: str, operator: str, prog
         ],
         "addresses": [
             {"kind": one.way, "address": one.to, "state": one.state, "since": rfc3339(one.since)}
-            for one in (found.addresses.known if found.addresses else [])
+            for one in ([*found.addresses.known, *found.addresses.former] if found.addresses else [])
         ],
         "messages": [
             {"kind": one.way, "made": rfc3339(one.made), "operation": one.operation, "course": [
                 {"at": rfc3339(hop.at), "what": hop.what, "said": hop.said, "by": hop.by, "why": hop.group} for hop in one.trace
             ]}
             for one in found.messages.values()
+        ],
+        "cases": [
+            {"opened_at": rfc3339(one.opened_at), "matter": one.matter, "state": one.state, "notes": [
+                {"at": rfc3339(note.at), "what": note.what, "text": note.text} for note in one.notes
+            ]}
+            for one in found.cases.values()
         ],
         "also_held": sorted(key.partition(":")[0] for key in found.others),
         "told_to_channels": await _feed(store, subject),
@@ -242,7 +259,8 @@ async def erase(ledger: Ledger, store: Store, subject: str, operator: str, reaso
     """
     found = await held(store, subject, progress)
     settled = [key for key, guess in found.guesses.items() if guess.settled is not None]
-    works: list[Work[None]] = [_Drop(key) for key in (*found.sessions, *found.runs, *found.approvals, *found.messages, *found.others, *settled)]
+    matters = (*found.approvals, *found.cases)
+    works: list[Work[None]] = [_Drop(key) for key in (*found.sessions, *found.runs, *matters, *found.messages, *found.others, *settled)]
     works += [_Unlink(key, subject) for key in found.linked_from]
     await asyncio.gather(*(ledger.run(work) for work in works))
     if found.guard is not None or found.secrets:

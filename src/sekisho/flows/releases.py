@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 from sekisho.core import release
-from sekisho.core.state import SECOND, Guard, Lock, decode
+from sekisho.core.case import is_open
+from sekisho.core.state import Guard, Lock, decode
 from sekisho.events import Event, EventKind
 from sekisho.flows import approvals
 from sekisho.flows.acts import Awaits, Denied, Lifted, Operator, once
@@ -51,7 +49,7 @@ class _Release:
         if self._path not in lock.undo:
             return Denied("path-does-not-lift", f"that path does not lift a lock of row {lock.row}; what does: {', '.join(lock.undo)}", conflict=True)
         path = tx.table.paths.get(self._path)
-        refusal = _may_not(path, self._operator, tx.now)
+        refusal = may_walk(path, self._operator, tx.now)
         if refusal is not None or path is None:
             return refusal or Denied("no-such-path", "the policy does not name this path", conflict=True)
         if path.second_person:
@@ -91,7 +89,7 @@ class _Approve:
         if isinstance(found, Denied):
             return found
         path = tx.table.paths.get(found.path)
-        refusal = _may_not(path, self._operator, tx.now)
+        refusal = may_walk(path, self._operator, tx.now)
         key, guard = self._where.read(tx)
         lock = next((lock for lock in guard.locks if lock.id == found.lock), None)
         if refusal is not None or path is None:
@@ -103,7 +101,8 @@ class _Approve:
         return _carry_out(tx, key, guard, lock, path, f"{found.asked_by}, {self._operator.name}", found.reason)
 
 
-def _may_not(path: ReleasePath | None, operator: Operator, now: int) -> Denied | None:
+def may_walk(path: ReleasePath | None, operator: Operator, now: int) -> Denied | None:
+    """Why an operator may not carry out a path now; None: he may."""
     if path is None:
         return Denied("no-such-path", "the policy does not name this path", conflict=True)
     if path.kind in {PathKind.PROCEDURE, PathKind.WAIT, PathKind.START_OVER, PathKind.DEVICE}:
@@ -112,19 +111,9 @@ def _may_not(path: ReleasePath | None, operator: Operator, now: int) -> Denied |
         return Denied("nobody-may", f"{path.text.en}: nobody can lift this lock", conflict=True)
     if operator.role not in path.roles:
         return Denied("needs-role", f"this needs the role {' or '.join(path.roles)}")
-    if path.opens_s is not None and not _open(path, path.opens_s, now):
+    if path.opens_s is not None and not is_open(path.opens_s, path.every, path.zone, now):
         return Denied("outside-hours", "outside the hours in which this may be done", conflict=True)
     return None
-
-
-SATURDAY = 5
-
-
-def _open(path: ReleasePath, hours: tuple[int, int], now: int) -> bool:
-    """Whether a path with hours may be walked now."""
-    local = datetime.fromtimestamp(now / SECOND, ZoneInfo(path.zone))
-    second = local.hour * 3600 + local.minute * 60 + local.second
-    return hours[0] <= second < hours[1] and (path.every != "weekday" or local.weekday() < SATURDAY)
 
 
 def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath, operators: str, reason: str) -> Lifted:

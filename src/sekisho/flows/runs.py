@@ -164,7 +164,7 @@ class Runs:
             CallerError: the operation or a subject is not one that the policy knows.
 
         """
-        found = operation_named(table, operation)
+        found = operation_named(table, operation, owner)
         identifier = chance.token_urlsafe(18)
         session_key = None if session is None else f"session:{session}"
         if session_key is not None and session_key.startswith(FOREIGN):

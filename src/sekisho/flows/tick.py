@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Sequence
 
 from sekisho.core import budget, release
-from sekisho.core.state import SECOND, Answered, Guard, Outgoing, Procedure, Reservation, Session, decode
+from sekisho.core.state import SECOND, Announcements, Answered, Guard, Outgoing, Procedure, Recovery, Reservation, Session, decode
 from sekisho.events import Event, EventKind
+from sekisho.flows import recovery
 from sekisho.flows.attempt import KEEP_SETTLED_S, STRANGER_S, Settle
 from sekisho.flows.entries import Entries
 from sekisho.flows.news import ANSWERED_PREFIX
 from sekisho.flows.outbox import PREFIX, is_closed
+from sekisho.flows.recovery import ANNOUNCEMENTS, RECOVERIES
 from sekisho.flows.subjects import Subjects
 from sekisho.ports import Ledger, Store, Tx, Work
 from sekisho.terms import Counting, State, Verdict
@@ -68,6 +70,10 @@ def _needed(tx: Tx, key: str) -> bool:
         return message is not None and not is_closed(message)
     if key.startswith(ANSWERED_PREFIX):
         return tx.get(key, Answered) is not None
+    if key.startswith(RECOVERIES):
+        return recovery.is_needed(tx.get(key, Recovery))
+    if key.startswith(ANNOUNCEMENTS):
+        return recovery.is_needed(tx.get(key, Announcements))
     if key.startswith("reservation:"):
         # Found overdue, and settled by another node before it was looked at: that it was settled stays known.
         taken = tx.get(key, Reservation)

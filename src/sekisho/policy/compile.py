@@ -129,7 +129,7 @@ class _Compiler:
             "stop_stranger_s": m.seconds(file.emergency_stop.stranger_for),
             "stop_stranger_once_s": m.seconds(file.emergency_stop.stranger_once_in),
             "suspension": t.Penalty(PenaltyKind.SUSPEND, (t.EVERYTHING,), tuple(spared.spares)) if spared else None,
-            "cases": msgspec.to_builtins(file.cases) if file.cases else {},
+            "cases": _matters(file.cases),
             "incidents": msgspec.to_builtins(file.incidents) if file.incidents else {},
             "retention_s": {
                 field.encode_name: m.seconds(cell.keep)
@@ -314,7 +314,8 @@ def _item(name: str, cell: m.ItemCell) -> t.Item:
     return t.Item(name=name, kind=cell.kind, text=text(cell), names=cell.names, parts=tuple(cell.parts.items()),
                   pattern=cell.pattern, reach=cell.of or cell.names or Reach.PROCEDURE, purpose=cell.purpose,
                   digits=cell.digits, valid_s=_optional_s(cell.valid), unchanged_s=_optional_s(cell.unchanged),
-                  renews=cell.renews, registers=Way(cell.registers) if cell.registers else None, without=cell.without)
+                  renews=cell.renews, registers=Way(cell.registers) if cell.registers else None, without=cell.without,
+                  verifies=cell.verifies)
 
 
 def _gone(name: str, cell: m.AbolishedCell) -> t.Item:
@@ -329,6 +330,10 @@ def _cases(cell: m.WayCell) -> tuple[t.PathCase, ...]:
 def _case(cell: m.WayCell | m.VariantCell, when: tuple[t.Condition, ...]) -> t.PathCase:
     return t.PathCase(when, tuple(listed(need) for need in cell.needs), tuple(cell.gives), tuple(cell.removes),
                       listed(cell.clears))
+
+
+def _matters(cell: m.CasesCell | None) -> dict[str, Any]:
+    return {**msgspec.to_builtins(cell), "verified_for_s": _optional_s(cell.verified_for)} if cell else {}
 
 
 def _risk(cell: m.RiskCell | None) -> t.Risk | None:

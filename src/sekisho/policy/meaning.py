@@ -54,6 +54,8 @@ UNCOUNTED = NOT_SECRET | {ItemKind.DEVICE_BIOMETRIC, ItemKind.PASSKEY}
 """Kinds that nobody can find by trying here, so that a row may say `stages: none`."""
 SENT = frozenset({ItemKind.CODE, ItemKind.CONFIRMATION})
 """Codes that the bank sends."""
+VERIFIES = {"sent": SENT, "in-session": frozenset({ItemKind.CODE}), "call-back": frozenset({ItemKind.KNOWLEDGE})}
+"""By what kind of item a caller can be verified in each way."""
 HAS_ADDRESSES = frozenset({Reach.CUSTOMER, Reach.ACCOUNT})
 """Subjects of whom it is kept where they can be reached."""
 SUSPENSION = "suspension"
@@ -720,6 +722,7 @@ def _bank(file: m.PolicyFile, names: _Names) -> Faults:
         yield from _hours(("desk", role.value, "open"), cell.open)
         yield from _zone(("desk", role.value, "zone"), cell.zone or "")
     yield from _risk(file, names)
+    yield from _cases(file, names)
     yield from _timing(file)
 
 
@@ -728,6 +731,30 @@ def _risk(file: m.PolicyFile, names: _Names) -> Faults:
         return
     yield from names.known(("risk", "ask"), file.risk.ask, "item", names.items)
     yield from names.all_known(("risk", "refuses"), file.risk.refuses, "operation", names.operations)
+
+
+def _cases(file: m.PolicyFile, names: _Names) -> Faults:
+    """The operation that verifies a caller asks in one step for any one of the ways, and each way is of a kind that can be it."""
+    verifying = {name for name, item in file.items.items() if item.verifies is not None}
+    for name in sorted(verifying):
+        item, path = file.items[name], ("items", name, "verifies")
+        if item.kind not in VERIFIES[item.verifies or ""]:
+            kinds = " or ".join(quoted(kind.value) for kind in sorted(VERIFIES[item.verifies or ""]))
+            yield Fault(path, f"an item of kind `{item.kind}` cannot be that; write `kind:` {kinds}")
+    if file.cases is None:
+        return
+    verify = file.cases.verify or ""
+    yield from names.known(("cases", "verify"), verify, "operation", names.operations)
+    if (file.cases.verify is None) is not (file.cases.verified_for is None):
+        yield Fault(("cases",), "whoever verifies callers here says how and for how long; write both `verify:` and `verified_for:`")
+    operation = file.operations.get(verify)
+    if operation is None:
+        return
+    at: Path = ("operations", verify)
+    if operation.for_ is not Reach.CUSTOMER or operation.in_session or operation.opens_session:
+        yield Fault(at, "a caller is verified for a customer, outside a session, and gets none by it; write `for: customer`, `in_session: false`")
+    if len(operation.steps) != 1 or not {*step_items(operation.steps[0])} <= verifying:
+        yield Fault((*at, "steps"), "a caller is verified by any one item with `verifies:`; write them as one step")
 
 
 def _timing(file: m.PolicyFile) -> Faults:

@@ -256,6 +256,9 @@ class CeilingCell(StageCell, frozen=True, kw_only=True):
         description="`known`: it counts what is entered from devices that are known, and nothing else")] = None
 
 
+Verifies = Literal["sent", "in-session", "call-back"]
+
+
 class ItemCell(Named, frozen=True, kw_only=True):
     """Something entered to be checked."""
 
@@ -276,6 +279,9 @@ class ItemCell(Named, frozen=True, kw_only=True):
         description="for a code: how long the number or address it is sent to must have been the same")] = None
     without: Annotated[Name | None, Meta(
         description="for a code: the way that is left where there is nowhere to send it")] = None
+    verifies: Annotated[Verifies | None, Meta(
+        description="of a caller at the desk: `sent`, a code that he reads out; `in-session`, a number that he is read and enters in a live "
+                    "session; `call-back`, the word that was agreed on")] = None
     renews: Annotated[Name | None, Meta(
         description="for a new secret: the item it is the secret of from the end of the procedure on")] = None
     registers: Annotated[Literal["mail"] | None, Meta(
@@ -504,6 +510,9 @@ class CasesCell(Cell, frozen=True, kw_only=True):
     call_back: Annotated[Literal["number-on-file"], Meta(description="where a call-back goes")]
     agreed_word: Annotated[bool, Meta(description="true: a word agreed on the first call is asked on the second")]
     missed: Annotated[Count, Meta(description="after so many missed call-backs the case stays open with an owner")]
+    verify: Annotated[Name | None, Meta(
+        description="the operation by which a caller is verified; only the desk begins it; left out: cases are not kept here")] = None
+    verified_for: Annotated[Duration | None, Meta(description="how long what the desk does may rest on one verification")] = None
     in_writing: Annotated[Say | None, Meta(description="how somebody who cannot telephone reaches the same desk")] = None
     ours: Ours = False
 

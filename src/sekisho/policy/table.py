@@ -190,6 +190,8 @@ class Item(msgspec.Struct, frozen=True):
     """For `data` that is new addresses: by which way they are reached."""
     without: str | None = None
     """For a code: the release path that is left where there is nowhere to send it."""
+    verifies: str | None = None
+    """Of a caller at the desk: `sent`, `in-session` or `call-back`."""
 
     @property
     def confirms(self) -> bool:
