@@ -400,7 +400,8 @@ def other_bank(tmp_path_factory, cheap_hashes):
     text = reference("major-bank").read_text()
     for old, new in ((
         "  login-password: {kind: password, of: customer,", "  login-password: {kind: password, of: customer, digits: 6,"), (
-        "    roles: [back-office]\n    approve: two\n", "    roles: [back-office]\n    approve: one\n")):
+        "    roles: [back-office]\n    approve: two\n",
+        "    roles: [back-office]\n    approve: one\n    holds: {operations: [transfer], for: 24h}\n    tells: [all-channels]\n")):
         assert old in text
         text = text.replace(old, new, 1)
     policy = tmp_path_factory.mktemp("policy") / "other.yaml"
@@ -411,13 +412,18 @@ def other_bank(tmp_path_factory, cheap_hashes):
 
 
 def test_what_a_form_does_is_read_from_the_policy(other_bank):
-    """One person alone, six digits, and a lock of that bank's own."""
-    hana = other_bank.customer()
+    """One person alone, six digits, a lock of that bank's own, and transfers held for a day; the customer is told."""
+    hana, before = other_bank.customer(), other_bank.now_in_feed()
     MODES["count"](other_bank).run("login", hana).wrong("login-password", times=10)
     row = other_bank.locks(hana.subject)
     done = enter(other_bank, hana.subject, "form-password")
     assert done.status_code == 200 and done.json()["lifted"] == row and done.json()["letters"] == ["login-password"]
-    assert len(letters(other_bank, hana.subject)[0]) == 6 and other_bank.locks(hana.subject) == []
+    assert len(letters(other_bank, hana.subject)[0]) == 6
+    (held,) = other_bank.view(hana.subject)["locks"]
+    assert (held["row"], held["operations"], [path["kind"] for path in held["release"]]) == ("form-password", ["transfer"], ["wait"])
+    assert ("notice-due", hana.subject) in other_bank.told_since(before)
+    other_bank.passes(24 * 3600)
+    assert other_bank.locks(hana.subject) == []
 
 
 def test_what_no_letter_can_bring_is_the_banks_to_give(other_bank):

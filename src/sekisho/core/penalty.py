@@ -5,8 +5,8 @@ from __future__ import annotations
 from sekisho.core.scene import Scene
 from sekisho.core.state import NEWEST, SECOND, Count, Guard, Lock
 from sekisho.events import Event, EventKind
-from sekisho.policy.table import RUN_ENDS, Counter, Penalty, Stage, place
-from sekisho.terms import PenaltyKind, State
+from sekisho.policy.table import RUN_ENDS, Counter, Penalty, ReleasePath, Stage, Table, place
+from sekisho.terms import PathKind, PenaltyKind, State
 
 
 def fire_overdue(scene: Scene, key: str, count: Count, counter: Counter, row: str) -> bool:
@@ -84,6 +84,22 @@ def set_lock(scene: Scene, key: str, guard: Guard, lock: Lock, *, notice: bool) 
             end_run(scene, lock.row, ends_session=False)
     if notice and notice_due(guard, scene.now):
         scene.tell(Event(EventKind.NOTICE_DUE, key, row=lock.row, lock=lock.id))
+
+
+def after_way_back(key: str, guard: Guard, path: ReleasePath, table: Table, now: int) -> list[Event]:
+    """What a way back leaves behind it by policy: operations held for a time, and the customer told."""
+    told = []
+    if path.holds is not None and path.holds.for_s is not None:
+        waits = [one.name for one in table.paths.values() if one.kind is PathKind.WAIT][:1]
+        lock = Lock(
+            id=lock_id(now, guard), row=path.name, kind=path.holds.kind, since=now, undo=waits, until=now + path.holds.for_s * SECOND,
+            operations=list(path.holds.operations),
+        )
+        guard.locks.append(lock)
+        told.append(Event(EventKind.LOCK_SET, key, row=path.name, lock=lock.id, until=lock.until, path=path.name))
+    if path.tells:
+        told.append(Event(EventKind.NOTICE_DUE, key, row=path.name, path=path.name))
+    return told
 
 
 STORM_S = 3600

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sekisho.core import address as masks
 from sekisho.core import paper, registering, release
 from sekisho.core.paper import Effect
+from sekisho.core.penalty import after_way_back
 from sekisho.core.state import Address, Addresses, Guard
 from sekisho.events import Event, EventKind
 from sekisho.flows import letters
@@ -55,6 +56,9 @@ class Carrying:
         written = self._write(told)
         if told.addresses:
             self._register(told)
+        whose = self._of(Reach.CUSTOMER) or self._subject
+        for event in after_way_back(whose, self._guards[whose], path, tx.table, tx.now):
+            tx.tell(event)
         for key, guard in self._guards.items():
             tx.put(key, guard)
         form.state, form.closed_by, form.closed_at = "done", self._last, tx.now
