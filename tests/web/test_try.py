@@ -4,7 +4,7 @@ import html
 import re
 
 import pytest
-from visitor import Visitor
+from visitor import Demonstration, Visitor
 
 from sekisho.bank.seeds import CUSTOMERS
 from sekisho.catalogue import say, texts
@@ -309,13 +309,22 @@ def test_lines_of_another_system_are_taken_over_or_told_why_not(visitor):
     assert say(visitor.language, "problem.incomplete") in visitor.send("import", csv=" ", operator="ito").staff
 
 
-def test_a_contract_begins_on_paper(demonstration):
-    """F3 with a new customer number: the letter's password lets in, and must not be right for anybody before."""
+def test_a_contract_begins_on_paper(tmp_path):
+    """F3 with a new customer number and a mail address: the letter's password lets in, and only once there is a contract."""
+    demonstration = Demonstration(tmp_path)
     visitor = Visitor(demonstration, "en")
-    visitor.send("customer", customer=KEN.account)
-    page = visitor.send("form", form="form-3", subject=KEN.account_subject, number="0099999999", operator="endo", reason="came by post")
-    assert say("en", "problem.contract-stands") in page.staff
+    visitor.send("customer", customer=YUKI.account)
+    told = {"form": "form-3", "subject": YUKI.account_subject, "addresses": YUKI.mail, "operator": "endo", "reason": "came by post"}
+    assert say("en", "problem.needs-customer") in visitor.send("form", **told).staff
+    page = visitor.send("form", **told, number=YUKI.number)
+    page = visitor.send("approve", approval=page.approvals[0], operator="fujii")
+    assert say("en", "received.letter") in page.text
+    visitor.begin("login")
+    visitor.enter("customer-number")
+    assert said(visitor, "done") in visitor.enter("login-password").customer
+    assert say("en", "problem.contract-stands") in visitor.send("form", **told, number="0099999999").staff
     visitor.close()
+    demonstration.close()
 
 
 def test_a_visitor_may_sit_at_another_device(visitor):

@@ -34,6 +34,7 @@ from sekisho.terms import PathKind, Reach, Way
 MAY = "enter-forms"
 """What the policy's desk calls it."""
 
+
 class Around(NamedTuple):
     """The subjects that a form works on, by kind, and further rows that its locks came from."""
 
