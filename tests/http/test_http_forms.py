@@ -420,7 +420,7 @@ def test_what_a_form_does_is_read_from_the_policy(other_bank):
     assert done.status_code == 200 and done.json()["lifted"] == row and done.json()["letters"] == ["login-password"]
     assert len(letters(other_bank, hana.subject)[0]) == 6
     (held,) = other_bank.view(hana.subject)["locks"]
-    assert (held["row"], held["operations"], [path["kind"] for path in held["release"]]) == ("form-password", ["transfer"], ["wait"])
+    assert (held["row"], held["operations"], [path["kind"] for path in held["release"]]) == ("A11", ["transfer"], ["wait"])
     assert ("notice-due", hana.subject) in other_bank.told_since(before)
     other_bank.passes(24 * 3600)
     assert other_bank.locks(hana.subject) == []

@@ -86,20 +86,19 @@ def set_lock(scene: Scene, key: str, guard: Guard, lock: Lock, *, notice: bool) 
         scene.tell(Event(EventKind.NOTICE_DUE, key, row=lock.row, lock=lock.id))
 
 
-def after_way_back(key: str, guard: Guard, path: ReleasePath, table: Table, now: int) -> list[Event]:
-    """What a way back leaves behind it by policy: operations held for a time, and the customer told."""
-    told = []
-    if path.holds is not None and path.holds.for_s is not None:
-        waits = [one.name for one in table.paths.values() if one.kind is PathKind.WAIT][:1]
-        lock = Lock(
-            id=lock_id(now, guard), row=path.name, kind=path.holds.kind, since=now, undo=waits, until=now + path.holds.for_s * SECOND,
-            operations=list(path.holds.operations),
-        )
-        guard.locks.append(lock)
-        told.append(Event(EventKind.LOCK_SET, key, row=path.name, lock=lock.id, until=lock.until, path=path.name))
-    if path.tells:
-        told.append(Event(EventKind.NOTICE_DUE, key, row=path.name, path=path.name))
-    return told
+HOLD = "A11"
+"""What the lock is called in the record that holds operations back after a way back was walked."""
+
+
+def held(guard: Guard, path: ReleasePath, table: Table, now: int) -> Lock | None:
+    """What the policy holds back on a subject for a time after a way back was walked (A11); None: nothing."""
+    if path.holds is None or path.holds.for_s is None:
+        return None
+    waits = [one.name for one in table.paths.values() if one.kind is PathKind.WAIT][:1]
+    return Lock(
+        id=lock_id(now, guard), row=HOLD, kind=path.holds.kind, since=now, undo=waits, until=now + path.holds.for_s * SECOND,
+        operations=list(path.holds.operations),
+    )
 
 
 STORM_S = 3600

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from sekisho.core import registering, release
 from sekisho.core.devices import remember
-from sekisho.core.penalty import end_run, lock_id, set_lock
+from sekisho.core.penalty import end_run, held, lock_id, set_lock
 from sekisho.core.scene import Scene
-from sekisho.core.state import SECOND, Guard, Lock
+from sekisho.core.state import Guard, Lock
 from sekisho.events import Event, EventKind
 from sekisho.policy.table import ABOUT, KNOWING, Step
-from sekisho.terms import ItemKind, PathKind, PenaltyKind, Reach, State
+from sekisho.terms import ItemKind, PenaltyKind, Reach, State
 
 _OPEN = State.OPEN
-
-HOLD = "A11"
-"""What the lock is called in the record that holds operations back after a way back was walked."""
-
 
 def skip_met_steps(scene: Scene) -> None:
     """Pass over steps whose condition does not hold; go back to one that was passed over and whose condition holds by now."""
@@ -141,16 +137,11 @@ def _walk(scene: Scene, key: str, guard: Guard, path: str) -> None:
 
 def _hold(scene: Scene, path: str) -> None:
     """What the policy holds back for a time after this way back was walked (A11)."""
-    held = scene.table.paths[path].holds if path in scene.table.paths else None
     key = scene.keys[scene.operation.subject.value]
     guard = scene.guards[key]
-    if held is None or held.for_s is None or not guard.known:
-        return
-    waits = [one.name for one in scene.table.paths.values() if one.kind is PathKind.WAIT][:1]
-    set_lock(scene, key, guard, Lock(
-        id=lock_id(scene.now, guard), row=HOLD, kind=held.kind, since=scene.now, undo=waits, until=scene.now + held.for_s * SECOND,
-        operations=list(held.operations),
-    ), notice=False)
+    lock = held(guard, scene.table.paths[path], scene.table, scene.now) if guard.known and path in scene.table.paths else None
+    if lock is not None:
+        set_lock(scene, key, guard, lock, notice=False)
 
 
 def _set_flags(scene: Scene, key: str, guard: Guard) -> None:

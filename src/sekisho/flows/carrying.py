@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sekisho.core import address as masks
 from sekisho.core import paper, registering, release
 from sekisho.core.paper import Effect
-from sekisho.core.penalty import after_way_back
+from sekisho.core.penalty import held
 from sekisho.core.state import Address, Addresses, Guard
 from sekisho.events import Event, EventKind
 from sekisho.flows import letters
@@ -56,9 +56,7 @@ class Carrying:
         written = self._write(told)
         if told.addresses:
             self._register(told)
-        whose = self._of(Reach.CUSTOMER) or self._subject
-        for event in after_way_back(whose, self._guards[whose], path, tx.table, tx.now):
-            tx.tell(event)
+        self._hold(path)
         for key, guard in self._guards.items():
             tx.put(key, guard)
         form.state, form.closed_by, form.closed_at = "done", self._last, tx.now
@@ -100,6 +98,16 @@ class Carrying:
                 guard.flags = sorted({*guard.flags, flag})
         for guard in self._guards.values():
             guard.flags = [flag for flag in guard.flags if flag not in path.clears]
+
+    def _hold(self, path: ReleasePath) -> None:
+        """What the policy holds back for a time afterwards; and the customer is told, where it says so."""
+        key = self._of(Reach.CUSTOMER) or self._subject
+        lock = held(self._guards[key], path, self._tx.table, self._tx.now)
+        if lock is not None:
+            self._guards[key].locks.append(lock)
+            self._tx.tell(Event(EventKind.LOCK_SET, key, row=lock.row, lock=lock.id, until=lock.until, operator=self._operators))
+        if path.tells:
+            self._tx.tell(Event(EventKind.NOTICE_DUE, key, path=path.name))
 
     def _write(self, told: Paper) -> dict[str, str]:
         """What the letters bring is in force; they wait for the printer."""
