@@ -54,6 +54,7 @@ from sekisho.flows.sessions import Sessions
 from sekisho.flows.shadow import ShadowCountMode, agree_on_mode
 from sekisho.flows.stops import Stops
 from sekisho.flows.subjects import Subjects
+from sekisho.flows.traces import Traces
 from sekisho.policy.table import Table
 from sekisho.ports import Channel, Channels, Condition, Store
 from sekisho.terms import Way
@@ -133,6 +134,7 @@ class App:
         self.ceilings = self.entries.ceilings
         self.outbox = Outbox(self.ledger, store, self.codes, ways, carried)
         self.news = News(self.ledger, store)
+        self.traces = Traces(self.ledger, store)
         self.challenges = Challenges(self.runs, self.ledger, store, self.codes, self.outbox)
         counting = CountMode(self.runs, self.entries, store)
         self.shadow = ShadowCountMode(counting, self.ledger, store) if settings.shadow else None

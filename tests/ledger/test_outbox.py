@@ -140,6 +140,23 @@ def test_a_node_that_dies_over_it_loses_its_lease_and_the_code_is_the_same(tells
     tells(story, asyncio.CancelledError())
 
 
+def test_M_TRACE_1_a_node_that_dies_over_it_and_the_code_over_it_stays_unknown(tells):
+    """It may have been sent: nobody says that it was not."""
+    async def story(office):
+        with pytest.raises(asyncio.CancelledError):
+            await office.after(0)
+        assert await office.after(VALID_S) == (Course.UNKNOWN, ["tried", "lost", "lapsed"])
+        assert (await office.after(VALID_S))[1] == ["tried", "lost", "lapsed"]
+    tells(story, asyncio.CancelledError())
+
+
+def test_M_TRACE_1_an_answer_that_never_came_is_on_record_and_it_is_sent_again(tells):
+    async def story(office):
+        assert await office.after(0) == (Course.UNANSWERED, ["tried", "lost"])
+        assert await office.after(16) == (Course.HANDED_OVER, ["tried", "lost", "tried", "accepted"])
+    tells(story, Handed(accepted=False, said="", lost=True))
+
+
 def test_two_nodes_hand_a_message_over_once(tells):
     async def story(office):
         other = Office(office.house, office.clock, office.post)

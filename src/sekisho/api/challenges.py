@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name, Next, RefusedAnswer
 from sekisho.api.http import Call, Problem
 from sekisho.app import App
 from sekisho.catalogue import language_of, say
+from sekisho.core import health
+from sekisho.core.bounce import group_of, parse
 from sekisho.core.delivery import FAILED, Course
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.attempt import Missing
@@ -95,6 +98,22 @@ class DeliveryAnswer(msgspec.Struct):
     """Another address is the next step."""
 
 
+class OtherMailBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/addresses/news`: what became of mail that is none of ours, to an address of a customer."""
+
+    subject: Name
+    to: Annotated[str, Meta(min_length=3, max_length=254)]
+    outcome: Literal["taken", "failed"]
+    reply: Annotated[str, Meta(max_length=2000)] = ""
+    """What the server said, where it failed."""
+
+
+class TakenInAnswer(msgspec.Struct):
+    """It was taken in; whether there is such an address is not told."""
+
+    taken_in: bool = True
+
+
 class DeliveriesAnswer(msgspec.Struct):
     """The messages of this procedure, newest first."""
 
@@ -143,6 +162,13 @@ class Challenges:
             raise NOT_FOUND
         language = await self._language(call)
         return 200, DeliveriesAnswer([_shown(table, one, language) for one in told])
+
+    async def hear(self, call: Call[OtherMailBody]) -> tuple[int, Any]:
+        """Take in what became of the bank's other mail: an address that takes it and loses codes is found out by that."""
+        told = call.body
+        what = health.RELAYED if told.outcome == "taken" else group_of(parse(told.reply)).value
+        await self._app.traces.hear(told.subject, told.to, what)
+        return 200, TakenInAnswer()
 
     async def _language(self, call: Call[Any]) -> str:
         facts = await self._app.runs.facts(call.path["id"])

@@ -133,11 +133,21 @@ class Proved(msgspec.Struct):
     at: str
 
 
-class SessionAnswer(msgspec.Struct):
+class AdviceAnswer(msgspec.Struct):
+    """Something the customer should see to while he can."""
+
+    code: str
+    message: str
+    address: str | None
+    """Which it is about, behind its mask."""
+
+
+class SessionAnswer(msgspec.Struct, omit_defaults=True):
     """A session."""
 
     live: bool
     proved: list[Proved]
+    advice: list[AdviceAnswer] = []
 
 
 class EventsAnswer(msgspec.Struct):
@@ -239,7 +249,11 @@ class Customer:
         found = await self._app.sessions.session(call.key.id, call.path["id"])
         if found is None:
             raise NOT_FOUND
-        return 200, SessionAnswer(found[0], [Proved(item, rfc3339(at) or "") for item, at in found[1]])
+        live, proved, subject = found
+        language = language_of(call.language)
+        told = await self._app.traces.advice(self._app.table, subject) if live else []
+        advice = [AdviceAnswer(one.advice, say(language, f"advice.{one.advice}"), one.address) for one in told]
+        return 200, SessionAnswer(live, [Proved(item, rfc3339(at) or "") for item, at in proved], advice)
 
     async def end_session(self, call: Call[None]) -> tuple[int, Any]:
         """End a session."""

@@ -27,7 +27,16 @@ from sekisho.api.cases import (
     VerifyBody,
     WaitsAnswer,
 )
-from sekisho.api.challenges import AddressesAnswer, ChallengeAnswer, Challenges, DeliveriesAnswer, NotSentAnswer, SendBody
+from sekisho.api.challenges import (
+    AddressesAnswer,
+    ChallengeAnswer,
+    Challenges,
+    DeliveriesAnswer,
+    NotSentAnswer,
+    OtherMailBody,
+    SendBody,
+    TakenInAnswer,
+)
 from sekisho.api.customer import (
     BeginBody,
     BegunAnswer,
@@ -96,10 +105,12 @@ def operations(app: App) -> list[Operation]:
         ),
         Operation("GET", "/v1/procedures/{id}/addresses", codes.addresses, CHANNEL, None, {200: AddressesAnswer}, holds=True),
         Operation("GET", "/v1/procedures/{id}/deliveries", codes.deliveries, CHANNEL, None, {200: DeliveriesAnswer}, holds=True),
+        Operation("POST", "/v1/addresses/news", codes.hear, CHANNEL, OtherMailBody, {200: TakenInAnswer}),
         Operation("GET", "/v1/sessions/{id}", customer.session, CHANNEL, None, {200: SessionAnswer}),
         Operation("DELETE", "/v1/sessions/{id}", customer.end_session, CHANNEL, None, {200: SessionAnswer}),
         Operation("GET", "/v1/events", customer.events, CHANNEL, None, {200: EventsAnswer}),
         Operation("GET", "/v1/staff/subjects/{subject}", staff.view, STAFF, None, {200: dict[str, Any]}),
+        Operation("GET", "/v1/staff/subjects/{subject}/deliveries", staff.deliveries, STAFF, None, {200: dict[str, Any]}),
         Operation("PUT", "/v1/staff/subjects/{subject}", staff.enrol, IMPORTERS, Enrolment, {200: SubjectAnswer, 201: SubjectAnswer}),
         Operation("PUT", "/v1/staff/subjects/{subject}/items/{item}", staff.set_item, IMPORTERS, ItemSetting, {200: ItemAnswer}),
         Operation(

@@ -18,7 +18,7 @@ from sekisho.flows.clock import Agree, doubts
 from sekisho.flows.desk import Enrolment, ItemSetting
 from sekisho.flows.papers import CarriedOut, Paper
 from sekisho.flows.replay import InFlight, OtherBody, Repeated
-from sekisho.flows.sights import rfc3339
+from sekisho.flows.sights import MASKED_FOR, rfc3339
 from sekisho.ports import ApiKey
 from sekisho.terms import PathKind
 
@@ -126,6 +126,11 @@ class Staff:
         if no is not None:
             raise denied(no)
         return 200, ItemAnswer(subject, item)
+
+    async def deliveries(self, call: Call[None]) -> tuple[int, Any]:
+        """The customer's newest messages, each with its whole course: who said what, when, and why it did not get on."""
+        told = await self._app.traces.messages(call.path["subject"], whole=call.key.role not in MASKED_FOR)
+        return 200, {"deliveries": told}
 
     async def view(self, call: Call[None]) -> tuple[int, Any]:
         """Everything about one subject: counts with their stages, locks with their ways out, recent events."""

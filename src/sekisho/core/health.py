@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 
-from sekisho.core.state import SECOND, Heard
-from sekisho.terms import MailGroup
+from sekisho.core.state import SECOND, Addresses, Heard
+from sekisho.terms import AddressState, MailGroup, Way
 
 DAY = 24 * 3600 * SECOND
 
@@ -81,3 +81,26 @@ def loses_codes_only(heard: list[Heard], now: int) -> bool:
     failures = [one.at for one in codes if WEIGHTS.get(one.what, 0.0) <= WEIGHTS[UNUSED]]
     taken = [one.at for one in heard if one.stream == OTHER and WEIGHTS.get(one.what, 0.0) > 0]
     return bool(failures and taken and max(taken) > min(failures) - 7 * DAY) and score(heard, CODES, now) < 0 < score(heard, OTHER, now)
+
+
+class Advice(StrEnum):
+    """What a customer should see to while he is logged in and everything works."""
+
+    SECOND_ADDRESS = "second-address"
+    """He has fewer usable addresses than he should."""
+    CODES_DO_NOT_ARRIVE = "codes-do-not-arrive"
+    """Other mail arrives at this address, and codes do not."""
+    ADDRESS_SUSPECT = "address-suspect"
+    """What was sent to this address has failed."""
+
+
+def advice(book: Addresses, wanted: int, now: int) -> list[tuple[Advice, str | None]]:
+    """What to see to, and of which address: for whoever has mail addresses on file at all."""
+    mails = [one for one in book.known if one.way is Way.MAIL and one.state is AddressState.CONFIRMED]
+    heard = {one.id: book.heard.get(one.id, []) for one in mails}
+    lost = [name for name in heard if loses_codes_only(heard[name], now)]
+    bad = [name for name in heard if name not in lost and health(heard[name], CODES, now) in {Health.SUSPECT, Health.DEAD}]
+    told: list[tuple[Advice, str | None]] = [(Advice.CODES_DO_NOT_ARRIVE, name) for name in lost]
+    told += [(Advice.ADDRESS_SUSPECT, name) for name in bad]
+    short = mails and len(mails) - len(lost) - len(bad) < wanted
+    return [*told, *([(Advice.SECOND_ADDRESS, None)] if short else [])]

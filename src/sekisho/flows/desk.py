@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from sekisho.core import budget, release
 from sekisho.core.fold import fold
-from sekisho.core.state import SECOND, Address, Addresses, Guard, Secret
+from sekisho.core.state import SECOND, Addresses, Guard, Secret
 from sekisho.core.takeover import legacy, raise_count, set_legacy
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
@@ -20,7 +20,7 @@ from sekisho.flows.acts import Denied, Operator
 from sekisho.flows.addresses import Enrolled, addresses_key
 from sekisho.flows.effects import secret_key
 from sekisho.flows.names import checked_subject, looked_at
-from sekisho.flows.sights import MASKED_FOR, shown_address, shown_count, shown_devices, shown_event, shown_lock, with_shares
+from sekisho.flows.sights import MASKED_FOR, shown_address, shown_count, shown_devices, shown_event, shown_health, shown_lock, with_shares
 from sekisho.flows.subjects import Row, Subjects
 from sekisho.policy.table import Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
@@ -156,11 +156,10 @@ class _View:
         self._where = Row(subjects, subject)
         self.keys = [*self._where.keys, addresses_key(subject), *(secret_key(subject, item) for item in items)]
 
-    def decide(self, tx: Tx) -> tuple[str, Guard, list[str], list[Address], int]:
+    def decide(self, tx: Tx) -> tuple[str, Guard, list[str], Addresses, int]:
         key, guard = self._where.read(tx)
         held = [item for item in self._items if tx.get(secret_key(self._subject, item), Secret) is not None]
-        book = tx.get(addresses_key(self._subject), Addresses)
-        return key, guard, held, book.known if book else [], tx.now
+        return key, guard, held, tx.get(addresses_key(self._subject), Addresses) or Addresses(), tx.now
 
 
 class Desk:
@@ -212,7 +211,7 @@ class Desk:
     async def view(self, table: Table, subject: str, refusals: Mapping[tuple[str, str], Sequence[int]], role: Role) -> dict[str, Any]:
         """Everything staff may know about a subject: counts with their stages, locks with their ways out, recent events."""
         items = sorted(name for name, item in table.items.items() if item.reach.value == looked_at(subject).partition(":")[0])
-        key, guard, held, known, now = await self._ledger.run(_View(self._subjects, subject, items))
+        key, guard, held, book, now = await self._ledger.run(_View(self._subjects, subject, items))
         return {
             "subject": subject,
             "known": guard.known,
@@ -220,7 +219,9 @@ class Desk:
             "accounts": guard.accounts,
             "flags": guard.flags,
             "authenticators": [{"item": item, "kind": table.items[item].kind} for item in held],
-            "addresses": [shown_address(one, whole=role not in MASKED_FOR) for one in known],
+            "addresses": [
+                {**shown_address(one, whole=role not in MASKED_FOR), "health": shown_health(book.heard.get(one.id, []), now)} for one in book.known
+            ],
             "devices": shown_devices(guard, table, now),
             "counts": [shown_count(name, count, table.counters.get(name), now) for name, count in sorted(with_shares(guard, table).items())],
             "locks": [shown_lock(lock, table, refusals.get((key, lock.id))) for lock in guard.locks if lock.stands(now)],

@@ -50,13 +50,15 @@ class Sessions:
         self._ledger = ledger
         self._store = store
 
-    async def session(self, owner: str, session: str) -> tuple[bool, list[tuple[str, int]]] | None:
-        """Whether a session is live, and what was proved in it when; None where there is none."""
+    async def session(self, owner: str, session: str) -> tuple[bool, list[tuple[str, int]], str] | None:
+        """Whether a session is live, what was proved in it when, and whose it is; None where there is none."""
         key = f"session:{session}"
         body = (await self._store.peek([key])).get(key)
         if body is None or decode(body, Session).owner != owner:
             return None
-        return await self._ledger.run(_ReadSession(key, decode(body, Session).subject))
+        subject = decode(body, Session).subject
+        found = await self._ledger.run(_ReadSession(key, subject))
+        return None if found is None else (*found, subject)
 
     async def end_session(self, owner: str, session: str) -> bool:
         """End a session; False where there is none."""

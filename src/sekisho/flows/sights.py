@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from sekisho.core import budget
+from sekisho.core import budget, health
 from sekisho.core.address import masked
 from sekisho.core.devices import place_of, whole_of
-from sekisho.core.state import SECOND, Address, Count, Guard, Lock
+from sekisho.core.state import SECOND, Address, Count, Guard, Heard, Lock
 from sekisho.events import Event
 from sekisho.policy.table import Counter, ReleasePath, Table, share_name
 from sekisho.terms import Role
@@ -39,6 +39,16 @@ def shown_address(one: Address, *, whole: bool) -> dict[str, Any]:
     """An address: whole, or behind its mask."""
     to = one.to if whole else masked(one.way, one.to)
     return {"id": one.id, "kind": one.way, "address": to, "state": one.state, "since": rfc3339(one.since)}
+
+
+def shown_health(heard: list[Heard], now: int) -> dict[str, Any]:
+    """How an address does on both streams, and what was heard of it last."""
+    last = heard[-1] if heard else None
+    return {
+        "codes": health.health(heard, health.CODES, now), "other_mail": health.health(heard, health.OTHER, now),
+        "loses_codes_only": health.loses_codes_only(heard, now),
+        "last_heard": None if last is None else {"at": rfc3339(last.at), "what": last.what, "stream": last.stream},
+    }
 
 
 def shown_devices(guard: Guard, table: Table, now: int) -> list[dict[str, Any]]:
