@@ -98,6 +98,17 @@ def test_what_was_not_wrong_after_all_is_taken_from_the_oldest():
     assert bank.count.wrong == 5
 
 
+def test_what_was_zeroed_meanwhile_does_not_come_back():
+    bank = Bank()
+    bank.account("node", wish=5)
+    run = bank.account("node", spent=5).run
+    budget.zero(bank.count)
+    bank.account("another", wish=3)
+    bank.account("another", spent=3)
+    bank.account("node", back=5, run=run)
+    assert bank.count.wrong == 3
+
+
 def test_the_limit_is_told_once_and_falls_once():
     bank = Bank()
     bank.account("node", wish=1)
@@ -118,7 +129,7 @@ class Node:
     """A node as it may behave: it spends what it holds while its lease lasts, tells late, or is gone."""
 
     def __init__(self):
-        self.holds = self.spent = self.back = self.until = 0
+        self.holds = self.spent = self.back = self.until = self.run = 0
 
 
 class History:
@@ -144,10 +155,10 @@ class History:
         returned = self.chance.choice([0, 0, node.holds])
         keeps = node.holds - returned
         grant = self.bank.account(
-            name, spent=node.spent, returned=returned, holds=keeps, back=node.back, wish=self.chance.choice([0, 1, 16, 100]))
+            name, spent=node.spent, returned=returned, holds=keeps, back=node.back, run=node.run, wish=self.chance.choice([0, 1, 16, 100]))
         node.holds = (0 if grant.lapsed else keeps) + grant.more
         node.spent = node.back = 0
-        node.until = grant.until
+        node.until, node.run = grant.until, grant.run
 
     def right(self, name):
         """One of its guesses, told as spent, was right when it was settled."""
@@ -155,7 +166,7 @@ class History:
         if node.spent and self.bank.now < node.until:
             self.ask(name)
             self.wrong.pop()
-            node.back += 1
+            node.back += 1  # told with the run that it was counted in
 
     def wait(self, _):
         self.bank.wait(self.chance.choice([0.5, 5, 20]))

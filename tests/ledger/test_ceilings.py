@@ -5,13 +5,14 @@ from contextlib import AsyncExitStack
 
 import msgspec
 import pytest
-from house import House, Read
+from house import OWNER, House, Read, Write, outcome
 from places import Place
 from scale import times
-from tables import ask_more, counter, lock, row, stage, table
+from tables import ask_more, counter, devices, lock, row, stage, table
 
 from sekisho.core.ceiling import LEASE_S
-from sekisho.core.state import THE_BANK, Guard
+from sekisho.core.state import NEWEST, THE_BANK, Device, Guard
+from sekisho.flows.attempt import Reserve
 from sekisho.flows.ceilings import IDLE_TURNS, Ceilings
 from sekisho.terms import Counting
 
@@ -23,7 +24,8 @@ SWEEP = counter("sweep", "bank", stage(FIGURE, ask_more("login"), row="SWEEP"), 
 
 
 def policy():
-    made = table(row("login", "password", counter("c", "customer", stage(9, lock("login")))))
+    entered = msgspec.structs.replace(row("login", "password", counter("c", "customer", stage(9, lock("login")))), bank=(SWEEP,))
+    made = table(entered, devices=devices("login"))
     return msgspec.structs.replace(made, counters={**made.counters, "sweep": SWEEP}, bank={"login/password": (SWEEP,)})
 
 
@@ -122,6 +124,38 @@ def test_an_idle_node_gives_back_what_it_has(durable):
         await nodes.mind(IDLE_TURNS + 1)
         assert await nodes.stands() == (0, 0, [])
     played(durable, story)
+
+
+def test_a_guess_that_is_settled_at_another_node_is_counted_once(durable):
+    """One node reserved it, another heard that it was right: what the first gives up for wrong the other gives back."""
+    async def story(nodes):
+        (one, other), (house, elsewhere) = nodes.all, nodes.houses
+        await house.enrol("customer:1")
+        facts = await house.begin("procedure:1")
+        await nodes.mind()
+        for name, verdict in (("a", "right"), ("b", "wrong"), ("c", "unread")):
+            await one.run(policy(), Reserve(house.subjects, facts, "password", OWNER, name))
+            await elsewhere.settle(name, verdict)
+            other.settled(name, ["sweep"], wrong=verdict == "wrong")
+        for _ in range(6):
+            durable.clock.wait(20)
+            await nodes.mind(IDLE_TURNS + 1)
+        assert await nodes.stands() == (1, 0, [])
+    played(durable, story, 2)
+
+
+def test_a_known_device_needs_no_guess_of_the_bank(durable):
+    async def story(nodes):
+        (node,), (house,) = nodes.all, nodes.houses
+        while await nodes.guess(node):
+            pass
+        await nodes.mind()
+        await house.ledger.run(Write({"customer:1": Guard(known=True, v=NEWEST, devices=[Device("home", 1, 1, 1 << 60)])}))
+        for device, told in (("home", "wrong"), ("unheard of", "locked"), ("", "locked")):
+            facts = await house.begin(f"procedure:{device}")
+            facts.device = device
+            assert outcome(await node.run(policy(), house.entry(facts, "wrong"))) == told
+    played(durable, story, 1)
 
 
 def test_the_ledger_is_asked_seldom():

@@ -13,7 +13,8 @@ from sekisho.bank.service import Operator
 from sekisho.bank.visits import INCIDENT
 from sekisho.catalogue import say, texts
 from sekisho.policy import Table
-from sekisho.policy.table import EVERYTHING, Counter, Penalty, ReleasePath, Row, Text
+from sekisho.policy.table import EVERYTHING, UNKNOWN, Counter, Penalty, ReleasePath, Row, Text
+from sekisho.terms import PenaltyKind
 
 EVENTS_MAX = 14
 """Recent events beside the counts."""
@@ -215,7 +216,8 @@ class Shown:
         return self.text(exemption.text) if exemption else flag
 
     def _lock(self, subject: str, lock: Mapping[str, Any]) -> LockSight:
-        closes = Penalty(kind=lock["kind"], operations=tuple(lock["operations"]), items=tuple(lock["items"]), spares=tuple(lock["spares"]))
+        closes = Penalty(kind=lock["kind"], operations=tuple(lock["operations"]), items=tuple(lock["items"]), spares=tuple(lock["spares"]),
+                         whom=lock["devices"] or "")
         return LockSight(
             lock["id"], subject, lock["row"], self.penalty(closes), self.time(lock["since"]),
             self.time(lock["until"]) if lock["until"] else self.say("staff.until-released"), lock["refused"]["number"],
@@ -239,10 +241,19 @@ class Shown:
         """What a count counts: its items, and how it forgets."""
         items = dict.fromkeys(
             row.item for operation in self._table.operations.values() for rows in operation.rows.values() for row in rows
-            for gauge in row.gauges if gauge.counter.name == counter.name
+            for gauge in row.gauges if gauge.counter.name in {counter.name, counter.base}
         )
         how = self.say(f"counting.{counter.counting}", window=self.duration(counter.window_s or 0))
-        return self.say("staff.counter", items=self.join(self.item(name) for name in items), how=how)
+        text = self.say("staff.counter", items=self.join(self.item(name) for name in items), how=how)
+        whom = counter.name.rpartition("/")[2] if counter.base else UNKNOWN if counter.shares else ""
+        return self._of_devices(text, whom)
+
+    def _of_devices(self, text: str, whom: str) -> str:
+        """A text of what concerns some devices and not others."""
+        if not whom:
+            return text
+        kind, _, place = whom.partition("-")
+        return self.say("staff.of-devices", what=text, devices=self.say(f"devices.{kind}", n=place))
 
     def penalties(self, penalties: Sequence[Penalty]) -> str:
         """What a stage does."""
@@ -253,6 +264,8 @@ class Shown:
         names = self.join(self.say("staff.everything") if name == EVERYTHING else self.operation(name) for name in one.operations)
         what = names or self.join(self.item(name) for name in one.items)
         words = self.say(f"penalty.{one.kind}", what=what)
+        if one.kind is not PenaltyKind.ASK_MORE:
+            words = self._of_devices(words, one.whom)
         return self.say("penalty.for", penalty=words, length=self.duration(one.for_s)) if one.for_s else words
 
     def duration(self, seconds: int) -> str:

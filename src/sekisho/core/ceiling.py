@@ -34,7 +34,9 @@ class Account(msgspec.Struct, frozen=True):
     holds: int = 0
     """What it keeps: not spent, or on its way to be."""
     back: int = 0
-    """Said to be spent earlier, and not wrong after all."""
+    """Counted as wrong earlier, and not wrong after all."""
+    run: int = 0
+    """In which run of the count that was: what a release or a timed lock has zeroed since cannot come back."""
     wish: int = 0
     """How much more it would like to have."""
 
@@ -48,6 +50,8 @@ class Grant(msgspec.Struct, frozen=True):
     """What it held before may not be spent any more: its lease had ended, and all of it counts as wrong."""
     until: int
     """When its lease ends."""
+    run: int
+    """Which run of the count it is."""
     wrong: int
     """All that stands for the whole bank, for whoever watches it."""
     locks: tuple[Lock, ...] = ()
@@ -72,7 +76,8 @@ def settle(guard: Guard, leases: Leases, counter: Counter, node: str, told: Acco
     budget.refresh(count, counter, now)
     held = leases.nodes.setdefault(counter.name, {})
     _lapse(count, counter, held, now)
-    budget.give_back(count, told.back)
+    if told.run == count.run:
+        budget.give_back(count, told.back)
     left, lapsed = _keep(count, counter, held.pop(node, None), told, now)
     count.flight = sum(lease.left for lease in held.values()) + left
     _fire(guard, count, counter, now, events)
@@ -82,7 +87,7 @@ def settle(guard: Guard, leases: Leases, counter: Counter, node: str, told: Acco
     if left + more:
         held[node] = Lease(left + more, until)
     locks = tuple(lock for lock in guard.locks if lock.counter == counter.name and lock.stands(now))
-    return Grant(more, lapsed, until, count.wrong, locks), events
+    return Grant(more, lapsed, until, count.run, count.wrong, locks), events
 
 
 def _lapse(count: Count, counter: Counter, held: dict[str, Lease], now: int) -> None:

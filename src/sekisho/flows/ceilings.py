@@ -42,6 +42,9 @@ IDLE_TURNS = 4
 RENEW_S = 15
 """A lease is renewed when it ends so soon. Seconds."""
 
+LATER_S = 5
+"""So much longer than a reservation lives, a node has surely told that it counts a guess as wrong. Seconds."""
+
 TRIES = 3
 """How often more is asked for where others were quicker to take it."""
 
@@ -74,6 +77,14 @@ class Held(msgspec.Struct):
     """When housekeeping first saw it."""
 
 
+class Owed(msgspec.Struct):
+    """A guess that another node holds, and that was not wrong: when that node has given it up it comes back."""
+
+    run: int
+    since: int = 0
+    """When housekeeping first saw it."""
+
+
 class Purse:
     """What a node holds of one counter. Left, out and spent come to what the ledger has leased to it."""
 
@@ -85,7 +96,11 @@ class Purse:
         self.spent = 0
         """Wrong, and not told yet."""
         self.back = 0
-        """Told as spent, and not wrong after all."""
+        """Counted as wrong, and not wrong after all."""
+        self.owed: list[Owed] = []
+        """Those that another node will count as wrong first."""
+        self.run = 0
+        """Which run of the count it was when that was last told."""
         self.until = 0
         self.lease = 0
         """Which lease it is: what was taken out of an earlier one does not come back."""
@@ -97,6 +112,14 @@ class Purse:
         self.still = 0
         """Turns of housekeeping since the last entry."""
         self.asking: asyncio.Task[None] | None = None
+
+    def collect(self, now: int, reservation_s: int) -> None:
+        """What is owed comes back once the node that held it has surely counted it; in another run it is gone."""
+        for one in self.owed:
+            one.since = one.since or now
+        before = now - (reservation_s + LATER_S) * SECOND
+        self.back += sum(one.since < before and one.run == self.run for one in self.owed)
+        self.owed = [one for one in self.owed if one.since >= before]
 
     def lose(self) -> None:
         """Nothing of this lease may be spent any more."""
@@ -213,8 +236,7 @@ class Ceilings:
             if held is not None and held.leases.get(name) == purse.lease:
                 purse.came(back=not wrong)
             elif not wrong:
-                # Another node's, or of a lease that has lapsed: it counts as wrong there.
-                purse.back += 1
+                purse.owed.append(Owed(purse.run))
 
     async def ticket(self, counters: Iterable[Counter]) -> Ticket:
         """Take one guess of each counter out of its purse; where one is empty ask for more first."""
@@ -262,10 +284,11 @@ class Ceilings:
 
     async def _settle(self, purse: Purse, wish: int | None) -> None:
         """Tell what was spent and ask for more; without a wish as much as those need who wait for it."""
+        lease = purse.lease
         spent, back, returned = purse.spent, purse.back, purse.left if purse.still >= IDLE_TURNS else 0
         more = max(LEAST, AHEAD * purse.wanted) if wish is None else wish
         purse.left -= returned
-        told = Account(spent, returned, purse.left + purse.out, back, more)
+        told = Account(spent, returned, purse.left + purse.out, back, purse.run, more)
         try:
             grant = await self._ledger.run(_Settle(purse.counter.name, self._node, told))
         except LedgerUnavailable:
@@ -277,16 +300,16 @@ class Ceilings:
             purse.back -= back
             return
         if grant is not None:
-            self._granted(purse, told, grant)
+            self._granted(purse, told, grant, lease)
 
-    def _granted(self, purse: Purse, told: Account, grant: Grant) -> None:
+    def _granted(self, purse: Purse, told: Account, grant: Grant, lease: int) -> None:
         purse.back -= told.back
         if grant.lapsed:
             purse.lose()
-        else:
+        elif purse.lease == lease:
             purse.spent -= told.spent
         purse.left += grant.more
-        purse.until, purse.wrong = grant.until, grant.wrong
+        purse.until, purse.run, purse.wrong = grant.until, grant.run, grant.wrong
         self._note(purse, grant.locks)
 
     def _note(self, purse: Purse, locks: tuple[Lock, ...]) -> None:
@@ -306,6 +329,7 @@ class Ceilings:
             purse = self._purse(counter)
             purse.counter = counter
             purse.still += 1
+            purse.collect(now, table.timing.reservation_s)
             if purse.is_due(now):
                 await self._ask(purse, 0)
         self._give_up(now, table.timing.reservation_s)
@@ -330,6 +354,9 @@ class Ceilings:
     async def _look(self, now: int) -> None:
         """What other nodes have let fall, and what staff have lifted."""
         body = (await self._store.peek([THE_BANK])).get(THE_BANK)
-        standing = [] if body is None else [lock for lock in decode(body, Guard).locks if lock.stands(now)]
-        for purse in self.purses.values():
-            self._note(purse, tuple(lock for lock in standing if lock.counter == purse.counter.name))
+        guard = None if body is None else decode(body, Guard)
+        standing = [] if guard is None else [lock for lock in guard.locks if lock.stands(now)]
+        counts = {} if guard is None else guard.counts
+        for name, purse in self.purses.items():
+            purse.run = counts[name].run if name in counts else 0
+            self._note(purse, tuple(lock for lock in standing if lock.counter == name))
