@@ -280,6 +280,7 @@ def test_an_emergency_stop_by_telephone(visitor):
     assert "M-STOP-1" not in [lock["row"] for lock in page.locks]
 
 
+@pytest.mark.parametrize("visitor", ["en"], indirect=True)
 def test_locks_by_the_banks_own_fault_are_released_together(demonstration, visitor):
     """Chosen by row and time, asked for by one, agreed to by another."""
     visitor.begin("telephone-service", customer=ICHIRO.account)
@@ -297,6 +298,7 @@ def test_locks_by_the_banks_own_fault_are_released_together(demonstration, visit
     assert say(visitor.language, "problem.incomplete") in visitor.send("incident", row="none", minutes="10", operator="endo", reason="x").staff
 
 
+@pytest.mark.parametrize("visitor", ["ja"], indirect=True)
 def test_lines_of_another_system_are_taken_over_or_told_why_not(visitor):
     """All of them, or none with a line for every fault."""
     customer = MIDORI if visitor.language == "ja" else SUMIRE
@@ -327,6 +329,7 @@ def test_a_contract_begins_on_paper(tmp_path):
     demonstration.close()
 
 
+@pytest.mark.parametrize("visitor", ["ja"], indirect=True)
 def test_a_visitor_may_sit_at_another_device(visitor):
     """The choice stays for what is begun next."""
     page = visitor.begin("login", customer=ICHIRO.account, device="other")
