@@ -91,10 +91,14 @@ class Held(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """What anybody can see from outside: the locks that stand, the runs and sessions that penalties have ended."""
+    """What anybody can see from outside: the locks that stand, the runs and sessions that penalties have ended.
+
+    `keys`: where only these subjects were looked at, and no runs.
+    """
 
     locks: list
     ended: set
+    keys: frozenset | None = None
 
 
 class Run(NamedTuple):
@@ -141,6 +145,10 @@ class Auditor:
         self.blocked = {}
         self.locks = []
         self.taken = {}
+        self.flags = {}
+        """By subject: what conditions of the table ask for."""
+        self.fallen = []
+        """The locks that fell with the last fact."""
         self.proofs = []
         self.shut = {}
         self._number = itertools.count()
@@ -164,7 +172,7 @@ class Auditor:
             self._write(run, places, now, "looked", attempt, item, seen, sight)
             reasons = self.closed(run, item, now) or self.short(places, now)
         if said != "granted":
-            if said not in reasons:
+            if not self._is_reason(said, reasons, run, item, now):
                 self._complain(now, f"refused as {said}, but the reasons are {sorted(reasons)}")
             return self._sight_agrees(sight, now)
         if reasons:
@@ -198,7 +206,18 @@ class Auditor:
             self.locks = [lock for lock in self.locks if (lock.key, lock.counter) != (held.key, name)] if self._is_shared(name) else self.locks
         self._sight_agrees(sight, now)
 
+    def carried(self, place, wrong, now):
+        """So many wrong entries of no known item were put on a count, and nothing fell."""
+        counter = self.table.counters[place.counter]
+        for _ in range(wrong - self.standing(place, now)):
+            self._add(place, now, "carried", counter)
+
     # What must hold.
+
+    def _is_reason(self, said, reasons, run, item, now):
+        """Whether what was said is one of the reasons."""
+        del run, item, now
+        return said in reasons
 
     def closed(self, run, item, now):
         """Why an entry is not even a question of counting."""
@@ -319,7 +338,7 @@ class Auditor:
     # How it is counted.
 
     def _places(self, run, item, now):
-        row = self._row(run.operation, item)
+        row = self.row(run, item)
         found = []
         for gauge in () if row is None else row.gauges:
             counter, key = gauge.counter, self._key(run, gauge.counter.reach, gauge.about)
@@ -330,9 +349,18 @@ class Auditor:
                 found.append((Place(key, counter.name), counter))
         return tuple(found)
 
-    def _row(self, operation, item) -> Row | None:
-        rows = self.table.operations[operation].rows.get(item, ())
-        return rows[0] if rows else None
+    def row(self, run, item) -> Row | None:
+        """The first variant of a row whose conditions hold."""
+        rows = self.table.operations[run.operation].rows.get(item, ())
+        return next((row for row in rows if self.meets(run, row.when)), None)
+
+    def meets(self, run, conditions):
+        """Whether all conditions hold for a run."""
+        return all(self._flagged(run, one.flag, about=one.about) is one.holds for one in conditions)
+
+    def _flagged(self, run, flag, *, about):
+        sides = [subject for where, subject in run.subjects.items() if where.startswith("about:") is about]
+        return any(flag in self.flags.get(subject, ()) for subject in sides)
 
     def _key(self, run, reach, about):
         if reach is Reach.PROCEDURE or (reach is Reach.SESSION and run.session is None):
@@ -349,9 +377,9 @@ class Auditor:
             counter = self.table.counters.get(place.counter, then)
             self._add(place, now, what, counter, attempt, item)
             worlds = self._replayed(place)[0]
-            fits = [world for world in worlds if place not in seen or (len(world.standing), world.fired) == seen[place][:2]]
+            fits = [world for world in worlds if place not in seen or visible(world, counter) == (seen[place][0], highest(seen[place][1], counter))]
             if not fits:
-                told = sorted({(len(world.standing), world.fired) for world in worlds})
+                told = sorted({visible(world, counter) for world in worlds})
                 self._complain(now, f"{place} after {what}: wrong and fired are {seen[place][:2]}, not {told}")
             options.append(list(dict.fromkeys((place, len(world.standing), world.fired, world.due) for world in fits or worlds)))
         for place, *seen_now in self._fall(run, now, options, sight):
@@ -370,20 +398,24 @@ class Auditor:
             new = [held for place, _, _, due in option for one in due for held in self._locks_of(run, place, one, now)]
             ended = {key for *_, due in option for one in due for key in _ends(run, one)}
             ended |= {run.key for held in new if held.kind == PenaltyKind.BLOCK and held.key in _own(run)}
-            agrees = sight is None or (_same([*self.locks, *new], sight.locks, now) and self.ended | ended == sight.ended)
+            agrees = sight is None or (_same([*self.locks, *new], sight, now) and (sight.keys is not None or self.ended | ended == sight.ended))
             if chosen is None or agrees:
                 chosen = option, new, ended
             if agrees:
                 break
         option, new, ended = chosen
         self.locks += new
+        self.fallen += new
         self.ended |= ended
         for held in new:
-            if held.kind == PenaltyKind.BLOCK and held.whom:
-                self.shut.setdefault((held.key, held.whom), []).append(now)
-            elif held.kind == PenaltyKind.BLOCK:
-                self.blocked.setdefault(held.key, []).append(now)
+            self._set(held, now)
         return option
+
+    def _set(self, held, now):
+        if held.kind == PenaltyKind.BLOCK and held.whom:
+            self.shut.setdefault((held.key, held.whom), []).append(now)
+        elif held.kind == PenaltyKind.BLOCK:
+            self.blocked.setdefault(held.key, []).append(now)
 
     def _locks_of(self, run, place, one: Stage, now):
         for penalty in one.penalties:
@@ -407,9 +439,9 @@ class Auditor:
     def _sight_agrees(self, sight, now):
         if sight is None:
             return
-        if not _same(self.locks, sight.locks, now):
+        if not _same(self.locks, sight, now):
             self._complain(now, f"locks {_standing(sight.locks, now)}, not {_standing(self.locks, now)}")
-        if self.ended != sight.ended:
+        if sight.keys is None and self.ended != sight.ended:
             self._complain(now, f"ended are {sorted(sight.ended)}, not {sorted(self.ended)}")
 
     def _complain(self, now, text):
@@ -469,6 +501,8 @@ def _after(world, fact, admitted):
         return world if (len(world.standing), world.fired, world.due) == fact.seen else None
     if fact.what == "released":
         return NOTHING
+    if fact.what == "carried":
+        return world._replace(standing=(*world.standing, fact))
     if fact.what == "wrong":
         return _fire(world._replace(standing=(*world.standing, fact)), fact)
     if fact.what == "looked":
@@ -502,5 +536,25 @@ def _standing(locks, now):
     return sorted((lock for lock in locks if lock.stands(now)), key=repr)
 
 
-def _same(one, other, now):
-    return _standing(one, now) == _standing(other, now)
+def visible(world, counter):
+    """What can be seen of a count: how many stand, and the highest of today's stages that has fired."""
+    return len(world.standing), highest(world.fired, counter)
+
+
+def highest(fired, counter):
+    """The highest of today's stages among those that have fired."""
+    return max((stage.wrong for stage in counter.stages if stage.wrong <= fired), default=0)
+
+
+def _same(locks, sight, now):
+    if sight.keys is None:
+        return _standing(locks, now) == _standing(sight.locks, now)
+    here = [plainly(lock) for lock in _standing(locks, now) if lock.key in sight.keys]
+    return sorted(here, key=repr) == sorted(map(plainly, _standing(sight.locks, now)), key=repr)
+
+
+def plainly(lock):
+    """A lock as an answer tells it: with its end to the second, and what it names in no order."""
+    until = None if lock.until is None else round(lock.until / SECOND)
+    return lock._replace(
+        since=0, until=until, operations=sorted(lock.operations), spares=sorted(lock.spares), items=sorted(lock.items), counter=lock.counter or "")
