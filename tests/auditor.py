@@ -377,13 +377,18 @@ class Auditor:
             counter = self.table.counters.get(place.counter, then)
             self._add(place, now, what, counter, attempt, item)
             worlds = self._replayed(place)[0]
-            fits = [world for world in worlds if place not in seen or visible(world, counter) == (seen[place][0], highest(seen[place][1], counter))]
+            fits = [world for world in worlds if place not in seen or self._seen_as(world, counter) == seen[place][:2]]
             if not fits:
-                told = sorted({visible(world, counter) for world in worlds})
+                told = sorted({self._seen_as(world, counter) for world in worlds})
                 self._complain(now, f"{place} after {what}: wrong and fired are {seen[place][:2]}, not {told}")
             options.append(list(dict.fromkeys((place, len(world.standing), world.fired, world.due) for world in fits or worlds)))
         for place, *seen_now in self._fall(run, now, options, sight):
             self._add(place, now, "seen", self.table.counters.get(place.counter, dict(places)[place]), seen=tuple(seen_now))
+
+    def _seen_as(self, world, counter):
+        """How many stand, and the highest stage that has fired."""
+        del counter
+        return len(world.standing), world.fired
 
     def _flights_agree(self, places, seen, now):
         for place, _ in places:

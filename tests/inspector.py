@@ -6,7 +6,7 @@ sent, sessions that time out, what the end of an operation does, the emergency s
 
 from typing import NamedTuple
 
-from auditor import ENDS, SECOND, Auditor, Held, Place, Sight, _own
+from auditor import ENDS, SECOND, Auditor, Held, Place, Sight, _own, visible
 
 from sekisho.policy.table import ABOUT
 from sekisho.terms import ItemKind, PathKind, PenaltyKind
@@ -41,6 +41,8 @@ class Inspector(Auditor):
         self.steps = {}
         """By run: how many steps are behind it."""
         self.done = set()
+        self.proved = {}
+        """By run: what was right in it."""
         self.used = {}
         """By session: when it was last used."""
         self.codes = {}
@@ -107,12 +109,16 @@ class Inspector(Auditor):
         return found or ({"locked"} if self.closing(run, item, now) else set())
 
     def closing(self, run, item, now):
-        """The locks that close an item in a run."""
-        subjects, reach = set(run.subjects.values()), self.table.items[item].reach
+        """The locks that close an item in a run, or one that was right in it before."""
+        items = {item, *self.proved.get(run.key, ())}
         return [
-            lock for lock in self.locks if lock.stands(now) and lock.key in subjects and (
-                (lock.closes(run.operation, item) and self._meant(lock.whom, lock.key, run, now)) or (lock.kind == PenaltyKind.REMOVE and run.subjects.get(str(reach)) == lock.key))
+            lock for lock in self.locks
+            if lock.stands(now) and lock.key in run.subjects.values() and any(self._closes(lock, run, one, now) for one in items)
         ]
+
+    def _closes(self, lock, run, item, now):
+        removed = lock.kind == PenaltyKind.REMOVE and run.subjects.get(str(self.table.items[item].reach)) == lock.key
+        return removed or (lock.closes(run.operation, item) and self._meant(lock.whom, lock.key, run, now))
 
     def looked(self, attempt, run_key, item, now, said, seen, sight):
         """An entry is offered; whoever offers what his run asks for uses his session."""
@@ -199,6 +205,7 @@ class Inspector(Auditor):
             # Codes are for what was entered before, and for nothing else.
             self.codes = {key: codes for key, codes in self.codes.items() if key[0] != run.key}
         self.codes.pop((run.key, item), None)
+        self.proved.setdefault(run.key, set()).add(item)
         if item not in operation.steps[self.steps[run.key]].items:
             return
         self.steps[run.key] = self._skipped(run, self.steps[run.key] + 1)
@@ -350,6 +357,9 @@ class Inspector(Auditor):
         return said in reasons or self._is_reason(said, reasons, self.runs[run_key], item, now)
 
     # What staff see.
+
+    def _seen_as(self, world, counter):
+        return visible(world, counter)
 
     def _flights_agree(self, places, seen, now):
         """All counts are compared together, once the entry is over."""

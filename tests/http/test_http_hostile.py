@@ -162,3 +162,23 @@ def test_a_name_of_ten_megabytes_is_not_read(service, verify):
     assert service.do(stream()).status_code == 413
     assert len(sent) < 5
     assert run.look()["state"] == "open"
+
+
+def test_what_was_proved_before_a_lock_is_worth_nothing_after_it(service, verify):
+    """Card PIN and last balance were right; then both are closed elsewhere: the registration is not finished on them (Y-ACCOUNT-2)."""
+    hana, yuki = service.customer(), service.account()
+    run = verify.run("register-account", hana, about=yuki)
+    assert [run.right(item)["message"] for item in ("card-pin", "last-balance")] == ["next", "next"]
+    verify.run("web-application", yuki).wrong("card-pin", times=4)
+    told = run.now("mail-otp")
+    assert (told["outcome"], told["message"]) == ("refused", "locked")
+
+
+def test_a_passcode_that_is_erased_meanwhile_finishes_no_transfer(service, verify):
+    """Entered rightly in one run, erased by wrong ones in another: what is left of the first is refused."""
+    hana = service.customer("app-passcode", "transaction-code")
+    session = service.session(hana)
+    run = verify.run("transfer", hana, session)
+    assert run.right("app-passcode")["message"] == "next"
+    verify.run("payeasy", hana, session).wrong("app-passcode", times=5)
+    assert run.right("transaction-code")["message"] == "register-again"

@@ -94,12 +94,16 @@ class Scene:
         return False
 
     def standing_lock(self, item: str) -> tuple[str, Lock] | None:
-        """The first lock, on any subject concerned, that closes this item here; and the key of its row."""
+        """The first lock, on any subject concerned, that closes this item here, or one that this run has proved; and the key of its row.
+
+        What was right before the lock is worth nothing after it: else a run begun before would be finished on it.
+        """
+        items = (item,) if self.procedure.led else (item, *(seen for seen, _ in self.procedure.proved))
         for key, guard in self.guards.items():
             if not guard.locks:
                 continue
             for lock in guard.locks:
-                if lock.stands(self.now) and (lock.refuses(self.operation.name, item) or self._removed(key, lock, item)) and (
+                if lock.stands(self.now) and any(lock.refuses(self.operation.name, one) or self._removed(key, lock, one) for one in items) and (
                     not (lock.whom or lock.kind is _ASK_MORE) or self._concerns(key, lock, item)
                 ):
                     return key, lock
