@@ -429,6 +429,7 @@ def test_M_DESK_3_it_is_told_on_every_channel_the_deleted_ones_included(service,
     for mail in hana.mails:
         assert "delete" in service.received(mail)[0].body
     assert any("delete" in message.body for message in service.received(hana.telephone, "telephone"))
+    assert "delete" in service.received(hana.subject, "letter")[0].body
     told = next(event for event in service.view(hana.subject)["events"] if event["kind"] == "addresses-deleted")
     assert (told["operator"], told["reason"]) == ("chiba, doi", "no code arrives, all remedies tried")
 

@@ -327,6 +327,8 @@ class Announced(msgspec.Struct, omit_defaults=True, gc=False):
     text: str
     """The name of its text in the catalogues."""
     made: int
+    letter: bool = False
+    """By letter too."""
     told: list[str] | None = None
     """The messages that carry it; None: they are still to be put on their way."""
 

@@ -63,17 +63,21 @@ ANNOUNCED = 5
 """Announcements kept of one customer, the newest."""
 
 
-def announce(tx: Tx, subject: str, text: str) -> None:
+def announce(tx: Tx, subject: str, text: str, *, letter: bool) -> None:
     """Put down that a customer is to be told, in the commit that gives the reason. The caller's keys hold the row."""
     row = tx.get(announcements_key(subject), Announcements) or Announcements()
     kept = [one for one in row.made if one.told is None] + [one for one in row.made if one.told is not None][-ANNOUNCED:]
-    tx.put(announcements_key(subject), Announcements(made=[*kept, Announced(f"notice.{text}", tx.now)]), due=tx.now)
+    tx.put(announcements_key(subject), Announcements(made=[*kept, Announced(f"notice.{text}", tx.now, letter)]), due=tx.now)
 
 
 def _tells(table: Table, operation: str) -> bool:
     """Whether the customer is told on all channels that he, or somebody, has walked the way that this operation is."""
     path = table.paths.get(table.operations[operation].path or "")
     return path is not None and "all-channels" in path.tells
+
+
+def _by_letter(scene: Scene) -> bool:
+    return "letter" in scene.table.paths[scene.operation.path or ""].tells
 
 
 def _close_recovery(tx: Tx, scene: Scene) -> None:
@@ -111,7 +115,7 @@ def take(tx: Tx, scene: Scene) -> None:
             waits.addresses = new
     _close_recovery(tx, scene)
     if _tells(scene.table, scene.operation.name) and scene.guards[scene.keys[scene.operation.subject]].known:
-        announce(tx, scene.keys[scene.operation.subject], "registered")
+        announce(tx, scene.keys[scene.operation.subject], "registered", letter=_by_letter(scene))
     run.renewed, run.addresses = {}, []
     scene.touch(scene.procedure_key)
     _wait(tx, scene, waits)

@@ -28,7 +28,7 @@ from sekisho.flows.effects import announce, announcements_key, recovery_key
 from sekisho.flows.outbox import outbox_key, stands
 from sekisho.policy.table import Item, ReleasePath, Table
 from sekisho.ports import Codes, Ledger, Store, Tx
-from sekisho.terms import Reach, State, Way
+from sekisho.terms import AddressState, Reach, State, Way
 
 RECOVERIES, ANNOUNCEMENTS = "recovery:", "announcements:"
 
@@ -120,7 +120,7 @@ def begin(tx: Tx, plan: Plan, name: str, case: Case, guard: Guard, path: Release
     tx.put(subject, guard)
     tx.tell(Event(EventKind.RELEASE_DONE, subject, path=path.name, operator=operators, reason=reason))
     if "all-channels" in path.tells:
-        announce(tx, subject, path.name)
+        announce(tx, subject, "mail-addresses-deleted" if removed else "desk-act", letter="letter" in path.tells)
     code, way = gives_code(path, tx.table), _way(tx, case, plan)
     if code is None or way is None:
         matter.move(case, matter.CARRIED)
@@ -279,9 +279,11 @@ class _Announce:
             if row is not None:
                 tx.put(key, row, due=tx.now + NOT_ME_S * SECOND)
             return False
+        channels = self._channels(tx)
+        if one.letter:
+            channels.append((self._subject, Address("", Way.LETTER, "", AddressState.CONFIRMED, 0)))
         one.told = [
-            self._tell(tx, delivery, holder, address, one)
-            for delivery, (holder, address) in zip(self._deliveries, self._channels(tx), strict=False)
+            self._tell(tx, delivery, holder, address, one) for delivery, (holder, address) in zip(self._deliveries, channels, strict=False)
         ]
         left = any(one.told is None for one in row.made)
         tx.put(key, row, due=tx.now if left else tx.now + NOT_ME_S * SECOND)
