@@ -52,6 +52,7 @@ CALLS = (
     ("POST", "/v1/staff/subjects/{subject}/forms"),
     ("GET", "/v1/staff/forms"),
     ("POST", "/v1/staff/forms/{id}/withdrawal"),
+    ("GET", "/v1/staff/operator"),
     ("POST", "/v1/staff/cases"),
     ("GET", "/v1/staff/cases"),
     ("GET", "/v1/staff/cases/{id}"),

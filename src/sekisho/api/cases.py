@@ -21,7 +21,7 @@ from sekisho.flows import cases
 from sekisho.flows.acts import Awaits, Denied
 from sekisho.flows.callers import Entered
 from sekisho.flows.cases import Carried, Noted, Opened
-from sekisho.flows.replay import Repeated
+from sekisho.flows.replay import OtherBody, Repeated
 from sekisho.terms import Outcome
 
 
@@ -187,9 +187,12 @@ class Matters:
 
     async def heard(self, call: Call[CallerBody]) -> tuple[int, Any]:
         """What the caller has said: compared and counted like any entry."""
-        told = await self._app.callers.enter(self._app.table, call.path["id"], call.body.item, call.body.proof, operator_of(call.key))
+        told = await self._app.callers.enter(
+            self._app.table, call.path["id"], call.body.item, call.body.proof, operator_of(call.key), call.replay(self._replay_key))
         if isinstance(told, Denied):
             raise denied(told)
+        if isinstance(told, OtherBody):
+            raise KEY_REUSED
         return 200, EnteredAnswer(told.outcome, told.verified)
 
     async def act(self, call: Call[ActBody]) -> tuple[int, Any]:
@@ -209,7 +212,10 @@ class Matters:
 
     async def approve(self, call: Call[NumberBody]) -> tuple[int, Any]:
         """The customer, in his session, enters the number that an operator has just read to him."""
-        told = await self._app.callers.approve(self._app.table, call.key.id, call.path["id"], call.body.number)
+        told = await self._app.callers.approve(
+            self._app.table, call.key.id, call.path["id"], call.body.number, call.replay(self._replay_key))
+        if isinstance(told, OtherBody):
+            raise KEY_REUSED
         if not isinstance(told, Entered):
             raise NOT_FOUND
         return 200, EnteredAnswer(told.outcome, told.verified)

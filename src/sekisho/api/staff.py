@@ -61,6 +61,15 @@ class ClockAnswer(msgspec.Struct):
     doubts: dict[str, int]
 
 
+class OperatorAnswer(msgspec.Struct):
+    """One person at the bank."""
+
+    operator: str
+    role: str
+    may: list[str]
+    """Acts of the policy's `desk:`."""
+
+
 class ReleasedAnswer(msgspec.Struct, omit_defaults=True):
     """A lock was lifted, or a form carried out."""
 
@@ -135,6 +144,11 @@ class Staff:
     async def view(self, call: Call[None]) -> tuple[int, Any]:
         """Everything about one subject: counts with their stages, locks with their ways out, recent events."""
         return 200, await self._app.desk.view(self._app.table, call.path["subject"], self._app.entries.refusals, call.key.role)
+
+    async def operator(self, call: Call[None]) -> tuple[int, Any]:
+        """Whose key this is, and what the policy in force lets her role do."""
+        may = self._app.table.desk.get(call.key.role, {}).get("may", [])
+        return 200, OperatorAnswer(call.key.operator, call.key.role, list(may))
 
     async def clock(self, call: Call[None]) -> tuple[int, Any]:
         """What the ledger's clock says, and which nodes doubt it and grant nothing."""

@@ -63,12 +63,14 @@ class Service:
         """A call on behalf of a customer."""
         return (await self._call(self._channel_key, method, path, body, language))[1]
 
-    async def staff(self, operator: Operator, method: str, path: str, body: Json | None = None) -> tuple[int, Json | Trouble]:
-        """A call by one operator; the status too, since it says whether a second person is needed."""
-        return await self._call(operator.key, method, path, body, "en")
+    async def staff(
+        self, operator: Operator, method: str, path: str, body: Json | None = None, *, once: str | None = None,
+    ) -> tuple[int, Json | Trouble]:
+        """A call by one operator; the status too, since it says whether a second person is needed. `once`: sent twice it is one act."""
+        return await self._call(operator.key, method, path, body, "en", once)
 
-    async def _call(self, key: str, method: str, path: str, body: Json | None, language: str) -> tuple[int, Json | Trouble]:
-        headers = {"authorization": f"Bearer {key}", "accept-language": language}
+    async def _call(self, key: str, method: str, path: str, body: Json | None, language: str, once: str | None = None) -> tuple[int, Json | Trouble]:
+        headers = {"authorization": f"Bearer {key}", "accept-language": language, **({"idempotency-key": once} if once else {})}
         try:
             answer = await self._client.request(method, path, json=body, headers=headers)
             told = answer.json()

@@ -28,6 +28,7 @@ from sekisho.flows.cases import OPENS, REACHED_S, CaseDesk, case_key, may
 from sekisho.flows.challenges import Challenges, NotNow, Sent
 from sekisho.flows.entries import Entries
 from sekisho.flows.names import DESK
+from sekisho.flows.replay import OtherBody, Repeated, Replay
 from sekisho.flows.runs import Begun, Runs
 from sekisho.flows.sessions import Sessions
 from sekisho.flows.subjects import Facts, Subjects
@@ -202,7 +203,9 @@ class Callers:
             self._runs.forget(facts)
         raise LedgerUnavailable
 
-    async def enter(self, table: Table, name: str, item_name: str, proof: str, operator: Operator) -> Entered | Denied:
+    async def enter(
+        self, table: Table, name: str, item_name: str, proof: str, operator: Operator, replay: Replay | None = None,
+    ) -> Entered | Denied | OtherBody:
         """What the caller has said. Compared and counted like any entry.
 
         Raises:
@@ -217,12 +220,18 @@ class Callers:
             return Denied("customer-himself", "the customer enters this in his session; nobody enters it for him", conflict=True)
         if item.verifies == "call-back" and not _is_reached(case, await self._store.clock()):
             return _NOT_REACHED
-        return await self._enter(table, name, case, item, proof, operator.name, None)
+        return await self._enter(table, name, case, item, proof, operator.name, None, replay)
 
-    async def _enter(self, table: Table, name: str, case: Case, item: Item, proof: str, by: str, session: str | None) -> Entered:
+    async def _enter(
+        self, table: Table, name: str, case: Case, item: Item, proof: str, by: str, session: str | None, replay: Replay | None,
+    ) -> Entered | OtherBody:
         run = case.run or ""
-        told = await self._entries.enter(table, DESK, run.partition(":")[2], item.name, proof)
+        told = await self._entries.enter(table, DESK, run.partition(":")[2], item.name, proof, replay=replay)
+        if isinstance(told, OtherBody):
+            return told
         answer = told.answer if isinstance(told, Refused) else told
+        if isinstance(told, Repeated):
+            answer = msgspec.msgpack.decode(told.answer, type=Answer)
         # Where a node died between the two commits the run is done and the case does not say so yet.
         verified = await self._ledger.run(_Verify(name, case.subject, run, by, session))
         if not isinstance(answer, Answer):
@@ -234,7 +243,9 @@ class Callers:
         found = await self._of_session(owner, session)
         return None if found is None else found[2] is not None
 
-    async def approve(self, table: Table, owner: str, session: str, number: str) -> Entered | None:
+    async def approve(
+        self, table: Table, owner: str, session: str, number: str, replay: Replay | None = None,
+    ) -> Entered | OtherBody | None:
         """The customer enters the number that he was read. None: there is no such live session."""
         found = await self._of_session(owner, session)
         if found is None:
@@ -243,7 +254,7 @@ class Callers:
         item = next((one for one in table.items.values() if one.verifies == "in-session"), None)
         if case is None or item is None:
             return Entered(Outcome.REFUSED, verified=False)
-        return await self._enter(table, name, case, item, number, "", f"session:{session}")
+        return await self._enter(table, name, case, item, number, "", f"session:{session}", replay)
 
     async def _of_session(self, owner: str, session: str) -> tuple[str, str, Case | None] | None:
         """(case, subject, case) of the customer whose live session it is, where a number is out for him."""

@@ -83,7 +83,7 @@ class Traces:
         book = await self._book(checked_subject(subject))
         rows = await self._store.peek([outbox_key(name) for name in book.sent])
         found = [(key.partition(":")[2], decode(rows[key], Outgoing)) for name in reversed(book.sent) if (key := outbox_key(name)) in rows]
-        known = {one.id: one for one in book.known}
+        known = {one.id: one for one in (*book.former, *book.known)}
         return [_shown(name, row, known.get(row.challenge.address if row.challenge else ""), whole=whole) for name, row in found]
 
     async def _book(self, subject: str) -> Addresses:
