@@ -6,7 +6,8 @@ usage: python3 run.py demo [--port 8080] [--data DIR] [--fresh]  all of it on th
        python3 run.py ARGS...                                    any other word: the command `sekisho ARGS...`
 
 The first run sets itself up in this folder (.tools and .venv) and touches nothing outside it but uv's cache
-of downloads; delete the two folders to begin again.
+of downloads; delete the two folders to begin again. `test` also installs what it tests with from Debian, where
+that is missing and it runs as root: Postfix, without a configuration, so that no mail server is started.
 """
 
 import contextlib
