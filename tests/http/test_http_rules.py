@@ -1,5 +1,7 @@
 """The rules over the whole table, and how its gaps are read, over HTTP."""
 
+import re
+
 import pytest
 from bankside import DAY, MINUTE, MODES, Service, Verify
 
@@ -294,6 +296,37 @@ def test_A21_the_other_bank_blocks_login_at_ten_and_ends_the_session_at_five_cod
     assert [run.wrong("risk-code")["message"] for _ in range(5)] == ["wrong"] * 4 + ["wrong-start-over"]
     assert major.locks(hana.subject) == []
     assert [mode(major).run("login", taro).wrong("login-password")["message"] for _ in range(10)] == ["wrong"] * 9 + ["wrong-locked"]
+
+
+@pytest.mark.parametrize("right_before", [False, True])
+def test_A11_the_release_code_has_five_tries_in_all_and_then_the_desk_must_give_another(major, right_before):
+    """Over all runs, and no right entry gives one back; then it is refused, and only deleting the addresses anew opens it."""
+    hana = major.customer(flags=("addresses-deleted",))
+    mode = MODES["count"](major)
+    said = [mode.run("reset-password", hana).wrong("release-code")["message"] for _ in range(4)]
+    if right_before:
+        assert mode.run("reset-password", hana).right("release-code")["outcome"] == "right"
+    said.append(mode.run("reset-password", hana).wrong("release-code")["message"])
+    assert said == ["wrong"] * 4 + ["wrong-locked"]
+    assert mode.run("reset-password", hana).right("release-code")["message"] == "locked"
+    assert major.count(hana.subject, "release-code-in-total") == 5
+    assert [path["path"] for path in major.lock(hana.subject)["release"]] == ["delete-addresses"]
+
+
+def test_A22_a_stranger_who_knows_the_numbers_closes_every_way_but_paper(service, verify):
+    """Login, re-registration and applying again; the form lifts the first two, and its letter lets her in."""
+    hana = service.customer("basic-data", "card-pin")
+    verify.run("login", hana).wrong("login-password", times=10)
+    for _ in range(10):
+        verify.run("reset-password", hana, named=False).wrong("number-pair")
+    MODES["count"](service).run("reapply", hana).wrong("card-pin", times=4)
+    closed = {"login": "login-password", "reset-password": "number-pair", "reapply": "basic-data"}
+    assert {verify.run(name, hana).right(item)["outcome"] for name, item in closed.items()} == {"refused"}
+    assert {row for paper in service.app.table.paper for row in paper.rows} >= {"Y-LOGIN-3", "Y-RESET-2", "Y-APPLY-2"}
+    service.released(hana.subject, "form-1-1")
+    (letter, *_) = service.received(hana.subject, "letter")
+    password = re.search(r"\d{12}", letter.body)[0]
+    assert verify.run("login", hana).proof("login-password", password)["outcome"] == "right"
 
 
 # -- sessions of the customer's own
