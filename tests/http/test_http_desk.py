@@ -446,6 +446,40 @@ def test_M_DESK_3_no_login_meanwhile_and_no_code_to_a_deleted_address(service, h
         assert (told["outcome"], told["code"], "session" in told) == ("refused", "closed", False)
 
 
+def test_M_STOP_1_second_line_lifts_the_stop_from_a_case_with_a_verified_caller(service, hana):
+    """Not on its own word; the remedies for mail are no part of it."""
+    service.post("/v1/stops", {"subject": hana.subject, "known_by": "known-device"})
+    assert problem(service.release(hana.subject, "lift-stop", by="chiba")) == "needs-case"
+    case = Case(service, hana)
+    assert problem(case.ask(path="lift-stop")) == "case-lacks"
+    asked = case.verified().ask(path="lift-stop")
+    assert service.locks(hana.subject) == ["M-STOP-1"]
+    assert service.approve(asked, by="doi").status_code == 200
+    assert (service.locks(hana.subject), case.state) == ([], "open")
+
+
+def test_M_DESK_2_no_lock_is_a_way_round_the_case(service, hana):
+    """A lock whose way out is the deletion does not let it be done without verification."""
+    service.put(hana.subject, {"counts": {"mail-codes-a-year": 100}}, "risk-code")
+    made = run(service, hana)
+    made.reach("mail-otp")
+    made.send("mail-otp")
+    assert service.locks(hana.subject) == ["mail-codes-a-year"]
+    assert problem(service.release(hana.subject, "delete-addresses", by="chiba")) == "needs-case"
+    Case(service, hana).tried().verified().deleted()
+    assert service.locks(hana.subject) == []
+
+
+def test_M_RESET_4_enrolling_him_again_meanwhile_opens_no_login(service, hana):
+    case = Case(service, hana).tried().verified().deleted()
+    for subject, body in hana.enrolments():
+        service.put(subject, body)
+    login = run(service, hana, "login")
+    told = service.post(f"/v1/procedures/{login.id}/attempts", {"item": "login-password", "proof": hana.password}).json()
+    assert (told["outcome"], told["code"]) == ("refused", "closed")
+    registers_again(service, case, "new")
+
+
 # -- the release code
 
 

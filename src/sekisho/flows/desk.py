@@ -73,7 +73,7 @@ class _Enrol:
         guard.known = True
         guard.links = dict(self._enrolment.links)
         guard.accounts = list(self._enrolment.accounts)
-        guard.flags = sorted({*self._enrolment.flags, *(flag for flag in guard.flags if flag.partition(":")[0] in _OF_ITEMS)})
+        guard.flags = sorted({*self._enrolment.flags, *(flag for flag in guard.flags if flag.partition(":")[0] in _KEPT)})
         if self._enrolment.addresses is not None:
             book = addresses.on_file(tx.get(self.keys[1], Addresses), key, self._enrolment.addresses, self._codes, tx.now)
             tx.put(self.keys[1], book)
@@ -85,8 +85,8 @@ class _Enrol:
         return new
 
 
-_OF_ITEMS = frozenset({"first-time", "set"})
-"""Flags that follow from a subject's items; enrolling it again leaves them."""
+_KEPT = frozenset({"first-time", "set", "addresses-deleted"})
+"""Flags that follow from a subject's items, and from what the desk did; enrolling it again leaves them."""
 
 
 class _SetItem:

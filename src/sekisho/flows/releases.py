@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sekisho.core import release
-from sekisho.core.case import is_open
+from sekisho.core.case import CALLER, CASE, REMEDIES, is_open
 from sekisho.core.state import Guard, Lock, decode
 from sekisho.events import Event, EventKind
 from sekisho.flows import approvals
@@ -13,7 +13,7 @@ from sekisho.flows.attempt import touch_bucket
 from sekisho.flows.names import looked_at
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay
 from sekisho.flows.subjects import Row, Subjects
-from sekisho.policy.table import ReleasePath
+from sekisho.policy.table import ReleasePath, Table
 from sekisho.ports import Ledger, Store, Tx
 from sekisho.terms import PathKind
 
@@ -49,7 +49,7 @@ class _Release:
         if self._path not in lock.undo:
             return Denied("path-does-not-lift", f"that path does not lift a lock of row {lock.row}; what does: {', '.join(lock.undo)}", conflict=True)
         path = tx.table.paths.get(self._path)
-        refusal = may_walk(path, self._operator, tx.now)
+        refusal = may_walk(path, self._operator, tx.now) or _in_case(path, tx.table)
         if refusal is not None or path is None:
             return refusal or Denied("no-such-path", "the policy does not name this path", conflict=True)
         if path.second_person:
@@ -89,7 +89,7 @@ class _Approve:
         if isinstance(found, Denied):
             return found
         path = tx.table.paths.get(found.path)
-        refusal = may_walk(path, self._operator, tx.now)
+        refusal = may_walk(path, self._operator, tx.now) or _in_case(path, tx.table)
         key, guard = self._where.read(tx)
         lock = next((lock for lock in guard.locks if lock.id == found.lock), None)
         if refusal is not None or path is None:
@@ -114,6 +114,14 @@ def may_walk(path: ReleasePath | None, operator: Operator, now: int) -> Denied |
     if path.opens_s is not None and not is_open(path.opens_s, path.every, path.zone, now):
         return Denied("outside-hours", "outside the hours in which this may be done", conflict=True)
     return None
+
+
+def _in_case(path: ReleasePath | None, table: Table) -> Denied | None:
+    """Where callers are verified here, what rests on that is done from the case that says so, and not on an operator's word."""
+    needs = {name for names in path.cases[-1].needs for name in names} if path is not None and path.cases else set()
+    if table.cases.get("verify") is None or needs.isdisjoint({CALLER, CASE, REMEDIES}):
+        return None
+    return Denied("needs-case", "this rests on a verified caller: open a case and do it from there", conflict=True)
 
 
 def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath, operators: str, reason: str) -> Lifted:
