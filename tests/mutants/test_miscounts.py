@@ -4,7 +4,7 @@ import contextlib
 
 import msgspec
 import pytest
-from histories import Histories, HistoriesWithin, complaints
+from histories import Histories, HistoriesOfDevices, HistoriesWithin, complaints
 from hypothesis import Phase
 from play import Play
 
@@ -163,11 +163,39 @@ class WindowsForgetEarly(Play):
         return told
 
 
+class RightClearsEveryShare(Play):
+    """A right entry from one device clears what was entered from others."""
+
+    @staticmethod
+    def settle(scene, taken, verdict):
+        told = attempt.settle(scene, taken, verdict)
+        if told == "right":
+            for key, guard in scene.guards.items():
+                for name, count in guard.counts.items():
+                    if "/device-" in name:
+                        budget.zero(count)
+                        scene.touch(key)
+        return told
+
+
+class KnownDevicesAreStrangersToo(Play):
+    """A device that has used up its share goes on with that of all others."""
+
+    @staticmethod
+    def reserve(scene, item):
+        told = attempt.reserve(scene, item)
+        if isinstance(told, attempt.Granted) or not scene.device:
+            return told
+        scene.device, scene.places = "", {}
+        return attempt.reserve(scene, item)
+
+
 FOUND_BY = {
     LosesTheReservation: Histories, OneGuessTooMany: Histories, AsksNothingAtTheEnd: Histories, RightClearsAll: Histories,
     WrongUnderALockIsForgotten: Histories, CountsOnTheFirstCounterOnly: Histories, TimedLocksKeepTheirCount: Histories,
     LoweredThresholdsWait: Histories, OwedStagesRefuse: Histories, SessionsOutliveABlock: Histories,
-    RunsGoOn: Histories, WindowsForgetEarly: HistoriesWithin,
+    RunsGoOn: Histories, WindowsForgetEarly: HistoriesWithin, RightClearsEveryShare: HistoriesOfDevices,
+    KnownDevicesAreStrangersToo: HistoriesOfDevices,
 }
 
 
