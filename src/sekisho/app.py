@@ -25,7 +25,7 @@ from sekisho.adapters.memory import MemoryStore
 from sekisho.adapters.postgres import PostgresStore
 from sekisho.adapters.postgres_wire import Promise
 from sekisho.adapters.reports import MOST, Found, read
-from sekisho.adapters.secrets import KeyedSecrets
+from sekisho.adapters.secrets import KeyedSecrets, comparison_ms
 from sekisho.adapters.smtp import Relay, SmtpChannel, relay_of
 from sekisho.adapters.spool import Spool
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
@@ -403,6 +403,6 @@ async def assemble(settings: Settings, *, make: bool = False, channels: Channels
 
 
 __all__ = [
-    "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "assemble", "build", "condition_of", "open_store", "read_report", "relay_of",
-    "seals_path", "wall_clock",
+    "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "assemble", "build", "comparison_ms", "condition_of", "open_store", "read_report",
+    "relay_of", "seals_path", "wall_clock",
 ]

@@ -16,10 +16,11 @@ from sekisho.core.state import CLOCK, IN_FORCE, Clock, InForce, Reservation, dec
 from sekisho.flows import doctor
 from sekisho.flows.acts import Operator
 from sekisho.flows.desk import Enrolment
+from sekisho.policy import compile_policy, load, reference
 from sekisho.ports import Change
 from sekisho.terms import Role
 
-CHECKS = {"store", "schema", "durability", "disk", "keys", "policy", "seals", "reservations", "clock"}
+CHECKS = {"store", "schema", "durability", "disk", "keys", "policy", "hold", "seals", "reservations", "clock"}
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +171,14 @@ def test_a_disk_that_is_nearly_full(monkeypatch, served):
     monkeypatch.setattr(doctor, "FREE_BYTES", 1 << 60)
     found = {one.check: one for one in doctor.of_condition(sqlite.condition(served.path))}
     assert not found["disk"].ok and "make room" in found["disk"].do
+
+
+@pytest.mark.parametrize(("hold", "takes_ms", "ok"), [("50ms", 20, True), ("50ms", 51, False), (None, 51, True)])
+def test_a_comparison_that_is_longer_than_a_step_of_the_time_grid(tmp_path, hold, takes_ms, ok):
+    """The policy's own grid; an item may have another."""
+    text = reference("postal-bank").read_text().replace("  hold: 50ms\n", "" if hold is None else f"  hold: {hold}\n")
+    file = tmp_path / "policy.yaml"
+    file.write_text(text)
+    found = doctor.of_hold(compile_policy(load(file)), takes_ms)
+    assert (found.ok, found.do is None) == (ok, ok)
+    assert ("login-password" in found.text) is not ok

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets as chance
+import time
 
 from argon2.low_level import Type, hash_secret_raw
 
@@ -21,6 +22,9 @@ MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 
 SLOW = frozenset({"password", "pin", "passcode"})
 """Kinds short enough to be guessed from a stolen record: they are compared on a worker."""
+
+TRIES = 3
+"""Comparisons of which the quickest says how long one takes."""
 
 FAST = frozenset({"knowledge", "totp"})
 """Kinds compared inside the batch."""
@@ -79,3 +83,13 @@ class KeyedSecrets:
         """A seed under a one-time pad made from the pepper and its salt; the same call opens it."""
         pad = hashlib.shake_256(self._pepper + b"token-seed" + salt).digest(len(seed))
         return bytes(a ^ b for a, b in zip(seed, pad, strict=True))
+
+
+def comparison_ms() -> float:
+    """What one slow comparison takes of a processor on this machine, whatever else keeps it busy; of several the least. Milliseconds."""
+    secrets, took = KeyedSecrets(bytes(32)), []
+    for _ in range(TRIES):
+        began = time.thread_time()
+        secrets.matches(None, "password", "not this one")
+        took.append(time.thread_time() - began)
+    return min(took) * 1000

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from sekisho.app import PURPOSES, Keyring, condition_of, open_store, seals_path, wall_clock
+from sekisho.app import PURPOSES, Keyring, comparison_ms, condition_of, open_store, seals_path, wall_clock
 from sekisho.errors import SekishoError
 from sekisho.flows.doctor import Check, of_condition, of_keys, of_store
 from sekisho.flows.seals import Sealer
@@ -47,7 +47,7 @@ async def _examine(url: str, key_file: Path | None, *, replicated: bool) -> list
         return [*checks, Check("store", ok=False, text=str(no), do="see that this user may read and write it")]
     try:
         sealer = None if keyring is None else Sealer(store, keyring, seals_path(url, keyring))
-        return [*checks, *await of_store(store, sealer, wall_clock)]
+        return [*checks, *await of_store(store, sealer, wall_clock, comparison_ms())]
     finally:
         await store.close()
 

@@ -5,16 +5,17 @@ Nothing is changed, and nothing that is said holds a secret.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
 from sekisho.core.state import IN_FORCE, SECOND, InForce, Reservation, decode
 from sekisho.errors import SekishoError
 from sekisho.flows.clock import doubts
+from sekisho.flows.compare import SLOW
 from sekisho.flows.policies import read
 from sekisho.flows.seals import Sealer
-from sekisho.policy import PolicyError
+from sekisho.policy import PolicyError, Table
 from sekisho.ports import Condition, Store
 
 OVERDUE_S = 60
@@ -84,8 +85,27 @@ def of_keys(purposes: Iterable[str], missing: Iterable[str], *, demo: bool) -> l
     return checks
 
 
-async def of_policy(store: Store) -> Check:
-    """Whether this release can decide by the policy in force."""
+async def of_policy(store: Store, comparison_ms: float) -> list[Check]:
+    """Whether this release can decide by the policy in force, and its time grid fits this machine."""
+    found = await _in_force(store)
+    return [found] if isinstance(found, Check) else [_well("policy", f"{found.name} {found.version[:12]}"), of_hold(found, comparison_ms)]
+
+
+def of_hold(table: Table, comparison_ms: float) -> Check:
+    """Whether a slow comparison fits one step of the time grid on which answers leave. docs/why/hold.md"""
+    steps = table.timing.hold_ms
+    held = {name: steps[name] for name, item in table.items.items() if item.kind in SLOW and steps.get(name)}
+    if not held:
+        return _well("hold", "the policy sets no time grid: answers leave at once")
+    text = f"a comparison takes {comparison_ms:.0f} ms of processor here, answers leave every {min(held.values())} ms"
+    if comparison_ms > min(held.values()):
+        short = ", ".join(sorted(name for name, hold in held.items() if hold < comparison_ms))
+        return _wrong("hold", f"{text} ({short})", "its customers wait two steps: write a `hold` of two or three times as long into the policy")
+    return _well("hold", text)
+
+
+async def _in_force(store: Store) -> Table | Check:
+    """The policy in force, or why there is none to decide by."""
     body = (await store.peek([IN_FORCE])).get(IN_FORCE)
     if body is None:
         return _wrong("policy", "none is in force", "give the first one to sekisho serve --policy FILE")
@@ -94,10 +114,9 @@ async def of_policy(store: Store) -> Check:
     if source is None:
         return _wrong("policy", f"{version[:12]} is in force, and its text is not in the store", "accept it again: sekisho policy accept FILE")
     try:
-        table = read(source, version[:12])
+        return read(source, version[:12])
     except PolicyError as no:
         return _wrong("policy", f"this release cannot read the one in force: {no.errors[0]}", "accept one that it can: sekisho policy accept FILE")
-    return _well("policy", f"{table.name} {version[:12]}")
 
 
 async def of_seals(sealer: Sealer) -> Check:
@@ -134,15 +153,20 @@ async def of_clock(store: Store, wall: Callable[[], int]) -> Check:
     return _well("clock", apart)
 
 
-async def of_store(store: Store, sealer: Sealer | None, wall: Callable[[], int]) -> list[Check]:
-    """All that has to be read in the store. What cannot be read is a finding too."""
-    checks = []
-    for name, look in (
-        ("policy", of_policy(store)), ("reservations", of_reservations(store)), ("clock", of_clock(store, wall)),
-        *([("seals", of_seals(sealer))] if sealer is not None else []),
-    ):
+async def of_store(store: Store, sealer: Sealer | None, wall: Callable[[], int], comparison_ms: float) -> list[Check]:
+    """All that has to be read in the store. What cannot be read is a finding too. `comparison_ms`: what a slow one takes here."""
+    checks: list[Check] = []
+    looks: list[tuple[str, Awaitable[list[Check]]]] = [
+        ("policy", of_policy(store, comparison_ms)), ("reservations", _alone(of_reservations(store))), ("clock", _alone(of_clock(store, wall))),
+        *([("seals", _alone(of_seals(sealer)))] if sealer is not None else []),
+    ]
+    for name, look in looks:
         try:
-            checks.append(await look)
+            checks += await look
         except SekishoError as no:
             checks.append(_wrong(name, str(no), "mend what it says, and look again"))
     return checks
+
+
+async def _alone(look: Awaitable[Check]) -> list[Check]:
+    return [await look]

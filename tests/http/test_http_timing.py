@@ -1,0 +1,126 @@
+"""D1: how long an answer takes tells nobody what it must not say. Measured on the real service over HTTP, see timing.py.
+
+With `--long` 10,000 samples a side, and nobody may be right more than 52 % of the time, with 95 % confidence. By default so few
+samples that only a large leak is found for certain: one by which a guesser is right in more than three of four entries of the slow lane, or in
+two of three of the fast one.
+"""
+
+import contextlib
+
+import httpx
+import pytest
+from figures import other_figures
+from process import WAIT_S, Process, make_keys
+from scale import FULL, times
+from timing import Entry, Opening, guess, half_load, sample
+
+from sekisho.policy import reference
+
+HERE = __file__.rpartition("/")[0]
+PEOPLE = 10
+KNOWN = [f"10000000{n:02d}" for n in range(PEOPLE)]
+UNKNOWN = [f"20000000{n:02d}" for n in range(PEOPLE)]
+STOPPED = [f"30000000{n:02d}" for n in range(PEOPLE)]
+OTHERS = [f"customer:40000000{n:02d}" for n in range(50)]
+"""Whose passwords are tried beside, to keep the service busy."""
+
+SLOWLY, QUICKLY = times(40, 10_000), times(250, 10_000)
+"""Samples a side, of what is compared on a worker and of what is compared at once."""
+
+SLOW_LINES, QUICK_LINES = 2, 6
+"""Connections that sample: few enough to leave the service idle for the most part."""
+
+LONG_S = 3 * 3600
+
+
+def account(number):
+    return f"10000-{number[0]}{number[-2:]}1"
+
+
+def logins(numbers, proof, heard):
+    return [Entry({"operation": "login", "subject": f"customer:{number}"}, "login-password", proof, heard) for number in numbers]
+
+
+def pairs(accounts, customers):
+    return [
+        Entry({"operation": "reset-password"}, "number-pair", {"account-number": account(one), "customer-number": other}, "wrong")
+        for one, other in zip(accounts, customers, strict=True)
+    ]
+
+
+def openings(numbers):
+    return [Opening({"operation": "login", "subject": f"customer:{number}"}) for number in numbers]
+
+
+SLOW = {
+    "known": logins(KNOWN, "not this one", "wrong"), "unknown": logins(UNKNOWN, "not this one", "wrong"),
+    "right": logins(KNOWN, "correct horse 8", "right"), "refused": logins(STOPPED, "not this one", "refused"),
+}
+HALVES = {"customer half right": pairs(UNKNOWN, KNOWN), "account half right": pairs(KNOWN, UNKNOWN)}
+QUICK = HALVES | {"begun for a known": openings(KNOWN), "begun for an unknown": openings(UNKNOWN)}
+
+CONTRASTS = (
+    ("known", "unknown"), ("known", "right"), ("known", "refused"), ("customer half right", "account half right"),
+    ("begun for a known", "begun for an unknown"),
+)
+"""Known or unknown; wrong or right, below a threshold; open or refused; which half is right; known or unknown, before anything is entered."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Keys, and the reference policy with thresholds that these tests do not reach."""
+    folder = tmp_path_factory.mktemp("timing")
+    policy = folder / "postal-bank.yaml"
+    policy.write_text(other_figures(reference("postal-bank").read_text(), lambda wrong: wrong * 10_000, lambda length: length))
+    return policy, make_keys(folder)
+
+
+@contextlib.contextmanager
+def serving(home, folder, **program):
+    """A service, with customers whom there are, and some whose operations are stopped."""
+    made = Process(folder, home[1], policy=home[0], **program).start()
+    try:
+        with httpx.Client(base_url=made.base, headers={"authorization": f"Bearer {made.keys['endo']}"}, timeout=WAIT_S) as endo:
+            for number in KNOWN + STOPPED:
+                whose = {"customer": f"customer:{number}", "account": f"account:{account(number)}"}
+                for subject in whose.values():
+                    told = {"links": {kind: name for kind, name in whose.items() if name != subject}}
+                    assert endo.put(f"/v1/staff/subjects/{subject}", json=told).is_success
+                assert endo.put(f"/v1/staff/subjects/{whose['customer']}/items/login-password", json={"secret": "correct horse 8"}).is_success
+        for number in STOPPED:
+            assert made.call("POST", "/v1/stops", {"subject": f"customer:{number}", "known_by": "number-on-file"}).is_success
+        yield made
+    finally:
+        made.stop()
+
+
+def measure(service, *, seed):
+    """All sides, in nanoseconds."""
+    asked = service.port, service.keys["bank"]
+    return sample(*asked, SLOW, SLOWLY, lines=SLOW_LINES, seed=seed) | sample(*asked, QUICK, QUICKLY, lines=QUICK_LINES, seed=seed)
+
+
+@pytest.mark.timeout(LONG_S if FULL else 300)
+@pytest.mark.parametrize("load", ["idle", "at half load"])
+def test_D1_the_time_of_an_answer_tells_nothing(home, tmp_path, load, capsys):
+    with serving(home, tmp_path) as service:
+        busy = half_load(service.port, service.keys["bank"], OTHERS) if load != "idle" else contextlib.nullcontext()
+        with busy as rate:
+            took = measure(service, seed=load)
+    told = {contrast: guess(*(took[side] for side in contrast), seed=load) for contrast in CONTRASTS}
+    with capsys.disabled():
+        print(f"\n{load}{f', {rate:.0f} more entries a second' if rate else ''}")  # noqa: T201  figures for docs/evidence.md
+        for contrast, one in told.items():
+            print(f"  {' or '.join(contrast)}: {one}")  # noqa: T201
+    for contrast, one in told.items():
+        assert one.at_most <= 0.52 if FULL else one.surely <= 0.52, (contrast, str(one))
+
+
+@pytest.mark.parametrize(("leak", "sides", "each", "lines"), [
+    ("behind-the-grid", HALVES, 300, QUICK_LINES), ("in-the-slow-lane", {name: SLOW[name] for name in ("known", "unknown")}, 40, SLOW_LINES),
+])
+def test_a_planted_leak_is_found(home, tmp_path, leak, sides, each, lines):
+    """One millisecond behind the grid; and comparisons longer than a step of it."""
+    with serving(home, tmp_path, program=(f"{HERE}/leaky.py", leak)) as service:
+        took = sample(service.port, service.keys["bank"], sides, each, lines=lines, seed=leak)
+    assert guess(*took.values(), seed=leak).surely > 0.52
