@@ -65,7 +65,7 @@ class Service:
         return ring
 
     async def _build(self, ring):
-        settings = Settings(f"sqlite:///{self.folder / 'sekisho.db'}", ring.path, hold=False, **self.settings)
+        settings = Settings(f"sqlite:///{self.folder / 'sekisho.db'}", ring.path, **{"hold": False, **self.settings})
         store = self.store()
         table = await first_policy(store, self.policy.read_bytes(), self.policy.name)
         tables = {table.version: table}

@@ -2,7 +2,7 @@
 
 import re
 
-THRESHOLD = re.compile(r"\b(wrong): (\d+)")
+THRESHOLD = re.compile(r"\b(wrong|known_device): (\d+)")
 LENGTH = re.compile(r"\b(for|stranger_for): (\d+)([smhd])\b")
 
 

@@ -71,7 +71,7 @@ class History:
         self.operations = self.rng.sample(sorted(twins.table.operations), self.rng.choice((1, 1, 2)))
         self.share = self.rng.choice((0, 0.1, 0.5, 0.95))
         """Of right entries."""
-        self.runs, self.sessions, self.waiting = {}, [], []
+        self.runs, self.sessions, self.devices, self.waiting = {}, [], [], []
 
     def _customer(self):
         rng, table = self.rng, self.twins.table
@@ -117,7 +117,7 @@ class History:
         table, rng = self.twins.table, self.rng
         operation = self._operation()
         named = self._named(operation)
-        body = {"operation": operation, "context": {"device": self.customer.number, "ip": "192.0.2.1"}}
+        body = {"operation": operation, "context": self._context()}
         if self.sessions and table.operations[operation].session:
             body["session"] = rng.choice(self.sessions)
         elif rng.random() < 0.8:
@@ -153,7 +153,7 @@ class History:
             operation = self._operation()
             item = rng.choice(sorted(table.operations[operation].rows))
             body["session"] = f"{self.customer.number}-{rng.randint(1, 2)}"
-        body |= {"operation": operation, "item": item, "subject": self._named(operation)}
+        body |= {"operation": operation, "item": item, "subject": self._named(operation), "context": self._context()}
         if item == "number-pair":
             body["about"] = self.customer.account_subject
         _, told = self.ask("reserve", "POST", "/v1/reservations", body)
@@ -186,7 +186,7 @@ class History:
     def session(self):
         session = self.rng.choice(self.sessions)
         self.ask("session", "GET", f"/v1/sessions/{session}")
-        if self.rng.random() < 0.5:
+        if self.rng.random() < 0.7:
             self.ask("end session", "DELETE", f"/v1/sessions/{session}")
 
     def feed(self):
@@ -195,7 +195,7 @@ class History:
 
     def stop(self):
         """An emergency stop is no penalty for entries: what it tells is the same under any figures."""
-        body = {"subject": self.customer.subject, "context": {"device": self.customer.number}}
+        body = {"subject": self.customer.subject, "context": self._context()}
         if self.rng.random() < 0.5:
             body["known_by"] = "known-device"
         self.ask("stop", "POST", "/v1/stops", body)
@@ -215,6 +215,11 @@ class History:
         operation = self.rng.choice(self.operations)
         return "login" if self.twins.table.operations[operation].session and not self.sessions else operation
 
+    def _context(self):
+        """Who types: at a device the channel knows, at one that was named here, or at nobody's."""
+        here = {"ip": f"192.0.2.{1 + int(self.customer.number) % 200}"}
+        return self.rng.choice([here, {"device": self.customer.number}, *({"device": name, **here} for name in self.devices[-1:])])
+
     def _named(self, operation):
         one = self.customer
         return {"customer": one.subject, "account": one.account_subject, "app": one.app_subject}[self.twins.table.operations[operation].subject]
@@ -224,6 +229,9 @@ class History:
         return run, *self.runs[run]
 
     def _heard(self, run, operation, told):
+        if told.get("device"):
+            self.devices.append(told["device"])
+            self.done["device named"] += 1
         if told.get("session"):
             self.sessions.append(told["session"])
         if told.get("state", "open") != "open":
@@ -248,7 +256,7 @@ class History:
         settled = not self.waiting
         possible = [(act, weight) for act, weight, may in (
             (self.begin, 6 if not self.runs else 1, True), (self.enter, 8, self.runs and settled), (self.hold, 2, settled), (self.verdict, 6, self.waiting),
-            (self.send, 2, self.runs), (self.look, 1, self.runs), (self.session, 2, self.sessions), (self.feed, 1, True),
+            (self.send, 2, self.runs), (self.look, 1, self.runs), (self.session, 4, self.sessions), (self.feed, 1, True),
             (self.stop, 0.2, True), (self.wait, 1, True), (self.oddity, 0.3, True),
         ) if may]
         acts, weights = zip(*possible, strict=True)
@@ -264,11 +272,11 @@ def told_of_a_penalty(heard):
 
 SURFACES = {
     "begin", "enter", "reserve", "verdict", "send", "addresses", "deliveries", "look", "session", "end session", "events", "stop", "sent twice", "wait",
-    "oddity",
+    "oddity", "device named",
 }
 
 
-HISTORIES = times(14, 1000)
+HISTORIES = times(10, 1000)
 
 
 def walk(twins):

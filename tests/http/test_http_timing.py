@@ -24,10 +24,10 @@ STOPPED = [f"30000000{n:02d}" for n in range(PEOPLE)]
 OTHERS = [f"customer:40000000{n:02d}" for n in range(50)]
 """Whose passwords are tried beside, to keep the service busy."""
 
-SLOWLY, QUICKLY = times(40, 10_000), times(250, 10_000)
+SLOWLY, QUICKLY = times(30, 10_000), times(120, 10_000)
 """Samples a side, of what is compared on a worker and of what is compared at once."""
 
-SLOW_LINES, QUICK_LINES = 2, 6
+SLOW_LINES, QUICK_LINES = 2, 10
 """Connections that sample: few enough to leave the service idle for the most part."""
 
 LONG_S = 3 * 3600
