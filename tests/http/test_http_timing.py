@@ -24,11 +24,14 @@ STOPPED = [f"30000000{n:02d}" for n in range(PEOPLE)]
 OTHERS = [f"customer:40000000{n:02d}" for n in range(50)]
 """Whose passwords are tried beside, to keep the service busy."""
 
-SLOWLY, QUICKLY = times(30, 10_000), times(120, 10_000)
+SLOWLY, QUICKLY = times(30, 10_000), times(80, 10_000)
 """Samples a side, of what is compared on a worker and of what is compared at once."""
 
-SLOW_LINES, QUICK_LINES = 2, 10
+SLOW_LINES, QUICK_LINES = 2, 4
 """Connections that sample: few enough to leave the service idle for the most part."""
+
+PARTS = 12
+"""How often more samples are taken where a planted leak was not found yet."""
 
 LONG_S = 3 * 3600
 
@@ -116,11 +119,17 @@ def test_D1_the_time_of_an_answer_tells_nothing(home, tmp_path, load, capsys):
         assert one.at_most <= 0.52 if FULL else one.surely <= 0.52, (contrast, str(one))
 
 
-@pytest.mark.parametrize(("leak", "sides", "each", "lines"), [
-    ("behind-the-grid", HALVES, 300, QUICK_LINES), ("in-the-slow-lane", {name: SLOW[name] for name in ("known", "unknown")}, 40, SLOW_LINES),
+@pytest.mark.parametrize(("leak", "sides", "each"), [
+    ("behind-the-grid", HALVES, 100), ("in-the-slow-lane", {name: SLOW[name] for name in ("known", "unknown")}, 30),
 ])
-def test_a_planted_leak_is_found(home, tmp_path, leak, sides, each, lines):
-    """One millisecond behind the grid; and comparisons longer than a step of it."""
+def test_a_planted_leak_is_found(home, tmp_path, leak, sides, each):
+    """One millisecond behind the grid; and comparisons longer than a step of it. A noisy machine needs more samples."""
+    took = {name: [] for name in sides}
     with serving(home, tmp_path, program=(f"{HERE}/leaky.py", leak)) as service:
-        took = sample(service.port, service.keys["bank"], sides, each, lines=lines, seed=leak)
-    assert guess(*took.values(), seed=leak).surely > 0.52
+        for part in range(PARTS):
+            for name, ns in sample(service.port, service.keys["bank"], sides, each, lines=SLOW_LINES, seed=f"{leak} {part}").items():
+                took[name] += ns
+            told = guess(*took.values(), seed=leak)
+            if told.surely > 0.52:
+                return
+    raise AssertionError(told)
