@@ -106,7 +106,7 @@ def operations(app: App) -> list[Operation]:
         ),
         Operation("GET", "/v1/procedures/{id}/addresses", codes.addresses, CHANNEL, None, {200: AddressesAnswer}, holds=True),
         Operation("GET", "/v1/procedures/{id}/deliveries", codes.deliveries, CHANNEL, None, {200: DeliveriesAnswer}, holds=True),
-        Operation("POST", "/v1/addresses/news", codes.hear, CHANNEL, OtherMailBody, {200: TakenInAnswer}),
+        Operation("POST", "/v1/addresses/news", codes.hear, CHANNEL, OtherMailBody, {200: TakenInAnswer}, holds=True),
         Operation("GET", "/v1/sessions/{id}", customer.session, CHANNEL, None, {200: SessionAnswer}),
         Operation("DELETE", "/v1/sessions/{id}", customer.end_session, CHANNEL, None, {200: SessionAnswer}),
         Operation("GET", "/v1/events", customer.events, CHANNEL, None, {200: EventsAnswer}),
