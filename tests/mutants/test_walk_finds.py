@@ -10,7 +10,7 @@ from walker import House
 from walks import complaints, walks
 
 from sekisho.adapters import secrets
-from sekisho.core import attempt, budget, procedure, release
+from sekisho.core import attempt, budget, release
 from sekisho.core.scene import Scene
 from sekisho.flows import approvals, entries
 from sekisho.terms import Verdict
@@ -51,10 +51,6 @@ def run_that_outlives_its_block(*_):
     return True
 
 
-def way_back_that_leads_nowhere(*_):
-    """The procedure is done, and the lock stands."""
-
-
 def first_person_who_agrees_with_herself(tx, approval, operator):
     """One operator alone."""
     return tx.get(approvals.key_of(approval), approvals.Approval)
@@ -65,7 +61,6 @@ PLANTED = {
     "release that keeps the count": [(release, "lift", release_that_keeps_the_count)],
     "shared count cleared by the other item": [(budget, "settle", shared_count_cleared_by_the_other_item)],
     "run that outlives its block": [(Scene, "_outlived", run_that_outlives_its_block)],
-    "way back that leads nowhere": [(procedure, "_walk", way_back_that_leads_nowhere)],
     "first person who agrees with herself": [(approvals, "for_second", first_person_who_agrees_with_herself)],
 }
 """By what is wrong: where it is planted."""
