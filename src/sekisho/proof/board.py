@@ -7,7 +7,7 @@ counts of one run, session, actor or caller begin at zero with each entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sekisho.core import attempt, budget, release
@@ -15,7 +15,7 @@ from sekisho.core.procedure import awaited, skip_met_steps
 from sekisho.core.scene import Scene, count_of
 from sekisho.core.state import SECOND, Count, Device, Guard, Lock, Procedure, Session, decode, encode
 from sekisho.events import Event
-from sekisho.policy.table import ABOUT, EACH, KNOWN, UNKNOWN, Condition, Counter, Operation, Row, Stage, Table
+from sekisho.policy.table import ABOUT, EACH, EVERYTHING, KNOWN, RUN_ENDS, UNKNOWN, Condition, Counter, Operation, Penalty, Row, Stage, Table
 from sekisho.terms import Outcome, Reach, State, Verdict
 
 START = 20_000 * 86_400 * SECOND
@@ -351,6 +351,28 @@ def _untold(event: Event) -> None:
     del event
 
 
+def distinct(table: Table, found: Sequence[Seat]) -> list[Seat]:
+    """One row of each kind: those that touch the same counts and that the same locks close are as good as one another."""
+    kinds: dict[object, Seat] = {}
+    for seat in found:
+        closed = frozenset(penalty for penalty in _index(table).closing if _refuses(penalty, seat.operation))
+        kinds.setdefault((*_kind(seat), table.operations[seat.operation].session, closed), seat)
+    return list(kinds.values())
+
+
+def _kind(seat: Seat) -> tuple[object, ...]:
+    passing = [gauge.counter for gauge in seat.row.gauges if gauge.counter.reach not in PERSONAL]
+    falls = tuple(
+        (counter.reach, counter.counting, stage.wrong, stage.penalties) for counter in passing for stage in counter.stages
+        if any(penalty.kind not in RUN_ENDS for penalty in stage.penalties))
+    lasting = frozenset((gauge.counter.name, gauge.about) for gauge in seat.row.gauges if gauge.counter.reach in PERSONAL)
+    return seat.item, lasting, falls, seat.row.when, seat.about
+
+
+def _refuses(penalty: Penalty, operation: str) -> bool:
+    return operation in penalty.operations or (EVERYTHING in penalty.operations and operation not in penalty.spares)
+
+
 def places(counter: Counter) -> int:
     """The place of a device whose entries a counter counts; 0: those of devices that nobody knows."""
     if counter.base is not None:
@@ -358,16 +380,44 @@ def places(counter: Counter) -> int:
     return 1 if any(penalty.whom == KNOWN for stage in counter.stages for penalty in stage.penalties) else 0
 
 
+class _Index:
+    """The rows of a policy by item and by count, and its penalties: looked up for every item and every stage."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.items: dict[str, list[Seat]] = {}
+        self.counts: dict[str, list[Seat]] = {}
+        self.all: list[Seat] = []
+        for operation in table.operations.values():
+            for item, variants in operation.rows.items():
+                for row in variants:
+                    self._enter(Seat(operation.name, item, row))
+        self.closing = {
+            penalty for counter in table.counters.values() for stage in counter.stages for penalty in stage.penalties if penalty.operations}
+
+    def _enter(self, seat: Seat) -> None:
+        self.all.append(seat)
+        self.items.setdefault(seat.item, []).append(seat)
+        for name in dict.fromkeys(gauge.counter.name for gauge in seat.row.gauges):
+            self.counts.setdefault(name, []).append(seat)
+
+
+_newest: list[_Index] = []
+
+
+def _index(table: Table) -> _Index:
+    """That of the table last asked for is kept: a proof asks for one after another."""
+    if not _newest or _newest[0].table is not table:
+        _newest[:] = [_Index(table)]
+    return _newest[0]
+
+
 def touching(table: Table, counter: Counter) -> list[Seat]:
     """The rows that touch a count, or what it is a share of."""
-    name = counter.base or counter.name
-    return [seat for seat in seats(table) if any(gauge.counter.name == name for gauge in seat.row.gauges)]
+    return _index(table).counts.get(counter.base or counter.name, [])
 
 
 def seats(table: Table, item: str | None = None) -> list[Seat]:
     """Every row of an item, or of all items."""
-    return [
-        Seat(operation.name, name, row)
-        for operation in table.operations.values() for name, variants in operation.rows.items() if item is None or name == item
-        for row in variants
-    ]
+    index = _index(table)
+    return index.all if item is None else index.items.get(item, [])

@@ -20,7 +20,7 @@ import msgspec
 
 from sekisho.core.state import SECOND
 from sekisho.policy.table import Counter, Row, Table
-from sekisho.proof.board import START, Board, Seat, seats
+from sekisho.proof.board import START, Board, Seat, distinct, seats, touching
 from sekisho.terms import Counting, ItemKind, PathKind, PenaltyKind
 
 DAY_S = 86_400
@@ -77,12 +77,21 @@ def bounds(table: Table) -> Iterator[Bound]:
 def bound(table: Table, item: str, *, waiting: bool) -> Bound:
     """The bound of one item, the worst over the marks a customer may carry."""
     games = [_Game(table, item, flags, waiting=waiting) for flags in worlds(row.row for row in seats(table, item))]
-    year = max(((game, game.most(YEAR_S)) for game in games), key=lambda one: _size(one[1].guesses))
-    day = max((game.most(DAY_S) for game in games), key=lambda one: _size(one.guesses))
-    game, found = year
+    game, year = _worst(games, YEAR_S)
+    _, day = _worst(games, DAY_S)
     return Bound(
-        item, "waiting" if waiting else "free", day.guesses, found.guesses, game.per_release(), exact=day.exact and found.exact,
-        flags=game.flags, trace=found.trace)
+        item, "waiting" if waiting else "free", day.guesses, year.guesses, max(one.per_release() for one in games),
+        exact=day.exact and year.exact, flags=game.flags, trace=year.trace)
+
+
+def _worst(games: Sequence[_Game], seconds: int) -> tuple[_Game, Most]:
+    """The marks with which most is given away. Marks with which no more can be given away than with others are not played."""
+    order = sorted(games, key=lambda game: -_size(game.above(seconds)))
+    worst = order[0], order[0].most(seconds)
+    for game in order[1:]:
+        if _size(game.above(seconds)) > _size(worst[1].guesses):
+            worst = max(worst, (game, game.most(seconds)), key=lambda one: _size(one[1].guesses))
+    return worst
 
 
 def _size(guesses: int | None) -> int:
@@ -114,7 +123,7 @@ class _Game:
         self.flags = tuple(flags)
         self.waiting = waiting
         start = Board(table, flags)
-        self.seats = [seat for seat in seats(table, item) if start.admits(seat)]
+        self.seats = [seat for seat in distinct(table, seats(table, item)) if start.admits(seat)]
         self.classes: dict[frozenset[str], list[Seat]] = {}
         self.counters: dict[str, Counter] = {}
         for seat in self.seats:
@@ -165,7 +174,11 @@ class _Game:
 
     def above(self, seconds: int) -> int | None:
         """No attacker gets more; None: nothing here says so."""
-        figures = {}
+        if not self.seats:
+            return 0
+        if frozenset() in self.classes:
+            return None
+        figures: dict[str, int | None] = {}
         for name, alone in self._alone.items():
             free = alone.within(seconds)
             figures[name] = None if free is None else free + self.successes(seconds) * alone.cleared
@@ -198,10 +211,12 @@ class _Alone:
         self.again: list[tuple[int, int]] = []
         """(guesses, microseconds) after which it begins anew."""
         self.slides = False
-        self._play(Board(_only(table, item, counter), flags), item)
+        here = [seat for seat in distinct(table, touching(table, counter)) if seat.item == item]
+        reduced = _only(table, item, counter, {seat.operation for seat in here})
+        alone = [Seat(name, item, row) for name in dict.fromkeys(seat.operation for seat in here) for row in reduced.operations[name].rows[item]]
+        self._play(Board(reduced, flags), item, [seat for seat in alone if seat.row.gauges])
 
-    def _play(self, board: Board, item: str) -> None:
-        found = [seat for seat in seats(board.table, item) if seat.row.gauges]
+    def _play(self, board: Board, item: str, found: list[Seat]) -> None:
         while True:
             if board.count(self.counter).wrong > self.cleared and self.counter.counting is Counting.IN_A_ROW:
                 self._try_right(board, found)
@@ -283,16 +298,15 @@ def touches(table: Table, path: str, item: str) -> bool:
     return item in entered | given | renewed
 
 
-def _only(table: Table, item: str, counter: Counter) -> Table:
+def _only(table: Table, item: str, counter: Counter, where: Iterable[str]) -> Table:
     """The same policy, in which the rows of one item touch one counter and no other."""
-    operations = {}
-    for name, operation in table.operations.items():
-        rows = dict(operation.rows)
-        if item in rows:
-            rows[item] = tuple(
-                msgspec.structs.replace(row, gauges=tuple(gauge for gauge in row.gauges if gauge.counter.name == counter.name))
-                for row in rows[item])
-        operations[name] = msgspec.structs.replace(operation, rows=rows)
+    operations = dict(table.operations)
+    for name in where:
+        rows = dict(table.operations[name].rows)
+        rows[item] = tuple(
+            msgspec.structs.replace(row, gauges=tuple(gauge for gauge in row.gauges if gauge.counter.name == counter.name))
+            for row in rows.get(item, ()))
+        operations[name] = msgspec.structs.replace(operations[name], rows=rows)
     return msgspec.structs.replace(table, operations=operations)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from sekisho.core.state import SECOND
 from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Table
-from sekisho.proof.board import START, Board, Seat, seats
+from sekisho.proof.board import START, Board, Seat, distinct, seats
 from sekisho.proof.found import Fact, Found, texts
 from sekisho.proof.guesses import LASTING, YEAR_S, Bound, worlds
 
@@ -57,7 +57,7 @@ def lock_findings(table: Table, items: Iterable[str]) -> Iterator[Found]:
 def still_asked(table: Table, item: str, flags: Iterable[str]) -> tuple[Seat, str, tuple[str, ...]] | None:
     """A row that still takes an item long after a lock for good has fallen for it, and the row of that lock."""
     board = Board(table, flags)
-    found = [seat for seat in seats(table, item) if board.admits(seat)]
+    found = [seat for seat in distinct(table, seats(table, item)) if board.admits(seat)]
     lock = None
     for _ in range(ROUNDS):
         for seat in found:

@@ -18,7 +18,7 @@ import msgspec
 from sekisho.core import stop, takeover
 from sekisho.core.state import SECOND, Lock
 from sekisho.policy.table import Counter, Operation, PathCase, ReleasePath, Stage, Table
-from sekisho.proof.board import START, Board, Seat, held, places, seats, touching
+from sekisho.proof.board import START, Board, Seat, distinct, held, places, seats, touching
 from sekisho.proof.guesses import LASTING, worlds
 from sekisho.terms import ItemKind, PathKind, Reach
 
@@ -124,7 +124,7 @@ def _locked(table: Table) -> Iterator[State]:
 
 def reach_stage(table: Table, counter: Counter, stage: Stage) -> tuple[Board, Seat] | None:
     """A position in which a stage has just fallen, and the row at which it fell; None: no entries lead there."""
-    found = touching(table, counter)
+    found = distinct(table, touching(table, counter))
     for flags in worlds(seat.row for seat in found):
         board = Board(table, flags, places(counter))
         board.moves = [f"flag {flag}" for flag in flags]
@@ -259,7 +259,7 @@ class Stranger(NamedTuple):
 
 def _attack(table: Table, flags: frozenset[str]) -> Stranger:
     board = Board(table, flags)
-    found = strangers_seats(table, flags)
+    found = distinct(table, strangers_seats(table, flags))
     _lock_all(board, found)
     at_once, last, now = board.copy(), board.now, _timed(board)
     ever = set(now)
@@ -327,7 +327,10 @@ class Ways:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.all = frozenset({*table.items, *table.things})
-        self._ordinary = [operation for operation in table.operations.values() if operation.path is None]
+        self._asking: dict[str, list[Operation]] = {}
+        for operation in table.operations.values():
+            for item in operation.rows if operation.path is None else ():
+                self._asking.setdefault(item, []).append(operation)
         self._strangers: dict[frozenset[str], Stranger] = {}
         given = {name for way in table.paths.values() if way.kind is PathKind.DESK for case in way.cases for name in case.gives}
         elsewhere = {name for way in table.paths.values() if way.kind is not PathKind.DESK for case in way.cases for name in case.gives}
@@ -409,7 +412,11 @@ class Ways:
         """None of the locks stands any more, and whatever the customer could do before he has the means for again."""
         if targets & marks(board):
             return False
-        return all(self._has_means(operation, board, had) for operation in self._ordinary)
+        return self._has_all_means(board, had)
+
+    def _has_all_means(self, board: Board, had: frozenset[str]) -> bool:
+        asking = {operation.name: operation for item in self.all - had for operation in self._asking.get(item, ())}
+        return all(self._has_means(operation, board, had) for operation in asking.values())
 
     def _has_means(self, operation: Operation, board: Board, had: frozenset[str]) -> bool:
         for step in operation.steps:
@@ -576,7 +583,7 @@ class Ways:
 
     def _ended(self, state: State, board: Board, had: frozenset[str]) -> bool:
         if state.lost:
-            return all(self._has_means(operation, board, had) for operation in self._ordinary)
+            return self._has_all_means(board, had)
         return not state.targets & marks(board)
 
     def _close(self, board: Board, had: frozenset[str], tries: int) -> tuple[Board, frozenset[str]]:
@@ -622,12 +629,12 @@ def merged(table: Table, boards: Iterable[Board]) -> Board:
     for board in boards:
         flags |= board.flags
         for key, guard in board.guards.items():
-            into = whole.guards[key]
+            into, standing = whole.guards[key], {mark(key, lock) for lock in whole.guards[key].locks}
             for name, count in guard.counts.items():
                 if name not in into.counts or into.counts[name].wrong < count.wrong:
                     into.counts[name] = count
             for lock in guard.locks:
-                if not any(mark(key, lock) == mark(key, other) for other in into.locks):
+                if mark(key, lock) not in standing:
                     into.locks.append(_from_now(lock, board.now - whole.now))
     whole.guards[held(Reach.CUSTOMER)].flags = sorted(flags)
     return whole.copy()

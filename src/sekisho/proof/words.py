@@ -60,8 +60,8 @@ def said(cell: Any, path: Path) -> Iterator[tuple[Path, m.Say]]:
     if isinstance(cell, m.Say):
         yield path, cell
     if isinstance(cell, msgspec.Struct):
-        for field in msgspec.structs.fields(cell):
-            yield from said(getattr(cell, field.name), (*path, field.encode_name))
+        for name, written in zip(cell.__struct_fields__, cell.__struct_encode_fields__, strict=True):
+            yield from said(getattr(cell, name), (*path, written))
     elif isinstance(cell, dict):
         for name, inner in cell.items():
             yield from said(inner, (*path, str(name)))
