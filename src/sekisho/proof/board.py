@@ -355,7 +355,7 @@ def distinct(table: Table, found: Sequence[Seat]) -> list[Seat]:
     """One row of each kind: those that touch the same counts and that the same locks close are as good as one another."""
     kinds: dict[object, Seat] = {}
     for seat in found:
-        closed = frozenset(penalty for penalty in _index(table).closing if _refuses(penalty, seat.operation))
+        closed = frozenset(penalty for penalty in _index(table).closing if _refuses(penalty, seat))
         kinds.setdefault((*_kind(seat), table.operations[seat.operation].session, closed), seat)
     return list(kinds.values())
 
@@ -369,8 +369,9 @@ def _kind(seat: Seat) -> tuple[object, ...]:
     return seat.item, lasting, falls, seat.row.when, seat.about
 
 
-def _refuses(penalty: Penalty, operation: str) -> bool:
-    return operation in penalty.operations or (EVERYTHING in penalty.operations and operation not in penalty.spares)
+def _refuses(penalty: Penalty, seat: Seat) -> bool:
+    named = {seat.operation, EVERYTHING} & set(penalty.operations) or seat.item in penalty.items
+    return bool(named) and seat.operation not in penalty.spares
 
 
 def places(counter: Counter) -> int:
@@ -393,7 +394,8 @@ class _Index:
                 for row in variants:
                     self._enter(Seat(operation.name, item, row))
         self.closing = {
-            penalty for counter in table.counters.values() for stage in counter.stages for penalty in stage.penalties if penalty.operations}
+            penalty for counter in table.counters.values() for stage in counter.stages for penalty in stage.penalties
+            if penalty.operations or penalty.items}
 
     def _enter(self, seat: Seat) -> None:
         self.all.append(seat)

@@ -34,7 +34,7 @@ ELSEWHERE = frozenset({ItemKind.DEVICE_BIOMETRIC, ItemKind.PASSKEY})
 MANY = 1 << 40
 """More guesses than anybody makes."""
 
-STEPS_MAX = 20_000
+STEPS_MAX = 4_000
 """Moves that a search through every order may take."""
 
 SLICES_HELD = 33
@@ -84,6 +84,12 @@ def bound(table: Table, item: str, *, waiting: bool) -> Bound:
         exact=day.exact and year.exact, flags=game.flags, trace=year.trace)
 
 
+def most_within(table: Table, item: str, seconds: int, *, waiting: bool) -> Most:
+    """The most guesses at an item in a time, the worst over the marks a customer may carry."""
+    games = [_Game(table, item, flags, waiting=waiting) for flags in worlds(seat.row for seat in seats(table, item))]
+    return _worst(games, seconds)[1]
+
+
 def _worst(games: Sequence[_Game], seconds: int) -> tuple[_Game, Most]:
     """The marks with which most is given away. Marks with which no more can be given away than with others are not played."""
     order = sorted(games, key=lambda game: -_size(game.above(seconds)))
@@ -130,6 +136,9 @@ class _Game:
             lasting = start.lasting(seat)
             self.counters.update((counter.name, counter) for counter in lasting)
             self.classes.setdefault(frozenset(counter.name for counter in lasting), []).append(seat)
+        sharing = [seat for counter in self.counters.values() for seat in touching(table, counter) if seat.item != item]
+        self.others = distinct(table, list(dict.fromkeys(sharing)))
+        """Rows of other items that share a count: a lock that falls there may end sooner than the item's own."""
         self._alone = {name: _Alone(table, item, flags, counter) for name, counter in self.counters.items()}
 
     def successes(self, seconds: int) -> int:
@@ -153,7 +162,7 @@ class _Game:
                 found, trace = got, tuple(player.board.moves)
             if found >= above:
                 return Most(found, exact=True, trace=(*self._marks(), *trace))
-        exact = self._every_order(seconds, found, above)
+        exact = self._every_order(seconds)
         return Most(above if exact is None else exact, exact=exact is not None, trace=(*self._marks(), *trace))
 
     def _marks(self) -> tuple[str, ...]:
@@ -162,7 +171,7 @@ class _Game:
     def _plans(self) -> Iterator[tuple[list[list[Seat]], bool]]:
         groups = sorted(self.classes.values(), key=lambda group: -max(self._alone_room(seat) for seat in group))
         for order in itertools.islice(itertools.permutations(groups), 24):
-            for hold in (False, True):
+            for hold in (self.waiting, not self.waiting):
                 yield list(order), hold
 
     def _alone_room(self, seat: Seat) -> int:
@@ -192,9 +201,9 @@ class _Game:
         """What one more release gives: at most what stood on the count it zeroes."""
         return max((alone.end for alone in self._alone.values()), default=0)
 
-    def _every_order(self, seconds: int, at_least: int, at_most: int) -> int | None:
-        search = Search(self.seats, self.successes(seconds), seconds)
-        return search.best(Board(self.table, self.flags), at_least, at_most)
+    def _every_order(self, seconds: int) -> int | None:
+        search = _Search(self.seats, self.others, self.successes(seconds), seconds)
+        return search.most(Board(self.table, self.flags))
 
 
 class _Alone:
@@ -422,52 +431,54 @@ def _closes_for_good(penalties: Iterable[object]) -> bool:
     return any(penalty.kind in LASTING and penalty.for_s is None for penalty in penalties)  # type: ignore[attr-defined]
 
 
-class Search:
-    """Every order of moves: wrong entries, waiting for the next change, the customer's own right entries."""
+class _Search:
+    """Every order of moves: wrong entries of the item, and of others that share its counts; waiting; the customer's own right entries."""
 
-    def __init__(self, found: Sequence[Seat], successes: int, seconds: int) -> None:
+    def __init__(self, found: Sequence[Seat], others: Sequence[Seat], successes: int, seconds: int) -> None:
         self.seats = found
+        self.others = others
         self.successes = successes
         self.end = START + seconds * SECOND
         self.steps = 0
         self._known: dict[object, int] = {}
 
-    def best(self, board: Board, at_least: int, at_most: int) -> int | None:
+    def most(self, board: Board) -> int | None:
         """The most guesses, or None where there are too many orders to try."""
-        del at_least, at_most
         try:
-            return self._best(board, self.successes)
+            return self._most(board, 0)
         except (OverflowError, RecursionError):
             return None
 
-    def _best(self, board: Board, successes: int) -> int:
-        key = (board.key(), board.now, successes)
+    def _most(self, board: Board, entered: int) -> int:
+        key = (board.key(), board.now, entered)
         known = self._known.get(key)
         if known is not None:
             return known
         self.steps += 1
         if self.steps > STEPS_MAX:
             raise OverflowError
-        best = 0
-        for seat in self.seats:
-            after = board.copy()
-            if after.wrong(seat):
-                best = max(best, 1 + self._best(after, successes))
-        due = START + (self._all() - successes) * DAY_S * SECOND if successes else None
+        due = START + entered * DAY_S * SECOND if entered < self.successes else None
+        found = [*self._guesses(board, entered)]
         if due is not None and due <= board.now:
             after = board.copy()
             for seat in self.seats:
                 after.right(seat)
-            best = max(best, self._best(after, successes - 1))
-        at = min(filter(None, (board.next_change(), due if due and due > board.now else None)), default=None)
-        if at is not None and at < self.end and (due is None or due > board.now):
+            found.append(self._most(after, entered + 1))
+        else:
+            at = min(filter(None, (board.next_change(), due)), default=None)
+            if at is not None and at < self.end:
+                after = board.copy()
+                after.wait_until(at)
+                found.append(self._most(after, entered))
+        self._known[key] = max(found, default=0)
+        return self._known[key]
+
+    def _guesses(self, board: Board, entered: int) -> Iterator[int]:
+        for seat in self.seats:
             after = board.copy()
-            after.wait_until(at)
-            best = max(best, self._best(after, successes))
-        self._known[key] = best
-        return best
-
-    def _all(self) -> int:
-        return self.successes
-
-
+            if after.wrong(seat):
+                yield 1 + self._most(after, entered)
+        for seat in self.others:
+            after = board.copy()
+            if after.wrong(seat):
+                yield self._most(after, entered)
