@@ -7,7 +7,7 @@ counts of one run, session, actor or caller begin at zero with each entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sekisho.core import attempt, budget, release
@@ -107,9 +107,9 @@ class Board:
         """Whether conditions hold for the customer; those about another hold when nothing is set there."""
         return all(((c.flag in self.flags) if c.about is about else False) is c.holds for c in conditions)
 
-    def key(self) -> tuple[object, ...]:
-        """What two positions have in common that nothing later can tell apart."""
-        rows = tuple((key, *self._seen(guard)) for key, guard in self.guards.items() if guard.counts or guard.locks or guard.flags)
+    def key(self, but: Collection[str] = ()) -> tuple[object, ...]:
+        """What two positions have in common that nothing later can tell apart, `but` for some counts."""
+        rows = tuple((key, *self._seen(guard, but)) for key, guard in self.guards.items() if guard.counts or guard.locks or guard.flags)
         return (*rows, 0 if self.session_open() else self._session_age())
 
     def _session_age(self) -> int:
@@ -118,11 +118,11 @@ class Board:
         blocked = any(guard.valid_after > self._session_from for guard in self.guards.values())
         return total if blocked else min(self.now - self._session_from, total)
 
-    def _seen(self, guard: Guard) -> Iterator[object]:
+    def _seen(self, guard: Guard, but: Collection[str]) -> Iterator[object]:
         now = self.now
         for name in sorted(guard.counts):
             count = guard.counts[name]
-            if count.wrong or count.zero_at is not None:
+            if name not in but and (count.wrong or count.zero_at is not None):
                 tallies = tuple(sorted((item, tally.wrong) for item, tally in count.tallies.items() if tally.wrong))
                 slices = tuple((end - now, wrong) for end, wrong in count.slices)
                 yield name, count.wrong, count.fired, None if count.zero_at is None else count.zero_at - now, tallies, slices

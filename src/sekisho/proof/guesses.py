@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from sekisho.core import budget
 from sekisho.core.state import SECOND
 from sekisho.policy.table import Counter, Row, Table
 from sekisho.proof.board import START, Board, Seat, distinct, seats, touching
@@ -154,6 +155,9 @@ class _Game:
         above = self.above(seconds)
         if above is None:
             return Most(None, exact=True, trace=self._marks())
+        idle = {name for name, counter in self.counters.items() if self._least(seconds, without=name) < counter.stages[0].wrong}
+        if idle:
+            return _Game(_less(self.table, self.item, idle), self.item, self.flags, waiting=self.waiting).most(seconds)
         found, trace = 0, tuple[str, ...]()
         for order, hold in self._plans():
             player = _Player(self, seconds, order, hold=hold)
@@ -187,15 +191,19 @@ class _Game:
             return 0
         if frozenset() in self.classes:
             return None
-        figures: dict[str, int | None] = {}
-        for name, alone in self._alone.items():
-            free = alone.within(seconds)
-            figures[name] = None if free is None else free + self.successes(seconds) * alone.cleared
-        covers = [cover for number in range(1, len(figures) + 1) for cover in itertools.combinations(figures, number)
-                  if all(names & set(cover) for names in self.classes)] if len(figures) <= 10 else [tuple(figures)]
-        sums = [sum(_size(figures[name]) for name in cover) for cover in covers]
-        least = min(sums)
+        least = self._least(seconds)
         return None if least >= MANY else least
+
+    def _least(self, seconds: int, without: str = "") -> int:
+        """The least sum of what counters give that together cover every row."""
+        figures: dict[str, int] = {}
+        for name, alone in self._alone.items():
+            if name != without:
+                free = alone.within(seconds)
+                figures[name] = MANY if free is None else free + self.successes(seconds) * alone.cleared
+        covers = [cover for number in range(1, len(figures) + 1) for cover in itertools.combinations(figures, number)
+                  if all(names & set(cover) for names in self.classes)] if len(figures) <= 10 else []
+        return min((sum(figures[name] for name in cover) for cover in covers), default=MANY if without else sum(figures.values()))
 
     def per_release(self) -> int:
         """What one more release gives: at most what stood on the count it zeroes."""
@@ -297,6 +305,17 @@ class _Alone:
         return max((got for got, at in self.reached if at < length), default=0)
 
 
+def _less(table: Table, item: str, idle: Iterable[str]) -> Table:
+    """The same policy without counts that no guesses at the item fill in the time."""
+    operations = dict(table.operations)
+    for name in dict.fromkeys(seat.operation for seat in seats(table, item)):
+        rows = dict(table.operations[name].rows)
+        rows[item] = tuple(
+            msgspec.structs.replace(row, gauges=tuple(gauge for gauge in row.gauges if gauge.counter.name not in idle)) for row in rows[item])
+        operations[name] = msgspec.structs.replace(operations[name], rows=rows)
+    return msgspec.structs.replace(table, operations=operations)
+
+
 def touches(table: Table, path: str, item: str) -> bool:
     """Whether a way back asks for an item, or gives it."""
     way = table.paths[path]
@@ -333,7 +352,9 @@ class _Player:
         self.end = START + seconds * SECOND
         self.success_at = [START + number * DAY_S * SECOND for number in range(game.successes(seconds))]
         self.got = 0
-        self._seen: dict[object, tuple[int, int]] = {}
+        self.fuel = {name: counter for name, counter in game.counters.items() if _only_grows(counter, seconds)}
+        """Counts that nothing lowers within the time."""
+        self._seen: dict[object, tuple[int, int, list[int]]] = {}
 
     def play(self, enough: int) -> int:
         """How many guesses he gets; he stops when he has enough."""
@@ -405,16 +426,22 @@ class _Player:
         return True
 
     def _leap(self) -> None:
-        """Where the position comes back, the same is done again and again: as often as the time allows."""
+        """Where the position comes back, the same is done again and again: as often as time and the counts that only grow allow."""
         due = self.success_at[0] - self.board.now if self.success_at else None
-        key = (self.board.key(), due)
+        filled = {name: self.board.count(counter) for name, counter in self.fuel.items()}
+        key = (self.board.key(self.fuel), due, tuple(count.fired for count in filled.values()))
         before = self._seen.get(key)
-        if before is None:
-            self._seen[key] = (self.board.now, self.got)
+        self._seen[key] = (self.board.now, self.got, [count.wrong for count in filled.values()])
+        if before is None or before[0] == self.board.now:
             return
         period, gain = self.board.now - before[0], self.got - before[1]
-        times = max(0, (self.end - self.board.now - 1) // period - 1) if period else 0
-        if times and gain:
+        burnt = [count.wrong - wrong for count, wrong in zip(filled.values(), before[2], strict=True)]
+        left = [(self.board.room(counter) - 1) // used for counter, used in zip(self.fuel.values(), burnt, strict=True) if used]
+        times = min([(self.end - self.board.now - 1) // period, *left]) - 1
+        if times > 0 and gain:
+            for counter, used in zip(self.fuel.values(), burnt, strict=True):
+                if used:
+                    budget.add(self.board.count(counter), counter, self.seats[0].item, times * used, self.board.now)
             self._shift(times * period)
             self.got += times * gain
             self.board.moves.append(f"again x{times}")
@@ -425,6 +452,13 @@ class _Player:
         if self.success_at:
             per = DAY_S * SECOND
             self.success_at = self.success_at[: max(0, len(self.success_at) - by // per)]
+
+
+def _only_grows(counter: Counter, seconds: int) -> bool:
+    """Whether neither time nor a right entry takes anything from a count within the time."""
+    timed = any(penalty.for_s is not None and stage.after_lock == "zero" for stage in counter.stages for penalty in stage.penalties)
+    forgets = counter.counting is Counting.IN_A_ROW or (counter.counting is Counting.WITHIN and (counter.window_s or 0) < seconds)
+    return not timed and not forgets
 
 
 def _closes_for_good(penalties: Iterable[object]) -> bool:
