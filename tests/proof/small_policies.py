@@ -35,7 +35,7 @@ def policy(chance):
 def _counter(chance, number, operations):
     reach = chance.choice(["customer", "customer", "customer", "account", "app", "procedure", "actor"])
     figures = sorted(chance.sample(range(1, 5), chance.randint(1, 2)))
-    stages = [_stage(chance, figure, operations, last=figure == figures[-1], held=reach not in {"procedure"}) for figure in figures]
+    stages = [_stage(chance, figure, operations, last=figure == figures[-1], held=reach != "procedure") for figure in figures]
     counting = chance.choice([Counting.IN_A_ROW, Counting.IN_A_ROW, Counting.IN_TOTAL, Counting.WITHIN])
     return counter(f"count-{number}", reach, *stages, counting=counting, window_s=400 * 24 * HOUR if counting is Counting.WITHIN else None)
 

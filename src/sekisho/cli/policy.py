@@ -21,7 +21,8 @@ from sekisho.policy.schema import schema as policy_schema
 from sekisho.policy.table import Table
 from sekisho.policy.text import render
 from sekisho.proof.check import Report, as_json, check
-from sekisho.proof.text import told
+from sekisho.proof.diff import changes, looser
+from sekisho.proof.text import told, told_changes
 
 
 @click.group()
@@ -48,6 +49,21 @@ def check_(file: Path, profiles: tuple[str, ...], json_out: bool, language: str)
     else:
         click.echo(told(report, language), nl=False)
     sys.exit(0 if report.accepted else 1)
+
+
+@policy.command()
+@click.argument("old", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "json_out", is_flag=True, help="Print it as JSON.")
+@_language
+def diff(old: Path, new: Path, json_out: bool, language: str) -> None:  # noqa: FBT001
+    """Print what a new version loosens, tightens and leaves stuck. Exit 1: something got looser."""
+    found = changes(_proved(old), _proved(new))
+    if json_out:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        click.echo(told_changes(found, language), nl=False)
+    sys.exit(1 if looser(found) else 0)
 
 
 @policy.command()

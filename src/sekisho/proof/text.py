@@ -8,6 +8,7 @@ from sekisho.catalogue import say
 from sekisho.policy.text import length
 from sekisho.proof.chances import chance
 from sekisho.proof.check import Finding, Report, picked, state_name
+from sekisho.proof.diff import Change
 from sekisho.proof.guesses import Bound
 from sekisho.proof.ways import NONE, Plan
 
@@ -18,6 +19,16 @@ def told(report: Report, language: str = "en", *, findings_only: bool = False) -
     if not findings_only:
         lines += ["", *_bounds(report, language), "", *_ways(report, language)]
     return "\n".join([*lines, "", say(language, "check.accepted" if report.accepted else "check.refused", policy=report.policy)]) + "\n"
+
+
+def told_changes(found: Sequence[Change], language: str = "en") -> str:
+    """All that `sekisho policy diff` prints."""
+    if not found:
+        return say(language, "diff.same") + "\n"
+    rows = [
+        [say(language, f"diff.{one.way.value}"), say(language, f"diff.{one.what}"), one.name, one.before or "-", "→", one.after or "-"]
+        for one in found]
+    return "\n".join(_aligned(rows)) + "\n"
 
 
 def _findings(report: Report, language: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ import msgspec
 from sekisho.core import stop, takeover
 from sekisho.core.state import SECOND, Lock
 from sekisho.policy.table import Counter, Operation, PathCase, ReleasePath, Stage, Table
-from sekisho.proof.board import START, Board, Seat, distinct, held, places, seats, touching
+from sekisho.proof.board import PERSONAL, START, Board, Seat, Visit, distinct, held, places, seats, touching
 from sekisho.proof.guesses import LASTING, worlds
 from sekisho.terms import ItemKind, PathKind, Reach
 
@@ -128,6 +128,7 @@ def reach_stage(table: Table, counter: Counter, stage: Stage) -> tuple[Board, Se
     for flags in worlds(seat.row for seat in found):
         board = Board(table, flags, places(counter))
         board.moves = [f"flag {flag}" for flag in flags]
+        board.visit = None if counter.reach in PERSONAL else Visit()
         fell = _play_to(board, found, counter, stage)
         if fell is not None:
             return board, fell
@@ -145,7 +146,7 @@ def _play_to(board: Board, found: Sequence[Seat], counter: Counter, stage: Stage
             continue
         if _is_another(board, seat, counter) and any(board.right(one) for one in found) and not _is_another(board, seat, counter):
             continue
-        room = min(board.room(one) for one in board.lasting(seat))
+        room = min((board.room(one) for one in board.lasting(seat)), default=1)
         board.wrong(seat, most=max(1, room - 1))
         if any((lock.counter, lock.wrong) == (counter.name, stage.wrong) for lock in board.fell):
             return seat
