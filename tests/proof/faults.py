@@ -8,7 +8,7 @@ import copy
 import itertools
 import random
 
-from good_policies import in_run, loaded, text
+from good_policies import END, VOID, in_run, loaded, text
 
 from sekisho.core import attempt, budget, release
 from sekisho.core.procedure import awaited, skip_met_steps
@@ -438,9 +438,11 @@ def what_is_lost_is_never_given_again(file, chance):
 
 @fault("circular-release", "no-way-out", real=always)
 def paper_alone_is_left_and_nobody_says_so(file, chance):
-    """The form for mail addresses is the only way out of a lost mailbox; the policy no longer says that it is."""
+    """The login asks for a code by mail, and the form is the only way out of a lost mailbox; the policy no longer says that it is."""
     if "new-mail" in file["procedures"]:
         return False
+    file["operations"]["login"]["steps"].append("mail-code")
+    file["operations"]["login"]["items"]["mail-code"] = {"row": "L-2", "stages": [in_run(chance, VOID, END)]}
     file["paper"] = [one for one in file["paper"] if one["form"] != "form-mail"]
     return None
 

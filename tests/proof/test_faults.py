@@ -12,8 +12,8 @@ pytestmark = pytest.mark.timeout(times(300, full=7_200))
 SOUND = times(4, full=50)
 EACH = times(1, full=36)
 """Faults of each kind: more than a thousand in a full run."""
-TRIED = list(KINDS)[::times(3, full=1)]
-"""Kinds that are tried: a third of them by default."""
+TRIED = list(KINDS)[::times(4, full=1)]
+"""Kinds that are tried: a quarter of them by default."""
 
 
 def codes(file):
