@@ -90,11 +90,7 @@ def without_its_desk(text):
     """The major bank before the story's customer rang it: nobody deletes addresses."""
     head, rest = text.split("  delete-addresses:\n")
     text = head + "  lift-stop:\n" + rest.split("  lift-stop:\n")[1]
-    for old, new in (("undo: [delete-addresses, form-password]", "undo: [form-password]"), ("undo: [delete-addresses]", "undo: [form-password]"),
-                     ("clears: [login, reset-password, risk-code, mail-otp, address-code]", "clears: [everything]")):
-        assert old in text
-        text = text.replace(old, new)
-    return text
+    return text.replace("undo: [delete-addresses, form-password]", "undo: [form-password]").replace("undo: [delete-addresses]", "undo: [form-password]")
 
 
 def test_M_LOOP_1_the_storys_circle_is_found_where_there_is_no_desk():

@@ -334,6 +334,8 @@ class Board:
         scene = Scene(
             self.table, operation, run, "procedure:new", session, None if session is None else "session:new", guards, keys, self.now)
         scene.device = "held" if self.place else ""
+        # What counts over the whole bank is no bound for one customer: of that there is enough at hand.
+        scene.ticket = {counter.name: FOREVER for counter in _index(self.table).of_bank}
         return scene
 
 
@@ -393,6 +395,7 @@ class _Index:
             for item, variants in operation.rows.items():
                 for row in variants:
                     self._enter(Seat(operation.name, item, row))
+        self.of_bank = [counter for counter in table.counters.values() if counter.reach is Reach.BANK]
         self.closing = {
             penalty for counter in table.counters.values() for stage in counter.stages for penalty in stage.penalties
             if penalty.operations or penalty.items}

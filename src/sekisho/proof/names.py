@@ -40,12 +40,15 @@ def _comes_up(table: Table, operation: Operation, item: str, row: Row) -> bool:
     for flags in itertools.islice(every, 256):
         for about in (False, True):
             scene = Board(table, flags).look(operation.name, about=about)
-            if scene.row_of(item) is row and any(scene.meets(step.when) for step in steps):
+            # What no step asks for is asked of unknown devices first.
+            if scene.row_of(item) is row and (not steps or any(scene.meets(step.when) for step in steps)):
                 return True
     return False
 
 
 def _falls(table: Table, counter: Counter, stage: Stage) -> bool:
+    if counter.reach is Reach.BANK:
+        return True
     if counter.reach not in RUN_LIKE:
         return reach_stage(table, counter, stage) is not None
     return any(

@@ -183,7 +183,9 @@ def _left_behind(table: Table) -> Iterator[State]:
 
 def _lost(table: Table) -> Iterator[State]:
     for name, items in losses(table).items():
-        rows = tuple(dict.fromkeys(seat.row.id for seat in seats(table) if seat.item in items and not seat.about))
+        rows = tuple(dict.fromkeys(
+            seat.row.id for seat in seats(table)
+            if seat.item in items and not seat.about and any(seat.item in step.items for step in table.operations[seat.operation].steps)))
         undo = tuple(path for path, way in table.paths.items() if any(set(case.gives) & items for case in way.cases))
         for flags in _asking(table, items):
             board = Board(table, flags)
