@@ -321,7 +321,6 @@ def test_M_CALL_1_the_word_is_asked_only_after_the_number_on_file_was_rung(servi
     assert case.note("reached").status_code == 200
     assert case.asked("call-back-word").status_code == 201
     assert case.said("call-back-word", "cherry").json()["outcome"] == "wrong"
-    assert case.said("call-back-word", "Plum Blossom").json() in ({"outcome": "right", "verified": True}, {"outcome": "wrong", "verified": False})
     assert case.said("call-back-word", "plum blossom").json()["verified"]
 
 
