@@ -410,7 +410,8 @@ def test_M_DESK_3_asked_twice_only_the_newer_is_approved_and_done_once(service, 
     first, second = case.ask(by="chiba"), case.ask(by="doi")
     assert problem(service.approve(first, by="doi")) == "no-such-approval"
     assert service.approve(second, by="chiba").status_code == 200
-    assert problem(case.ask()) == "recovery-under-way"
+    assert problem(case.ask()) == "case-under-way"
+    assert problem(Case(service, hana).tried().verified().ask()) == "recovery-under-way"
 
 
 def test_M_DESK_3_a_double_click_is_one_act(service, hana):
@@ -477,6 +478,16 @@ def test_M_RESET_4_enrolling_him_again_meanwhile_opens_no_login(service, hana):
     told = service.post(f"/v1/procedures/{login.id}/attempts", {"item": "login-password", "proof": hana.password}).json()
     assert (told["outcome"], told["code"]) == ("refused", "closed")
     registers_again(service, case, "new")
+
+
+def test_no_second_act_in_a_case_that_waits_for_its_customer_or_is_disputed(service, hana):
+    """It is refused, and not a fault; another case takes it."""
+    case = Case(service, hana).tried().verified().deleted()
+    code = said_codes(service.received(hana.mails[0])[0])[0]
+    assert problem(case.ask(path="lift-stop")) == "case-under-way"
+    not_me(service, hana, code)
+    assert problem(case.ask(path="lift-stop")) == "case-under-way"
+    assert Case(service, hana).verified().ask(path="lift-stop").status_code == 202
 
 
 # -- the release code

@@ -256,6 +256,8 @@ class _Act:
             return Denied("not-at-desk", "this is not done at the desk", conflict=True)
         if MAIL_ADDRESS in path.cases[-1].removes and (no := may(tx.table, self._operator, DELETES)) is not None:
             return no
+        if not matter.may_move(case, matter.DONE):
+            return Denied("case-under-way", "nothing else is done in a case that stands so; open another", conflict=True)
         lacks = matter.lacking(case, path, tx.table, tx.now, evidence)
         if lacks:
             return Denied("case-lacks", f"not on record in this case: {', '.join(lacks)}", conflict=True)
