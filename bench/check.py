@@ -30,7 +30,8 @@ print(json.dumps([read - begun, done - read, resource.getrusage(resource.RUSAGE_
 def measure(size, steps):
     policies = {"postal-bank": reference("postal-bank").read_bytes()}
     policies |= {f"{rows:,} rows": generated.policy(rows).encode() for rows in ROWS[:1 if size.name == "tiny" else None]}
-    samples = {name: [_once(source) for _ in steps.over(name, range(1 if name == "1,000 rows" else min(3, size.rounds)))] for name, source in policies.items()}
+    rounds = {name: 1 if name == "1,000 rows" else min(3, size.rounds) for name in policies}
+    samples = {name: [_once(source) for _ in steps.over(name, range(rounds[name]))] for name, source in policies.items()}
     return Found([figure for name, found in samples.items() for figure in _figures(name, found)], samples, {"load": "one process each"})
 
 

@@ -76,6 +76,8 @@ class Board:
         """What was done, in words that `sekisho lab replay` understands."""
         self.fell: list[Lock] = []
         """The locks that the last move set."""
+        # What counts over the whole bank is no bound for one customer: of that there is enough at hand.
+        self.ticket = {name: FOREVER for name, counter in table.counters.items() if counter.reach is Reach.BANK}
         self.visit: Visit | None = None
         """Set: entries are made in one visit, and not each in a new run."""
         self._session_from = START
@@ -83,7 +85,7 @@ class Board:
     def copy(self) -> Board:
         """The same position, to be played on from here."""
         other = Board.__new__(Board)
-        other.table, other.now, other.place = self.table, self.now, self.place
+        other.table, other.now, other.place, other.ticket = self.table, self.now, self.place, self.ticket
         other.guards = {key: decode(encode(guard), Guard) for key, guard in self.guards.items()}
         other.moves, other.fell, other.visit = list(self.moves), [], None
         other._session_from = self._session_from  # noqa: SLF001  # its own kind
@@ -334,8 +336,7 @@ class Board:
         scene = Scene(
             self.table, operation, run, "procedure:new", session, None if session is None else "session:new", guards, keys, self.now)
         scene.device = "held" if self.place else ""
-        # What counts over the whole bank is no bound for one customer: of that there is enough at hand.
-        scene.ticket = {counter.name: FOREVER for counter in _index(self.table).of_bank}
+        scene.ticket = self.ticket
         return scene
 
 
@@ -395,7 +396,6 @@ class _Index:
             for item, variants in operation.rows.items():
                 for row in variants:
                     self._enter(Seat(operation.name, item, row))
-        self.of_bank = [counter for counter in table.counters.values() if counter.reach is Reach.BANK]
         self.closing = {
             penalty for counter in table.counters.values() for stage in counter.stages for penalty in stage.penalties
             if penalty.operations or penalty.items}
