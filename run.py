@@ -25,6 +25,10 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "set-up"
 UV = "0.13.9"
 PYTHON_MIN = (3, 11)
+WORKERS_MAX = 4
+EVERY_TEST = ["--numprocesses", str(min(os.cpu_count() or 1, WORKERS_MAX)), "--dist", "loadfile"]
+"""Most tests wait for a disk or a time grid, so two share a processor well. Whoever gives arguments of pytest's own says himself how many."""
+
 DEBIAN_PACKAGES = ("postfix",)
 NO_MAIL_SERVER = "postfix postfix/main_mailer_type select No configuration\n"
 
@@ -50,7 +54,7 @@ def test(words):
     flags = {"--long": "SEKISHO_LONG", "--ha": "SEKISHO_HA"}
     asked = {flags[word]: "1" for word in words if word in flags}
     os.chdir(ROOT)
-    become("pytest", [word for word in words if word not in flags], asked)
+    become("pytest", [word for word in words if word not in flags] or EVERY_TEST, asked)
 
 
 def become(module, words, extra=None):
