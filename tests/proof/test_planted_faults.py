@@ -1,4 +1,4 @@
-"""Faults planted in sound policies are found, and sound policies raise no alarm. The figures of a full run: docs/evidence.md."""
+"""Faults planted in sound policies are found, and sound policies raise no alarm."""
 
 import pytest
 from faults import KINDS, is_real, plant

@@ -162,6 +162,17 @@ class Entry:
         scene.ticket = self.ticket
         return scene
 
+    def unclosed(self, tx: Tx) -> Scene | Refused | Missing | Stale:
+        """The same, or the refusal where entries of the item are closed: for what makes or sends what would be entered."""
+        scene = self.scene(tx)
+        if not isinstance(scene, Scene):
+            return scene
+        refusal = core.closed(scene, self.item)
+        if refusal is None:
+            return scene
+        record(tx, scene)
+        return answers.refused(scene, refusal)
+
     def conclude(self, tx: Tx, scene: Scene, taken: core.Granted, verdict: Verdict) -> Answer | None:
         """Settle, open a session where the end of the operation gives one, record, and say what the customer is told."""
         stood = answers.before(scene, self.item)

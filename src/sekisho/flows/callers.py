@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sekisho.core import attempt as core
 from sekisho.core import case as matter
 from sekisho.core import challenge as challenges
 from sekisho.core.case import Case, Verified
@@ -106,13 +105,9 @@ class _Show(Entry):
 
     def decide(self, tx: Tx) -> str | Refused | Missing | Stale:
         """The number; what closes the item for entries closes it for this too."""
-        scene = self.scene(tx)
+        scene = self.unclosed(tx)
         if not isinstance(scene, Scene):
             return scene
-        refusal = core.closed(scene, self.item)
-        if refusal is not None:
-            record(tx, scene)
-            return answers.refused(scene, refusal)
         mail, run, key = tx.table.mail, scene.procedure, scene.procedure_key
         fresh = Challenge(
             self._fresh, self.item, "", bound_to(key, run), self._codes.version, self._kind.digits or int(mail["code_digits"]),

@@ -108,13 +108,9 @@ class Send(Entry):
         told = remembered(tx, self.replay)
         if told is not None:
             return told
-        scene = self.scene(tx)
+        scene = self.unclosed(tx)
         if not isinstance(scene, Scene):
             return scene
-        refusal = core.closed(scene, self.item)
-        if refusal is not None:
-            record(tx, scene)
-            return answers.refused(scene, refusal)
         sent = self._send(tx, scene)
         record(tx, scene)
         if isinstance(sent, Sent):

@@ -66,6 +66,8 @@ class _Distrust:
 
     def __init__(self, key: str, items: Mapping[str, str]) -> None:
         self.keys: Sequence[str] = [key]
+        self.takes_all_but_one = key[0] != "~" and key != THE_BANK
+        """Strangers and the bank as a whole lose only what was in flight."""
         self._items = items
 
     def decide(self, tx: Tx) -> None:
@@ -161,7 +163,7 @@ async def accept(
         works = [work for key, row in page if (work := _work(key, row, items)) is not None]
         await asyncio.gather(*(ledger.run(work) for work in works))
         void = sum(isinstance(work, _Void) for work in works)
-        distrusted = sum(isinstance(work, _Distrust) for work in works)
+        distrusted = sum(isinstance(work, _Distrust) and work.takes_all_but_one for work in works)
         far = Restoring(after=page[-1][0], void=far.void + void, distrusted=far.distrusted + distrusted)
         await ledger.run(_Note(far))
         looked_at += len(page)
