@@ -83,7 +83,7 @@ def test_M_STOP_1_strangers_stop_a_customer_once_in_seven_days(service):
         service.passes(DAY + HOUR)
         assert outcome(stop(service, hana)) == "refused"
     assert login(service, hana)["outcome"] == "right"
-    service.passes(2 * DAY)
+    service.passes(3 * DAY)
     assert outcome(stop(service, hana)) == "stopped"
 
 
