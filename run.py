@@ -1,13 +1,14 @@
 """Starts sekisho from nothing but Python 3.11 and pip.
 
-usage: python3 run.py demo [--port 8080] [--data DIR] [--fresh]  all of it on this machine, to try by hand
+usage: python3 run.py demo [--port 8080] [--data DIR] [--fresh] [--bank major-bank]  all of it on this machine, to try by hand
        python3 run.py test [--long] [--ha] [pytest arguments]    every test
        python3 run.py bench [NAME] [--json FILE]                 measure
        python3 run.py ARGS...                                    any other word: the command `sekisho ARGS...`
 
 The first run sets itself up in this folder (.tools and .venv) and touches nothing outside it but uv's cache
 of downloads; delete the two folders to begin again. `test` also installs what it tests with from Debian, where
-that is missing and it runs as root: Postfix, without a configuration, so that no mail server is started.
+that is missing and it runs as root: Postfix, without a configuration, so that no mail server is started, and
+Chromium with a Japanese font.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ WORKERS_MAX = 4
 EVERY_TEST = ["--numprocesses", str(min(os.cpu_count() or 1, WORKERS_MAX)), "--dist", "loadfile"]
 """Most tests wait for a disk or a time grid, so two share a processor well. Whoever gives arguments of pytest's own says himself how many."""
 
-DEBIAN_PACKAGES = ("postfix",)
+DEBIAN_PACKAGES = ("postfix", "chromium", "fonts-ipafont-gothic")
 NO_MAIL_SERVER = "postfix postfix/main_mailer_type select No configuration\n"
 
 

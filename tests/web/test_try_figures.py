@@ -12,7 +12,6 @@ from scale import times
 from visitor import Demonstration, Visitor
 
 from sekisho.adapters import secrets
-from sekisho.bank import pages
 from sekisho.bank.seeds import CUSTOMERS
 from sekisho.catalogue import say
 from sekisho.policy import reference
@@ -37,16 +36,10 @@ def both(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         # These are about what is shown: Argon2id with less memory.
         patch.setattr(secrets, "MEMORY_KIB", 64)
-        made = [_demonstration(tmp_path_factory.mktemp("pages"), policy) for policy in (reference("postal-bank"), changed)]
+        made = [Demonstration(tmp_path_factory.mktemp("pages"), policy) for policy in (reference("postal-bank"), changed)]
         yield made
     for one in made:
         one.close()
-
-
-def _demonstration(folder, policy):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "reference", lambda _: policy)
-        return Demonstration(folder, policy)
 
 
 def seen(visitor):

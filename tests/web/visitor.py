@@ -13,7 +13,7 @@ from sekisho.app import App, Settings
 from sekisho.bank import pages, seeds
 from sekisho.core.state import SECOND
 from sekisho.flows.policies import first_policy, load_tables
-from sekisho.policy import reference
+from sekisho.policy import compile_policy, load, reference
 from sekisho.terms import Role, Way
 
 HOST = "http://127.0.0.1:8080"
@@ -40,7 +40,8 @@ class Demonstration:
         self.transport = httpx.ASGITransport(self._service)
         self.boxes = {way: Inbox() for way in Way}
         app = self.app = self.do(self._build(folder, ring))
-        routes = pages.routes(HOST, self.keys, self.boxes, transport=self.transport, clock=lambda: self.now_us / SECOND)
+        self.table = compile_policy(load(self.policy))
+        routes = pages.routes(HOST, self.keys, self.boxes, self.table, transport=self.transport, clock=lambda: self.now_us / SECOND)
         self.asgi = application(app, pages=routes)
         self._running = app.running()
         self.do(self._running.__aenter__())
@@ -62,7 +63,7 @@ class Demonstration:
 
     async def _enrol(self):
         async with httpx.AsyncClient(transport=self.transport, base_url=HOST) as client:
-            await seeds.enrol(client, self.keys["operators"]["ito"]["key"])
+            await seeds.enrol(client, self.keys["operators"]["ito"]["key"], self.table)
 
     def clock(self):
         self.now_us += 1

@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Route
 from sekisho.bank.service import Operator, Service, Trouble, subject_path
 from sekisho.bank.shown import Shown
 from sekisho.catalogue import texts
-from sekisho.policy import Table, compile_policy, load, reference
+from sekisho.policy import Table
 from sekisho.web import HEADERS, Form, Unreadable, language_of_request, page, read_form
 
 COOKIE = "sekisho-desk"
@@ -79,9 +79,9 @@ Act = Callable[[Seat, Form], Awaitable[str]]
 """Does what a form asks for; gives the address to look at next."""
 
 
-def routes(base: str, keys: Mapping[str, Any]) -> list[BaseRoute]:
-    """All pages of the demonstration's desk."""
-    return DeskPages(base, keys, compile_policy(load(reference("postal-bank")))).routes()
+def routes(base: str, keys: Mapping[str, Any], table: Table) -> list[BaseRoute]:
+    """All pages of the demonstration's desk, at the bank of this policy."""
+    return DeskPages(base, keys, table).routes()
 
 
 class DeskPages:

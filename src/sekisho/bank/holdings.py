@@ -62,7 +62,7 @@ class Holdings:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._of = {one.account: Holding(one, one.secrets, one.mails, one.contract) for one in CUSTOMERS}
+        self._of = {one.account: Holding(one, one.secrets, one.mails, one.contract) for one in (each.at(table) for each in CUSTOMERS)}
 
     def __iter__(self) -> Iterator[Holding]:
         return iter(self._of.values())

@@ -24,7 +24,7 @@ from sekisho.bank.service import Service
 from sekisho.bank.shown import Choice, Shown
 from sekisho.bank.visits import Asked, Visit, Visits, Wanted, remember
 from sekisho.catalogue import translated
-from sekisho.policy import compile_policy, load, reference
+from sekisho.policy import Table
 from sekisho.web import HEADERS, Form, Unreadable, assets, language_of_request, page, read_form
 
 CUSTOMER, STAFF = "customer", "staff"
@@ -35,7 +35,7 @@ Act = Callable[[Visit, Form, str], Awaitable[str]]
 
 
 def routes(
-    base: str, keys: Mapping[str, object], boxes: Mapping[str, Box], *, transport: httpx.AsyncBaseTransport | None = None,
+    base: str, keys: Mapping[str, object], boxes: Mapping[str, Box], table: Table, *, transport: httpx.AsyncBaseTransport | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Sequence[BaseRoute]:
     """All pages.
@@ -44,18 +44,19 @@ def routes(
         base: the service's address.
         keys: as in the demonstration's `keys.json`.
         boxes: what reaches the customers, by `mail`, `telephone` and `letter`.
+        table: the bank's policy.
         transport: how to reach the service; None: over the network.
         clock: seconds since the epoch, for the customers' tokens.
 
     """
-    return Pages(Service(base, keys, transport), clock, boxes).routes()
+    return Pages(Service(base, keys, transport), clock, boxes, table).routes()
 
 
 class Pages:
     """The pages over one service."""
 
-    def __init__(self, service: Service, clock: Callable[[], float], boxes: Mapping[str, Box]) -> None:
-        self._table = compile_policy(load(reference("postal-bank")))
+    def __init__(self, service: Service, clock: Callable[[], float], boxes: Mapping[str, Box], table: Table) -> None:
+        self._table = table
         self._holdings = Holdings(self._table)
         self._visits = Visits()
         letter_boxes = Boxes(boxes)

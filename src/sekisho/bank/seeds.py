@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from sekisho.bank.service import subject_path
+from sekisho.policy import Table
 
 
 class Customer(NamedTuple):
@@ -32,6 +33,14 @@ class Customer(NamedTuple):
     flags: tuple[str, ...] = ()
     legacy: tuple[tuple[str, str], ...] = ()
     """Items that are gone, and the row of the lock that each left behind."""
+    items: frozenset[str] | None = None
+    """What his bank asks for; None: everything that he holds."""
+
+    def at(self, table: Table) -> Customer:
+        """Him as a customer of the bank that this is the policy of."""
+        flags = tuple(flag for flag in self.flags if flag.partition(":")[2] in table.exemptions)
+        legacy = tuple(one for one in self.legacy if one[1] in table.abolished)
+        return self._replace(flags=flags, legacy=legacy, items=frozenset(table.items))
 
     @property
     def subject(self) -> str:
@@ -98,14 +107,16 @@ CUSTOMERS = (
 )
 
 
-async def enrol(client: httpx.AsyncClient, key: str) -> None:
-    """Enrol all of them. Done again, it gives them their first secrets back and leaves counts and locks alone."""
-    for customer in CUSTOMERS:
-        await enrol_one(client, key, customer)
+async def enrol(client: httpx.AsyncClient, key: str, table: Table) -> list[Customer]:
+    """Enrol all of them at the bank of this policy, which has a use for some of what they hold; those who are new there.
+
+    Done again, it gives them their first secrets back and leaves counts and locks alone.
+    """
+    return [customer for customer in CUSTOMERS if await enrol_one(client, key, customer.at(table))]
 
 
-async def enrol_one(client: httpx.AsyncClient, key: str, customer: Customer) -> None:
-    """Enrol one customer; what an older system left behind comes over the first time only."""
+async def enrol_one(client: httpx.AsyncClient, key: str, customer: Customer) -> bool:
+    """Enrol one customer; what an older system left behind comes over the first time only. Whether he is new."""
     new = False
     for subject, body in customer.enrolments:
         new |= await _put(client, key, subject_path(subject), body) == httpx.codes.CREATED
@@ -113,6 +124,7 @@ async def enrol_one(client: httpx.AsyncClient, key: str, customer: Customer) -> 
         await _put(client, key, subject_path(subject, "items", item), body)
     for item, row in customer.legacy if new else ():
         await _put(client, key, subject_path(customer.subject, "items", item), {"locks": [{"row": row}]})
+    return new
 
 
 def _enrolments(one: Customer) -> list[tuple[str, dict[str, Any]]]:
@@ -130,6 +142,10 @@ def _enrolments(one: Customer) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _secrets(one: Customer) -> list[tuple[str, str, dict[str, Any]]]:
+    return [secret for secret in _all_secrets(one) if one.items is None or secret[1] in one.items]
+
+
+def _all_secrets(one: Customer) -> list[tuple[str, str, dict[str, Any]]]:
     account = [
         (one.account_subject, "card-pin", {"secret": one.card_pin}),
         (one.account_subject, "last-balance", {"secret": one.last_balance}),

@@ -17,8 +17,10 @@ from sekisho.bank import pages as bank_pages
 from sekisho.bank.boxes import Box
 from sekisho.bank.inbox import InboxPages
 from sekisho.bank.sink import Sink
-from sekisho.policy import reference
+from sekisho.policy import compile_policy, load, reference
 from sekisho.terms import Role, Way
+
+BANKS = ("postal-bank", "major-bank")
 
 OPERATORS = {
     Role.FIRST_LINE: ("aoki", "baba"), Role.SECOND_LINE: ("chiba", "doi"), Role.BACK_OFFICE: ("endo", "fujii"),
@@ -31,7 +33,8 @@ OPERATORS = {
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--data", default=".demo", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="The folder.")
 @click.option("--fresh", is_flag=True, help="Forget what was there.")
-def demo(port: int, data: Path, fresh: bool) -> None:  # noqa: FBT001  click passes options by position
+@click.option("--bank", default=BANKS[0], show_default=True, type=click.Choice(BANKS), help="Which bank it is, by its reference policy.")
+def demo(port: int, data: Path, fresh: bool, bank: str) -> None:  # noqa: FBT001  click passes options by position
     """Start service, reference bank and /try on 127.0.0.1; runs until interrupted."""
     if fresh and data.exists():
         shutil.rmtree(data)
@@ -43,18 +46,20 @@ def demo(port: int, data: Path, fresh: bool) -> None:  # noqa: FBT001  click pas
     mail, bounces = serving.bind("127.0.0.1:0"), serving.bind("127.0.0.1:0")
     sink, telephone, letters = Sink(bounces.getsockname()[:2]), Inbox(), Inbox()
     relay = relay_of(f"smtp://127.0.0.1:{mail.getsockname()[1]}", "Sekisho Bank <codes@bank.example>", "codes@bounce.bank.example")
-    settings = Settings(
-        f"sqlite:///{data / 'sekisho.db'}", data / "service-keys.json", reference("postal-bank"), demo=True, relay=relay, bounces=bounces,
-    )
+    policy = reference(bank)
+    table = compile_policy(load(policy))
+    # Each bank has a ledger of its own: the first policy of a store is the one that it keeps.
+    store = data / ("sekisho.db" if bank == BANKS[0] else f"{bank}.db")
+    settings = Settings(f"sqlite:///{store}", data / "service-keys.json", policy, demo=True, relay=relay, bounces=bounces)
 
     async def started(_: App) -> None:
         await sink.start(mail)
         async with httpx.AsyncClient(base_url=base, timeout=30) as client:
-            await seeds.enrol(client, str(keys["admin"]))
+            await seeds.enrol(client, str(keys["admin"]), table)
         click.echo(f"ready: {base}")
 
     boxes: dict[str, Box] = {"mail": sink, "telephone": telephone, "letter": letters}
-    pages = [*bank_pages.routes(base, keys, boxes), *InboxPages(sink).routes(), *desk.routes(base, keys)]
+    pages = [*bank_pages.routes(base, keys, boxes, table), *InboxPages(sink).routes(), *desk.routes(base, keys, table)]
     serving.run(settings, sock, pages=pages, started=started, channels={Way.TELEPHONE: telephone, Way.LETTER: letters})
 
 
