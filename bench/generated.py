@@ -21,9 +21,16 @@ things:
 """
 
 TAIL = """procedures:
-  wait: {kind: wait, ja: 待つ, en: Wait}
   start-over: {kind: start-over, ja: やり直す, en: Start over}
-  desk: {kind: desk, needs: [document], roles: [second-line], approve: two, clears: [everything], ja: 窓口, en: Desk}
+  desk:
+    kind: desk
+    ja: 窓口
+    en: Desk
+    needs: [document]
+    gives: [GIVEN]
+    roles: [second-line]
+    approve: two
+    clears: [everything]
 emergency_stop:
   penalty: [{block: everything}]
   undo: [desk]
@@ -55,7 +62,8 @@ def policy(rows):
     parts += [f"  {kind}-{family}: {{kind: {kind}, of: customer, ja: 項目, en: Item}}\n" for family in range(families) for kind in KINDS]
     parts += ["counters:\n", *(f"  {kind}-{family}: {{of: customer, in_a_row: true}}\n" for family in range(families) for kind in KINDS)]
     parts += ["operations:\n", *(_operation(number, number % families) for number in range(operations))]
-    parts += ["ceilings:\n", *(_ceiling(kind, family) for family in range(families) for kind in KINDS), TAIL]
+    parts += ["ceilings:\n", *(_ceiling(kind, family) for family in range(families) for kind in KINDS)]
+    parts.append(TAIL.replace("GIVEN", ", ".join(f"{kind}-{family}" for family in range(families) for kind in KINDS)))
     return "".join(parts)
 
 

@@ -7,37 +7,21 @@ counts of one run, session, actor or caller begin at zero with each entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from sekisho.core import attempt, budget, release
 from sekisho.core.procedure import awaited, skip_met_steps
 from sekisho.core.scene import Scene, count_of
 from sekisho.core.state import SECOND, Count, Device, Guard, Lock, Procedure, Session, decode, encode
 from sekisho.events import Event
-from sekisho.policy.table import ABOUT, EACH, EVERYTHING, KNOWN, RUN_ENDS, UNKNOWN, Condition, Counter, Operation, Penalty, Row, Stage, Table
+from sekisho.policy.table import ABOUT, EACH, KNOWN, UNKNOWN, Condition, Counter, Operation, Stage, Table
+from sekisho.proof.seats import PERSONAL, Seat
 from sekisho.terms import Outcome, Reach, State, Verdict
 
 START = 20_000 * 86_400 * SECOND
 """When play begins. Microseconds."""
 
-PERSONAL = (Reach.CUSTOMER, Reach.ACCOUNT, Reach.APP, Reach.ADDRESS)
-"""Kinds of subjects that are one customer's."""
-
 FOREVER = 1 << 62
-
-
-class Seat(NamedTuple):
-    """One row at which an item can be entered."""
-
-    operation: str
-    item: str
-    row: Row
-
-    @property
-    def about(self) -> bool:
-        """The entry is about the customer, and somebody else makes it."""
-        return self.row.about
 
 
 class Visit:
@@ -52,6 +36,18 @@ class Visit:
 def held(reach: Reach | str) -> str:
     """The key of the customer's own subject of a kind."""
     return f"{reach}:held"
+
+
+def _other(reach: Reach) -> str:
+    return f"{reach}:other"
+
+
+OWN = {reach.value: held(reach) for reach in PERSONAL}
+"""Where the customer's entries are counted, and ..."""
+OF_ANOTHER = {reach.value: _other(reach) for reach in PERSONAL} | {ABOUT + reach: held(reach) for reach in PERSONAL}
+"""... where those of somebody else are that are about him."""
+NEW = {reach.value: f"{reach}:new" for reach in (Reach.ACTOR, Reach.CALLER)}
+"""Whoever types comes anew each time."""
 
 
 class Board:
@@ -77,7 +73,7 @@ class Board:
         self.fell: list[Lock] = []
         """The locks that the last move set."""
         # What counts over the whole bank is no bound for one customer: of that there is enough at hand.
-        self.ticket = {name: FOREVER for name, counter in table.counters.items() if counter.reach is Reach.BANK}
+        self.ticket = {counter.name: FOREVER for counters in table.bank.values() for counter in counters}
         self.visit: Visit | None = None
         """Set: entries are made in one visit, and not each in a new run."""
         self._session_from = START
@@ -315,17 +311,10 @@ class Board:
         return not any(guard.locks for guard in self.guards.values())
 
     def _scene_of(self, operation: Operation, *, about: bool, led: bool, session: Session | None) -> Scene:
-        guards: dict[str, Guard] = {}
-        keys: dict[str, str] = {}
-        for reach in PERSONAL:
-            keys[reach.value] = _other(reach) if about else held(reach)
-            if about:
-                keys[ABOUT + reach] = held(reach)
-                guards[_other(reach)] = Guard(known=True)
-            guards[held(reach)] = self.guards[held(reach)]
-        for reach in (Reach.ACTOR, Reach.CALLER):
-            keys[reach.value] = f"{reach}:new"
-            guards[keys[reach.value]] = Guard() if self.visit is None else self.visit.actors.setdefault(reach.value, Guard())
+        keys = OF_ANOTHER | NEW if about else OWN | NEW
+        guards = {key: self.guards.get(key) or Guard(known=True) for key in (OF_ANOTHER if about else OWN).values()}
+        for reach, key in NEW.items():
+            guards[key] = Guard() if self.visit is None else self.visit.actors.setdefault(reach, Guard())
         run = Procedure(
             operation=operation.name, digest=operation.digest, led=led, session=None if session is None else "session:new",
             started=self.now + 1, expires=FOREVER,
@@ -345,84 +334,6 @@ def _right(scene: Scene, item: str) -> bool:
     return isinstance(granted, attempt.Granted) and attempt.settle(scene, granted, Verdict.RIGHT) is Outcome.RIGHT
 
 
-def _other(reach: Reach) -> str:
-    return f"{reach}:other"
-
-
 def _untold(event: Event) -> None:
     """A proof keeps no record of events."""
     del event
-
-
-def distinct(table: Table, found: Sequence[Seat]) -> list[Seat]:
-    """One row of each kind: those that touch the same counts and that the same locks close are as good as one another."""
-    kinds: dict[object, Seat] = {}
-    for seat in found:
-        closed = frozenset(penalty for penalty in _index(table).closing if _refuses(penalty, seat))
-        kinds.setdefault((*_kind(seat), table.operations[seat.operation].session, closed), seat)
-    return list(kinds.values())
-
-
-def _kind(seat: Seat) -> tuple[object, ...]:
-    passing = [gauge.counter for gauge in seat.row.gauges if gauge.counter.reach not in PERSONAL]
-    falls = tuple(
-        (counter.reach, counter.counting, stage.wrong, stage.penalties) for counter in passing for stage in counter.stages
-        if any(penalty.kind not in RUN_ENDS for penalty in stage.penalties))
-    lasting = frozenset((gauge.counter.name, gauge.about) for gauge in seat.row.gauges if gauge.counter.reach in PERSONAL)
-    return seat.item, lasting, falls, seat.row.when, seat.about
-
-
-def _refuses(penalty: Penalty, seat: Seat) -> bool:
-    named = {seat.operation, EVERYTHING} & set(penalty.operations) or seat.item in penalty.items
-    return bool(named) and seat.operation not in penalty.spares
-
-
-def places(counter: Counter) -> int:
-    """The place of a device whose entries a counter counts; 0: those of devices that nobody knows."""
-    if counter.base is not None:
-        return int(counter.name.rpartition("-")[2])
-    return 1 if any(penalty.whom == KNOWN for stage in counter.stages for penalty in stage.penalties) else 0
-
-
-class _Index:
-    """The rows of a policy by item and by count, and its penalties: looked up for every item and every stage."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        self.items: dict[str, list[Seat]] = {}
-        self.counts: dict[str, list[Seat]] = {}
-        self.all: list[Seat] = []
-        for operation in table.operations.values():
-            for item, variants in operation.rows.items():
-                for row in variants:
-                    self._enter(Seat(operation.name, item, row))
-        self.closing = {
-            penalty for counter in table.counters.values() for stage in counter.stages for penalty in stage.penalties
-            if penalty.operations or penalty.items}
-
-    def _enter(self, seat: Seat) -> None:
-        self.all.append(seat)
-        self.items.setdefault(seat.item, []).append(seat)
-        for name in dict.fromkeys(gauge.counter.name for gauge in seat.row.gauges):
-            self.counts.setdefault(name, []).append(seat)
-
-
-_newest: list[_Index] = []
-
-
-def _index(table: Table) -> _Index:
-    """That of the table last asked for is kept: a proof asks for one after another."""
-    if not _newest or _newest[0].table is not table:
-        _newest[:] = [_Index(table)]
-    return _newest[0]
-
-
-def touching(table: Table, counter: Counter) -> list[Seat]:
-    """The rows that touch a count, or what it is a share of."""
-    return _index(table).counts.get(counter.base or counter.name, [])
-
-
-def seats(table: Table, item: str | None = None) -> list[Seat]:
-    """Every row of an item, or of all items."""
-    index = _index(table)
-    return index.all if item is None else index.items.get(item, [])

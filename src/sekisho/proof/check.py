@@ -15,6 +15,7 @@ from sekisho.proof.chances import chance
 from sekisho.proof.codes import code_findings
 from sekisho.proof.doors import door_findings
 from sekisho.proof.exits import Exits
+from sekisho.proof.falls import Falls
 from sekisho.proof.found import Fact, Found, Places, Severity, filled
 from sekisho.proof.guesses import UNBOUNDED, Bound, bounds
 from sekisho.proof.limits import guess_findings, lock_findings
@@ -71,12 +72,13 @@ def check(policy: Policy, profiles: Iterable[Profile] = (), source: bytes | None
     """
     table = compile_policy(policy, source)
     limits = tuple(bounds(table))
-    ways = Ways(table)
+    falls = Falls(table)
+    ways = Ways(table, falls)
     answers = tuple(ways.answers())
     claimed = tuple(dict.fromkeys([*policy.file.profiles, *profiles]))
     found = [
         *Exits(table, ways, answers).findings(), *guess_findings(table, limits), *lock_findings(table, [one.item for one in limits[::2]]),
-        *code_findings(table), *door_findings(table), *word_findings(table, policy.file), *row_findings(table),
+        *code_findings(table), *door_findings(table), *word_findings(table, policy.file), *row_findings(table, falls),
         *name_findings(table, policy.file), *profile_findings(table, policy.file, limits, claimed),
     ]
     told = dict.fromkeys(_told(policy, found))

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from sekisho.core.state import SECOND
 from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Table
-from sekisho.proof.board import START, Board, Seat, Visit, seats
+from sekisho.proof.board import START, Board, Visit
 from sekisho.proof.found import Fact, Found
 from sekisho.proof.guesses import worlds
+from sekisho.proof.seats import Seat, seats
 from sekisho.terms import ItemKind
 
 SENT = frozenset({ItemKind.CODE, ItemKind.CONFIRMATION})

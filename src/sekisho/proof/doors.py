@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Operation, PathCase, ReleasePath, Table
-from sekisho.proof.board import Board, seats
+from sekisho.proof.board import Board
 from sekisho.proof.found import Found
 from sekisho.proof.guesses import LASTING, worlds
+from sekisho.proof.seats import seats
 from sekisho.proof.ways import SAID
 from sekisho.terms import ItemKind, PathKind
 

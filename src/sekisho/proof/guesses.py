@@ -12,16 +12,18 @@ long as that is not too much, and otherwise the figure from above is told.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from sekisho.core import budget
 from sekisho.core.state import SECOND
 from sekisho.policy.table import Counter, Row, Table
-from sekisho.proof.board import START, Board, Seat, distinct, seats, touching
+from sekisho.proof.board import START, Board
+from sekisho.proof.seats import Seat, distinct, seats, touching
 from sekisho.terms import Counting, ItemKind, PathKind, PenaltyKind
 
 DAY_S = 86_400
@@ -71,24 +73,31 @@ def guessed(table: Table) -> list[str]:
 def bounds(table: Table) -> Iterator[Bound]:
     """The bound of every item, for both attackers."""
     for item in guessed(table):
-        for waiting in (False, True):
-            yield bound(table, item, waiting=waiting)
+        free = _games(table, item)
+        yield _bound(free)
+        yield _bound([game.waited_for() for game in free])
 
 
 def bound(table: Table, item: str, *, waiting: bool) -> Bound:
     """The bound of one item, the worst over the marks a customer may carry."""
-    games = [_Game(table, item, flags, waiting=waiting) for flags in worlds(row.row for row in seats(table, item))]
+    return _bound([game.waited_for() if waiting else game for game in _games(table, item)])
+
+
+def _games(table: Table, item: str) -> list[_Game]:
+    return [_Game(table, item, flags) for flags in worlds(seat.row for seat in seats(table, item))]
+
+
+def _bound(games: Sequence[_Game]) -> Bound:
     game, year = _worst(games, YEAR_S)
     _, day = _worst(games, DAY_S)
     return Bound(
-        item, "waiting" if waiting else "free", day.guesses, year.guesses, max(one.per_release() for one in games),
+        game.item, "waiting" if game.waiting else "free", day.guesses, year.guesses, max(one.per_release() for one in games),
         exact=day.exact and year.exact, flags=game.flags, trace=year.trace)
 
 
 def most_within(table: Table, item: str, seconds: int, *, waiting: bool) -> Most:
     """The most guesses at an item in a time, the worst over the marks a customer may carry."""
-    games = [_Game(table, item, flags, waiting=waiting) for flags in worlds(seat.row for seat in seats(table, item))]
-    return _worst(games, seconds)[1]
+    return _worst([game.waited_for() if waiting else game for game in _games(table, item)], seconds)[1]
 
 
 def _worst(games: Sequence[_Game], seconds: int) -> tuple[_Game, Most]:
@@ -122,13 +131,14 @@ class Most(msgspec.Struct, frozen=True):
 
 
 class _Game:
-    """One item, one attacker, one set of marks."""
+    """One item, one set of marks, and the free attacker until `waited_for` makes it the waiting one."""
 
-    def __init__(self, table: Table, item: str, flags: Sequence[str], *, waiting: bool) -> None:
+    waiting = False
+
+    def __init__(self, table: Table, item: str, flags: Sequence[str], alone: Mapping[str, _Alone] | None = None) -> None:
         self.table = table
         self.item = item
         self.flags = tuple(flags)
-        self.waiting = waiting
         start = Board(table, flags)
         self.seats = [seat for seat in distinct(table, seats(table, item)) if start.admits(seat)]
         self.classes: dict[frozenset[str], list[Seat]] = {}
@@ -137,10 +147,25 @@ class _Game:
             lasting = start.lasting(seat)
             self.counters.update((counter.name, counter) for counter in lasting)
             self.classes.setdefault(frozenset(counter.name for counter in lasting), []).append(seat)
-        sharing = [seat for counter in self.counters.values() for seat in touching(table, counter) if seat.item != item]
-        self.others = distinct(table, list(dict.fromkeys(sharing)))
+        self._alone = alone or {name: _Alone(table, item, flags, counter) for name, counter in self.counters.items()}
+        """What a counter gives alone does not depend on the others, nor on who attacks."""
+
+    def waited_for(self) -> _Game:
+        """The same for the attacker who waits for the customer's own right entries."""
+        other = copy.copy(self)
+        other.waiting = True
+        return other
+
+    def others(self) -> list[Seat]:
         """Rows of other items that share a count: a lock that falls there may end sooner than the item's own."""
-        self._alone = {name: _Alone(table, item, flags, counter) for name, counter in self.counters.items()}
+        sharing = [seat for counter in self.counters.values() for seat in touching(self.table, counter) if seat.item != self.item]
+        return distinct(self.table, list(dict.fromkeys(sharing)))
+
+    def _without(self, idle: Collection[str]) -> _Game:
+        """The same without counts that no guesses at the item fill in the time."""
+        left = {name: alone for name, alone in self._alone.items() if name not in idle}
+        game = _Game(_less(self.table, self.item, idle), self.item, self.flags, left)
+        return game.waited_for() if self.waiting else game
 
     def successes(self, seconds: int) -> int:
         """How often the customer enters the right one in the time."""
@@ -157,7 +182,7 @@ class _Game:
             return Most(None, exact=True, trace=self._marks())
         idle = {name for name, counter in self.counters.items() if self._least(seconds, without=name) < counter.stages[0].wrong}
         if idle:
-            return _Game(_less(self.table, self.item, idle), self.item, self.flags, waiting=self.waiting).most(seconds)
+            return self._without(idle).most(seconds)
         found, trace = 0, tuple[str, ...]()
         for order, hold in self._plans():
             player = _Player(self, seconds, order, hold=hold)
@@ -210,7 +235,7 @@ class _Game:
         return max((alone.end for alone in self._alone.values()), default=0)
 
     def _every_order(self, seconds: int) -> int | None:
-        search = _Search(self.seats, self.others, self.successes(seconds), seconds)
+        search = _Search(self.seats, self.others(), self.successes(seconds), seconds)
         return search.most(Board(self.table, self.flags))
 
 
@@ -228,7 +253,8 @@ class _Alone:
         self.again: list[tuple[int, int]] = []
         """(guesses, microseconds) after which it begins anew."""
         self.slides = False
-        here = [seat for seat in distinct(table, touching(table, counter)) if seat.item == item]
+        name = counter.base or counter.name
+        here = distinct(table, [seat for seat in seats(table, item) if any(gauge.counter.name == name for gauge in seat.row.gauges)])
         reduced = _only(table, item, counter, {seat.operation for seat in here})
         alone = [Seat(name, item, row) for name in dict.fromkeys(seat.operation for seat in here) for row in reduced.operations[name].rows[item]]
         self._play(Board(reduced, flags), item, [seat for seat in alone if seat.row.gauges])
@@ -305,7 +331,7 @@ class _Alone:
         return max((got for got, at in self.reached if at < length), default=0)
 
 
-def _less(table: Table, item: str, idle: Iterable[str]) -> Table:
+def _less(table: Table, item: str, idle: Collection[str]) -> Table:
     """The same policy without counts that no guesses at the item fill in the time."""
     operations = dict(table.operations)
     for name in dict.fromkeys(seat.operation for seat in seats(table, item)):

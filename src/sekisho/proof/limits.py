@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from sekisho.core.state import SECOND
 from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Table
-from sekisho.proof.board import START, Board, Seat, distinct, seats
+from sekisho.proof.board import START, Board
 from sekisho.proof.found import Fact, Found, texts
 from sekisho.proof.guesses import LASTING, YEAR_S, Bound, worlds
+from sekisho.proof.seats import Seat, distinct, seats
 
 YEAR_MAX = 1_000
 """Guesses at one item in a year that no policy may give away: see docs/why/guesses-a-year.md."""

@@ -8,25 +8,27 @@ from collections.abc import Iterator
 from sekisho.policy import model as m
 from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Counter, Operation, Row, Stage, Table
-from sekisho.proof.board import Board, Seat, Visit, places, seats, touching
+from sekisho.proof.board import Board, Visit
+from sekisho.proof.falls import Falls
 from sekisho.proof.found import Found, Severity
 from sekisho.proof.guesses import worlds
-from sekisho.proof.ways import reach_stage
+from sekisho.proof.seats import Seat, places, seats, touching
 from sekisho.terms import Reach
 
 RUN_LIKE = frozenset({Reach.PROCEDURE, Reach.SESSION, Reach.CALLER, Reach.ACTOR})
 
 
-def row_findings(table: Table) -> Iterator[Found]:
+def row_findings(table: Table, falls: Falls | None = None) -> Iterator[Found]:
     """Variants that another always comes before, rows behind steps that never come, stages that no entries reach."""
     for operation in table.operations.values():
         for item, variants in operation.rows.items():
             for number, row in enumerate(variants):
                 if not _comes_up(table, operation, item, row):
                     yield Found(FindingCode.UNREACHABLE_ROW, "row-never", {"row": row.id, "operation": operation.text, "number": number + 1}, row.id)
+    falls = falls or Falls(table)
     for counter in table.counters.values():
         for stage in counter.stages if places(counter) < 2 else ():
-            if not _falls(table, counter, stage):
+            if not _falls(table, counter, stage, falls):
                 yield Found(FindingCode.UNREACHABLE_ROW, "stage-never", {"row": stage.row, "wrong": stage.wrong}, stage.row)
 
 
@@ -46,11 +48,11 @@ def _comes_up(table: Table, operation: Operation, item: str, row: Row) -> bool:
     return False
 
 
-def _falls(table: Table, counter: Counter, stage: Stage) -> bool:
+def _falls(table: Table, counter: Counter, stage: Stage, falls: Falls) -> bool:
     if counter.reach is Reach.BANK:
         return True
     if counter.reach not in RUN_LIKE:
-        return reach_stage(table, counter, stage) is not None
+        return falls.at(counter, stage) is not None
     return any(
         _falls_in_visit(table, flags, seat, counter, stage) for seat in touching(table, counter) for flags in worlds([seat.row]))
 

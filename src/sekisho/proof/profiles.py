@@ -9,9 +9,9 @@ from sekisho.policy import model as m
 from sekisho.policy.model import FindingCode, Profile
 from sekisho.policy.shape import Path
 from sekisho.policy.table import Counter, Table, Text
-from sekisho.proof.board import Seat, seats
 from sekisho.proof.found import Found
 from sekisho.proof.guesses import LASTING, UNBOUNDED, Bound
+from sekisho.proof.seats import Seat, seats
 from sekisho.terms import ItemKind
 
 NIST, PSD2, PCI, ASVS, JSDA = Profile.NIST_AAL2, Profile.PSD2_SCA, Profile.PCI_DSS_4, Profile.ASVS_5_L3, Profile.JSDA_2025

@@ -17,9 +17,11 @@ import msgspec
 
 from sekisho.core import stop, takeover
 from sekisho.core.state import SECOND, Lock
-from sekisho.policy.table import Counter, Operation, PathCase, ReleasePath, Stage, Table
-from sekisho.proof.board import PERSONAL, START, Board, Seat, Visit, distinct, held, places, seats, touching
-from sekisho.proof.guesses import LASTING, worlds
+from sekisho.policy.table import Operation, PathCase, ReleasePath, Table
+from sekisho.proof.board import START, Board, held
+from sekisho.proof.falls import Falls
+from sekisho.proof.guesses import LASTING
+from sekisho.proof.seats import Seat, distinct, places, seats, touching
 from sekisho.terms import ItemKind, PathKind, Reach
 
 KNOWN = frozenset({ItemKind.IDENTIFIER, ItemKind.DATA, ItemKind.PAIR})
@@ -102,16 +104,16 @@ class Answer(NamedTuple):
 # The states.
 
 
-def states(table: Table) -> list[State]:
+def states(table: Table, falls: Falls | None = None) -> list[State]:
     """Every single lock and every single loss; their combinations are made of these."""
-    return [*_locked(table), *_left_behind(table), *_lost(table)]
+    return [*_locked(table, falls or Falls(table)), *_left_behind(table), *_lost(table)]
 
 
-def _locked(table: Table) -> Iterator[State]:
+def _locked(table: Table, falls: Falls) -> Iterator[State]:
     for counter in table.counters.values():
         for stage in counter.stages if places(counter) < 2 else ():
             if any(penalty.kind in LASTING for penalty in stage.penalties):
-                found = reach_stage(table, counter, stage)
+                found = falls.at(counter, stage)
                 if found is not None:
                     board, seat = found
                     row = seat.row.id if seat.row.id == stage.row or seat.row.id in stage.also else stage.row
@@ -120,44 +122,6 @@ def _locked(table: Table) -> Iterator[State]:
                     targets = frozenset(
                         mark(key, lock) for key, lock in board.locks() if (lock.counter, lock.wrong) == (counter.name, stage.wrong))
                     yield State(row, board, frozenset(), rows, stage.undo, lasts, targets)
-
-
-def reach_stage(table: Table, counter: Counter, stage: Stage) -> tuple[Board, Seat] | None:
-    """A position in which a stage has just fallen, and the row at which it fell; None: no entries lead there."""
-    found = distinct(table, touching(table, counter))
-    for flags in worlds(seat.row for seat in found):
-        board = Board(table, flags, places(counter))
-        board.moves = [f"flag {flag}" for flag in flags]
-        board.visit = None if counter.reach in PERSONAL else Visit()
-        fell = _play_to(board, found, counter, stage)
-        if fell is not None:
-            return board, fell
-    return None
-
-
-def _play_to(board: Board, found: Sequence[Seat], counter: Counter, stage: Stage) -> Seat | None:
-    for _ in range(400):
-        seat = next((seat for seat in found if board.admits(seat)), None)
-        if seat is None:
-            at = board.next_change()
-            if at is None or board.count(counter).wrong == 0:
-                return None
-            board.wait_until(at)
-            continue
-        if _is_another(board, seat, counter) and any(board.right(one) for one in found) and not _is_another(board, seat, counter):
-            continue
-        room = min((board.room(one) for one in board.lasting(seat)), default=1)
-        board.wrong(seat, most=max(1, room - 1))
-        if any((lock.counter, lock.wrong) == (counter.name, stage.wrong) for lock in board.fell):
-            return seat
-    return None
-
-
-def _is_another(board: Board, seat: Seat, counter: Counter) -> bool:
-    """Whether the next entry lets a lock fall for good by another count; a right entry of the customer's may spare him that."""
-    falling = [one for one in board.lasting(seat) if board.room(one) <= 1 and one.name != counter.name]
-    stages = [stage for stage in board.next_stages(seat) if any(stage in one.stages for one in falling)]
-    return any(penalty.kind in LASTING and penalty.for_s is None for stage in stages for penalty in stage.penalties)
 
 
 def _left_behind(table: Table) -> Iterator[State]:
@@ -327,8 +291,9 @@ def _renew(board: Board, one: Mark, lock: Lock) -> None:
 class Ways:
     """The ways out of one policy's states."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, falls: Falls | None = None) -> None:
         self.table = table
+        self._falls = falls
         self.all = frozenset({*table.items, *table.things})
         self._asking: dict[str, list[Operation]] = {}
         for operation in table.operations.values():
@@ -342,7 +307,7 @@ class Ways:
 
     def answers(self) -> list[Answer]:
         """For each single state, both answers."""
-        return [Answer(state, self.way(state), self.way_under_attack(state)) for state in states(self.table)]
+        return [Answer(state, self.way(state), self.way_under_attack(state)) for state in states(self.table, self._falls)]
 
     # One state.
 
