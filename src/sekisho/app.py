@@ -50,6 +50,7 @@ from sekisho.flows.releases import Releases
 from sekisho.flows.retention import Retention, cutoff
 from sekisho.flows.runs import Runs
 from sekisho.flows.seals import Sealer
+from sekisho.flows.seats import Seats
 from sekisho.flows.sessions import Sessions
 from sekisho.flows.shadow import ShadowCountMode, agree_on_mode
 from sekisho.flows.stops import Stops
@@ -145,6 +146,7 @@ class App:
         self.desk = Desk(self.ledger, store, self.subjects, self.secrets, self.codes)
         self.cases = CaseDesk(self.ledger, store, self.secrets, self.codes)
         self.callers = Callers(self.cases, self.runs, self.entries, self.challenges, self.sessions, self.ledger, store, self.codes)
+        self.seats = Seats(self.ledger, store)
         self.recoveries = Recoveries(self.ledger, store, self.codes)
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
         self.retention = Retention(self.ledger, store, self.sealer)

@@ -12,7 +12,8 @@ import uvicorn
 import uvloop
 from starlette.routing import BaseRoute
 
-from sekisho.api.server import LOCAL_HOSTS, application, metrics_application
+from sekisho.api.http import LOCAL_HOSTS
+from sekisho.api.server import application, metrics_application
 from sekisho.app import App, Settings, build
 from sekisho.errors import CallerError
 from sekisho.ports import Channels

@@ -16,7 +16,7 @@ from sekisho.adapters.keyring import Keyring
 from sekisho.adapters.memory import MemoryStore
 from sekisho.api.server import application
 from sekisho.app import App, Settings, relay_of
-from sekisho.bank import desk, pages, seeds
+from sekisho.bank import pages, seeds
 from sekisho.bank.inbox import InboxPages
 from sekisho.bank.sink import Fault, Sink, Waits
 from sekisho.flows.policies import first_policy, load_tables
@@ -72,7 +72,6 @@ class Bank:
         inside = httpx.ASGITransport(self._inside)
         routes = [
             *pages.routes(self.base, told, shown, self.table, transport=inside, clock=self.seconds), *InboxPages(self.sink).routes(),
-            *desk.DeskPages(self.base, told, self.table, inside).routes(),
         ]
         self._asgi = application(self.app, pages=routes)
         self._server = uvicorn.Server(serving._config(self._asgi))

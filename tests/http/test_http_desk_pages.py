@@ -9,18 +9,14 @@ from bankside import HOST, Service
 from test_http_desk import REMEDIES, at, goes_on, mails, registers_again
 from test_http_desk import Case as CaseCalls
 
-from sekisho.api.server import application
-from sekisho.bank.desk import COOKIE, DeskPages
 from sekisho.catalogue import say
-from sekisho.policy import compile_policy, load, reference
+from sekisho.policy import reference
+from sekisho.web.seating import COOKIE
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory, cheap_hashes):
     made = Service(tmp_path_factory.mktemp("major-pages"), reference("major-bank"))
-    transport = httpx.ASGITransport(made.asgi, raise_app_exceptions=False)
-    pages = DeskPages(HOST, {"channel": "", "operators": {}}, compile_policy(load(reference("major-bank"))), transport)
-    made.with_pages = application(made.app, pages=pages.routes())
     yield made
     made.close()
 
@@ -37,7 +33,7 @@ class Screen:
     def __init__(self, service, operator=None, language="en"):
         self.service, self.language, self.html, self.at = service, language, "", ""
         self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(service.with_pages), base_url=HOST, headers={"accept-language": language}, follow_redirects=True)
+            transport=httpx.ASGITransport(service.asgi), base_url=HOST, headers={"accept-language": language}, follow_redirects=True)
         if operator is not None:
             self.post("/desk/sign-in", key=service.keys[operator])
 

@@ -42,13 +42,14 @@ def two(request, tmp_path_factory, keys):
 
 
 def test_it_serves_with_keys_of_the_command_and_stops_when_asked(served):
-    """A password is compared, the answer leaves on the policy's time grid, metrics are beside, SIGTERM ends it with 0."""
+    """A password is compared, the answer leaves on the policy's time grid, metrics and the desk's door are beside, SIGTERM ends it with 0."""
     served.start()
     hana = served.enrol("0012345678")
     before = time.monotonic()
     assert served.enter(hana, "correct horse 8") == "right"
     assert time.monotonic() - before > 0.05
     assert "sekisho_decisions_total" in httpx.get(f"http://127.0.0.1:{served.metrics_port}/metrics").text
+    assert "/desk/sign-in" in httpx.get(f"{served.base}/desk").text
     assert served.stop() == 0
     assert served.said().startswith("ready: ")
 

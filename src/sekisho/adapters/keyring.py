@@ -114,6 +114,10 @@ class Keyring:
         """Whose key this is; None for one that is unknown or retired."""
         return self._by_digest.get(_digest(plain))
 
+    def named(self, identifier: str) -> ApiKey | None:
+        """The key of that id; None for one that is unknown or retired."""
+        return next((key for key in self.file.api if key.id == identifier and not key.retired), None)
+
     def secret(self, purpose: Purpose, version: int | None = None) -> bytes:
         """The newest secret key for a purpose, or the one of that version."""
         versions = self.file.secrets[purpose]

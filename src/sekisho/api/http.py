@@ -29,6 +29,9 @@ TIMER_S = 0.0015
 
 B = TypeVar("B")
 
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+"""Names by which a machine calls itself."""
+
 STAFF = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE, Role.AUDITOR, Role.ADMIN})
 CHANNEL = frozenset({Role.CHANNEL})
 

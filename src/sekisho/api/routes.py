@@ -70,6 +70,7 @@ from sekisho.api.staff import (
 from sekisho.api.stops import CustomerStopBody, StaffStopBody, StopAnswer, StoppedAnswer, Stopping
 from sekisho.app import App
 from sekisho.flows.desk import Enrolment, ItemSetting
+from sekisho.ports import Callers
 from sekisho.terms import Role
 
 
@@ -152,10 +153,13 @@ def operations(app: App) -> list[Operation]:
     ]
 
 
-def routes(app: App, listed: list[Operation]) -> list[Route]:
-    """The router's table: one endpoint for each path and method."""
+def routes(app: App, listed: list[Operation], callers: Callers | None = None) -> list[Route]:
+    """The router's table: one endpoint for each path and method. `callers`: who may call; None: whoever has an API key."""
     return [
-        Route(one.path, Endpoint(_shadowed(app, one), app.keyring, one.roles, one.body, _hold(app) if one.holds else None), methods=[one.method])
+        Route(
+            one.path, Endpoint(_shadowed(app, one), callers or app.keyring, one.roles, one.body, _hold(app) if one.holds else None),
+            methods=[one.method],
+        )
         for one in listed
     ]
 

@@ -14,17 +14,17 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sekisho.api.http import STAFF, Problem, answer_problem
+from sekisho.api.http import LOCAL_HOSTS, STAFF, Problem, answer_problem
 from sekisho.api.metrics import render
 from sekisho.api.openapi import describe
 from sekisho.api.routes import operations, routes
 from sekisho.app import App
 from sekisho.errors import LedgerUnavailable
+from sekisho.web import assets
+from sekisho.web.desk import DeskPages
 
 HOSTS_KEPT = 100
 """Ways of writing a host of ours that are remembered; there are more only where somebody makes them up."""
-
-LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 class HostCheck:
@@ -85,7 +85,7 @@ def application(app: App, *, hosts: frozenset[str] = LOCAL_HOSTS, pages: Sequenc
             Route("/health/ready", ready),
             Route("/openapi.json", lambda _: Response(described, media_type="application/json")),
             Route("/docs", lambda _: HTMLResponse(_docs(listed))),
-            *pages,
+            *DeskPages(app, listed).routes(), *assets(), *pages,
         ],
         lifespan=lifespan,
         exception_handlers={404: _not_found, 405: _not_allowed, 500: _fault},

@@ -187,8 +187,8 @@ class Pages:
             "rows": shown.rows(visit.run.operation) if visit.run else [], "operation": visit.run and shown.operation(visit.run.operation),
             "asked": [self._asked(one, shown) for one in visit.asked if one.account in {"", *(holding.customer.account for holding in holdings)}],
             **await self._duties_half(holdings, views, shown),
-            "operators": [Choice(one.name, shown.operator(one)) for one in self._officers.releasers],
-            "clerks": [Choice(one.name, shown.operator(one)) for one in self._officers.clerks],
+            "operators": [Choice(one.name, shown.officer(one)) for one in self._officers.releasers],
+            "clerks": [Choice(one.name, shown.officer(one)) for one in self._officers.clerks],
             "secrets": [Choice(name, shown.item(name)) for name in self._runs.holding(visit).secrets],
             "notice": visit.notice and shown.say(visit.notice[0], **_named(shown, visit.notice[1])),
             "trouble": visit.staff_trouble and (f"problem.{visit.staff_trouble.kind}", visit.staff_trouble.detail),
@@ -200,7 +200,7 @@ class Pages:
             "forms": [Choice(name, shown.path(name)) for name in self._duties.forms], "papers": shown.papers(views),
             "named": [Choice(name, shown.named(name)) for name in named],
             "stoppable": [Choice(name, shown.named(name)) for name in named if name.startswith(("customer:", "account:"))],
-            "stoppers": [Choice(one.name, shown.operator(one)) for one in self._duties.stoppers],
+            "stoppers": [Choice(one.name, shown.officer(one)) for one in self._duties.stoppers],
             "incidents": await self._duties.incidents(), "lock_rows": [Choice(row, row) for row in self._duties.rows],
             "csv": f"what,subject,name,value,item\ncount,{named[0]},login-password-in-a-row,3,login-password\n",
         }
@@ -213,7 +213,7 @@ class Pages:
         return {
             "approval": asked.approval, "row": asked.row, "by": asked.by.capitalize(), "paper": asked.path in self._duties.forms,
             "text": shown.path(asked.path),
-            "operators": [Choice(one.name, shown.operator(one), one.name == other) for one in releasers],
+            "operators": [Choice(one.name, shown.officer(one), one.name == other) for one in releasers],
         }
 
     def _concerned(self, visit: Visit) -> list[Holding]:

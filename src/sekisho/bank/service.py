@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import httpx
+
+from sekisho.web.calls import Json, Trouble, call, subject_path
 
 TIMEOUT_S = 30.0
 
@@ -17,18 +18,6 @@ class Operator(NamedTuple):
     name: str
     role: str
     key: str
-
-
-class Trouble(NamedTuple):
-    """The service answered with a problem, or not at all."""
-
-    kind: str
-    """The last part of the problem's type; the words for it are in the catalogues."""
-    detail: str | None = None
-    """What the service said to staff. Never shown to a customer."""
-
-
-Json = dict[str, Any]
 
 
 class Service:
@@ -70,24 +59,7 @@ class Service:
         return await self._call(operator.key, method, path, body, "en", once)
 
     async def _call(self, key: str, method: str, path: str, body: Json | None, language: str, once: str | None = None) -> tuple[int, Json | Trouble]:
-        headers = {"authorization": f"Bearer {key}", "accept-language": language, **({"idempotency-key": once} if once else {})}
-        try:
-            answer = await self._client.request(method, path, json=body, headers=headers)
-            told = answer.json()
-        except (httpx.HTTPError, ValueError):
-            return 0, Trouble("unavailable")
-        if answer.is_error or not isinstance(told, dict):
-            return answer.status_code, _trouble(told)
-        return answer.status_code, told
+        return await call(self._client, key, method, path, body, language, once)
 
 
-def _trouble(told: object) -> Trouble:
-    if not isinstance(told, dict):
-        return Trouble("fault")
-    faults = [f"{one['line']}: {one['column']}: {one['text']}" for one in told.get("faults", [])]
-    return Trouble(str(told.get("type", "")).rpartition("/")[2] or "fault", " / ".join(faults) or told.get("detail"))
-
-
-def subject_path(subject: str, *more: str) -> str:
-    """The staff's address of a subject, or of something below it."""
-    return "/".join(["/v1/staff/subjects", quote(subject, safe=""), *(quote(part, safe="") for part in more)])
+__all__ = ["Json", "Operator", "Service", "Trouble", "subject_path"]

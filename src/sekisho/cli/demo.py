@@ -12,8 +12,8 @@ import httpx
 
 from sekisho import serving
 from sekisho.app import App, Inbox, Keyring, Settings, relay_of
-from sekisho.bank import desk, seeds
 from sekisho.bank import pages as bank_pages
+from sekisho.bank import seeds
 from sekisho.bank.boxes import Box
 from sekisho.bank.inbox import InboxPages
 from sekisho.bank.sink import Sink
@@ -59,7 +59,7 @@ def demo(port: int, data: Path, fresh: bool, bank: str) -> None:  # noqa: FBT001
         click.echo(f"ready: {base}")
 
     boxes: dict[str, Box] = {"mail": sink, "telephone": telephone, "letter": letters}
-    pages = [*bank_pages.routes(base, keys, boxes, table), *InboxPages(sink).routes(), *desk.routes(base, keys, table)]
+    pages = [*bank_pages.routes(base, keys, boxes, table), *InboxPages(sink).routes()]
     serving.run(settings, sock, pages=pages, started=started, channels={Way.TELEPHONE: telephone, Way.LETTER: letters})
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from sekisho import serving
-from sekisho.api.server import LOCAL_HOSTS
+from sekisho.api.http import LOCAL_HOSTS
 from sekisho.app import Settings, build
 from sekisho.cli.mailing import mail_options, relay_from
 

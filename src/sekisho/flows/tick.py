@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sekisho.core import budget, release
 from sekisho.core.state import SECOND, Announcements, Answered, Guard, Outgoing, Procedure, Recovery, Reservation, Session, decode
 from sekisho.events import Event, EventKind
-from sekisho.flows import recovery
+from sekisho.flows import recovery, seats
 from sekisho.flows.attempt import KEEP_SETTLED_S, STRANGER_S, Settle
 from sekisho.flows.entries import Entries
 from sekisho.flows.news import ANSWERED_PREFIX
@@ -74,6 +74,8 @@ def _needed(tx: Tx, key: str) -> bool:
         return recovery.is_needed(tx.get(key, Recovery))
     if key.startswith(ANNOUNCEMENTS):
         return recovery.is_needed(tx.get(key, Announcements))
+    if key.startswith(seats.PREFIX):
+        return seats.is_needed(tx.get(key, seats.Seat), tx.now)
     if key.startswith("reservation:"):
         # Found overdue, and settled by another node before it was looked at: that it was settled stays known.
         taken = tx.get(key, Reservation)

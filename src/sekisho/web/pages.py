@@ -59,13 +59,17 @@ def page(
     language = language_of_request(request)
     words = functools.partial(say, language)
     html = _TEMPLATES.get_template(template).render(
-        t=words, language=language, languages=[(name, f"{at}?{urlencode({'lang': name})}") for name in LANGUAGES], path=at,
+        t=words, language=language, languages=[(name, _in_language(at, name)) for name in LANGUAGES], path=at.partition("?")[0],
         stylesheet=STYLESHEET, **facts,
     )
     answer = HTMLResponse(html, status, headers={**HEADERS, "content-language": language, "vary": "accept-language, cookie"})
     if request.query_params.get("lang") in LANGUAGES:
         answer.set_cookie(LANGUAGE_COOKIE, language, max_age=LANGUAGE_COOKIE_S, httponly=True, samesite="lax")
     return answer
+
+
+def _in_language(address: str, language: str) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode({'lang': language})}"
 
 
 def _asset(name: str, media_type: str) -> Route:
