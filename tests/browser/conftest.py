@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
-from standing import Bank
+from standing import WIDE, Bank
 
 from sekisho.adapters import secrets
 
@@ -16,7 +16,6 @@ QUIET = [
     "--disable-component-update", "--disable-sync",
 ]
 LIFE_MS = 10_000
-PHONE, WIDE = {"width": 320, "height": 640}, {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")

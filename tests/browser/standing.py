@@ -32,6 +32,9 @@ OPERATORS = {
     "aoki": Role.FIRST_LINE, "chiba": Role.SECOND_LINE, "doi": Role.SECOND_LINE, "endo": Role.BACK_OFFICE, "fujii": Role.BACK_OFFICE,
     "goto": Role.AUDITOR, "ito": Role.ADMIN,
 }
+PHONE, WIDE = {"width": 320, "height": 640}, {"width": 1280, "height": 900}
+"""Screens."""
+
 QUICK = Waits(slow_s=0.2, grey_s=0.0, later_s=0.2)
 WAIT_S = 20
 
@@ -149,4 +152,4 @@ class Bank:
         self._thread.join(WAIT_S)
 
 
-__all__ = ["Bank"]
+__all__ = ["PHONE", "WIDE", "Bank"]

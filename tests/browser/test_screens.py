@@ -1,7 +1,7 @@
 """Every page in a real browser, in both languages: clean under axe-core, nothing cut off on a small telephone, nothing blocked."""
 
 import pytest
-from conftest import PHONE
+from standing import PHONE
 
 ADDRESSES = ["/", "/try", "/inbox", "/desk"]
 
