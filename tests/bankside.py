@@ -228,10 +228,10 @@ class Service:
     def live(self, session):
         return self.get(f"/v1/sessions/{session}").json()["live"]
 
-    def token(self, customer, wrong=False):
-        """The code the customer's token shows now, or one that it does not show anywhere near now."""
-        step = self.clock() // 1_000_000 // otp.STEP_S
-        return otp.hotp(otp.seed_of(customer.token_seed), step + (1000 if wrong else 0))
+    def token(self, customer, wrong=False, number=1):
+        """The newest codes that the customer's token has shown by now, or such as it does not show anywhere near now."""
+        step = self.clock() // 1_000_000 // otp.STEP_S + (1000 if wrong else 0)
+        return " ".join(otp.hotp(otp.seed_of(customer.token_seed), step - back) for back in reversed(range(number)))
 
 
 class Customer(NamedTuple):
@@ -307,7 +307,6 @@ class Customer(NamedTuple):
         return {
             "login-password": (self.subject, self.password),
             "token-otp": (self.subject, self.token_seed),
-            "token-resync": (self.subject, self.token_seed),
             "app-passcode": (self.app_subject, self.passcode),
             "transaction-code": (self.app_subject, self.transaction_code),
             "card-pin": (self.account_subject, self.card_pin),
@@ -338,7 +337,7 @@ def right_proof(service, customer, item):
         "transaction-code": customer.transaction_code, "card-pin": customer.card_pin, "last-balance": customer.last_balance,
         "basic-data": customer.basic_data, "telephone-pin": customer.telephone_pin,
         "telephone-user-number": customer.user_number, "amount-and-payee": "1000 yen to 10000-1", "new-addresses": customer.new_mail, "contact-address": customer.new_mail,
-        "consent": "yes", "token-otp": service.token(customer), "token-resync": service.token(customer),
+        "consent": "yes", "token-otp": service.token(customer), "token-resync": service.token(customer, number=2),
     }[item]
 
 
@@ -346,7 +345,7 @@ def wrong_proof(service, customer, item):
     """What he would not."""
     return {
         "customer-number": "12", "account-number": "none", "consent": "no", "token-otp": service.token(customer, wrong=True),
-        "token-resync": service.token(customer, wrong=True),
+        "token-resync": service.token(customer, wrong=True, number=2),
         "number-pair": {"account-number": customer.account, "customer-number": f"8{customer.number[1:]}"},
     }.get(item, "not this one")
 

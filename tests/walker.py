@@ -172,7 +172,7 @@ class Walk:
         self.whose.update(dict.fromkeys(person.subjects().values(), person))
         self._put([(subject, body) for subject, body in person.enrolments()])
         has = {"customer": OURS, "holder": ("account",), "stranger": ()}[kind]
-        items = [item for item in self.table.items.values() if item.kind in SECRETS and str(item.reach) in has and not item.abolished]
+        items = [item for item in self.table.items.values() if item.kind in SECRETS and str(item.reach) in has and not item.abolished and item.resyncs is None]
         self.give(person, {item: self.invented(item, person) for item in items if item.name not in without})
         flagged = self.inspector.flags
         flagged.setdefault(person.subject("customer"), set()).update(flags)
@@ -198,7 +198,6 @@ class Walk:
         self._put([(f"{person.subject(str(item.reach))}/items/{item.name}", {"secret": secret, **first}) for item, secret in secrets.items()])
         for item, secret in secrets.items():
             person.secrets[item.name] = secret
-            person.token_step.pop(item.name, None)
             flags = self.inspector.flags.setdefault(person.subject(str(item.reach)), set())
             flags.add(f"set:{item.name}")
             if first_time is not None:
@@ -257,7 +256,7 @@ class Walk:
             own = person.subject(str(self.table.items[item].reach))
             asked_of_him = "?" not in own and own in self.inspector.runs[run].subjects.values()
             fresh = kind is not ItemKind.TOTP or not self._shown(person, item)
-            return asked_of_him and item in person.secrets and item not in self._erased(person) and fresh
+            return asked_of_him and self.table.items[item].kept_as in person.secrets and item not in self._erased(person) and fresh
         return kind not in BY_BANK and (kind is not ItemKind.PAIR or person.kind == "customer")
 
     def _erased(self, person):
@@ -266,7 +265,8 @@ class Walk:
 
     def _shown(self, person, item):
         """Whether the code that the token shows now was taken already."""
-        return self.now // SECOND // otp.STEP_S <= person.token_step.get(item, 0)
+        found = self.table.items[item]
+        return self.now // SECOND // otp.STEP_S - (found.resyncs is not None) <= person.token_step.get(found.kept_as, 0)
 
     def proof(self, run, item, *, right):
         """What is typed."""
@@ -286,7 +286,9 @@ class Walk:
         if kind in SENT:
             return self.inspector.live_codes(run, item, self.now)[-1].text if right else "000000"
         if kind is ItemKind.TOTP:
-            return otp.hotp(otp.seed_of(SEED), self.now // SECOND // otp.STEP_S + (0 if right else 1000))
+            step = self.now // SECOND // otp.STEP_S + (0 if right else 1000)
+            shown = [step] if found.resyncs is None else [step - 1, step]
+            return " ".join(otp.hotp(otp.seed_of(SEED), one) for one in shown)
         return person.secrets[item] if right else "not this one"
 
     def can_be_wrong(self, run, item):
@@ -343,7 +345,7 @@ class Walk:
     def _after_right(self, run, item, proof, answer):
         found, person = self.table.items[item], self.knower(run, item)
         if found.kind is ItemKind.TOTP:
-            person.token_step[item] = self.now // SECOND // otp.STEP_S
+            person.token_step[found.kept_as] = self.now // SECOND // otp.STEP_S
         if found.renews is not None:
             person.renewing[run, found.renews] = proof
         if found.registers is not None:

@@ -176,7 +176,7 @@ class Ways:
         if any(lock.key in everybody for lock in self.inspector.locks):
             return False
         return person.kind == "customer" or not any(
-            item in operation.rows and item not in person.secrets for item, found in self.table.items.items() if found.kind in SECRETS)
+            item in operation.rows and found.kept_as not in person.secrets for item, found in self.table.items.items() if found.kind in SECRETS)
 
     def one_right(self, run):
         """One right entry where nothing stands in the way: whether there was one."""

@@ -123,7 +123,7 @@ class App:
             store, keyring.secret("audit"), tables, beside=others[1:], contended=others[0] if others else None, watch=self.watch,
             batch_max=settings.batch_max, name=name,
         )
-        self.secrets = KeyedSecrets(keyring.secret("pepper"))
+        self.secrets = KeyedSecrets(keyring.secret("pepper"), keyring.versions("seeds"))
         self.runs = Runs(self.ledger, store, self.subjects)
         self.codes = KeyedCodes(keyring)
         self.entries = Entries(self.runs, self.ledger, store, self.secrets, self.codes)

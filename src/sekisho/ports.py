@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from sekisho.core.state import Challenge, Secret
+from sekisho.core.state import Challenge, Secret, Token
 from sekisho.events import Event
 from sekisho.policy.table import Table
 from sekisho.terms import MailGroup, Role, Way
@@ -232,8 +232,25 @@ class Secrets(Protocol):
     def matches(self, record: Secret | None, kind: str, proof: str) -> bool:
         """Whether the proof is the one on record; as slow where nothing is on record, and then no."""
 
-    def step_of(self, record: Secret | None, code: str, now_s: int) -> int | None:
-        """The token's time step whose code this is, if it may still be used."""
+    def keep_token(self, seed: bytes, token: Token, last: int | None = None) -> Secret:
+        """Record a token by its seed. `last`: the newest moving factor that was accepted; None: none was."""
+
+    def same_seed(self, one: Secret, other: Secret) -> bool:
+        """Whether two records are of the same token."""
+
+    def used(self, record: Secret | None, code: str, now_s: int, *, resync: bool = False) -> Secret | None:
+        """The record of a token as it is once this code was accepted; None: the code is not accepted.
+
+        Args:
+            record: of the token; None: there is none, and it takes as long.
+            code: as it was typed, folded.
+            now_s: seconds since the epoch.
+            resync: two codes in a row, written one after the other, that may be further off.
+
+        """
+
+    def resealed(self, record: Secret) -> Secret | None:
+        """The record of a token under the newest key; None: it is, or its key is gone."""
 
 
 class Codes(Protocol):

@@ -6,7 +6,7 @@ from tables import DAY, HOUR, ask_more, counter, devices, lock, row, shared, sta
 
 from sekisho.core.devices import whole_of
 from sekisho.core.release import lift
-from sekisho.core.state import Guard, Lock, NewerState, decode, encode
+from sekisho.core.state import NEWEST, Guard, Lock, NewerState, decode, encode
 from sekisho.core.takeover import raise_count
 from sekisho.terms import Counting, PenaltyKind
 
@@ -166,7 +166,7 @@ def test_an_older_release_does_not_read_a_row_that_knows_devices(play):
     assert decode(game.play.rows["customer:1"], Guard).v == 2
     assert decode(game.play.rows["customer:2"], Guard).v == 1
     with pytest.raises(NewerState):
-        decode(encode(Guard(v=3)), Guard)
+        decode(encode(Guard(v=NEWEST + 1)), Guard)
 
 
 def test_a_share_is_named_after_the_count_it_is_a_share_of():

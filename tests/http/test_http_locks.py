@@ -259,7 +259,7 @@ def test_Y_TRANSFER_2_Y_PAYEASY_2_ninety_nine_in_a_row_over_both_block_login(ser
 
 def test_A19_the_ninety_nine_is_lifted_with_a_token_check_and_not_without(service, mode):
     """Re-registration alone leaves it; re-registration with a check of the token lifts it and zeroes the count."""
-    hana = service.customer("token-otp", "token-resync")
+    hana = service.customer("token-otp")
     service.put(hana.subject, {"counts": {"token-in-a-row": 98}}, "token-otp")
     mode.run("transfer", hana).wrong("token-otp")
     assert [path["path"] for path in service.lock(hana.subject)["release"]] == ["reset-password-and-token-check"]

@@ -33,7 +33,7 @@ class SaysItself:
     def matches(self, record, kind, proof):
         return proof == "right"
 
-    def step_of(self, record, code, now_s):
+    def used(self, record, code, now_s, *, resync=False):
         return None
 
     def is_adopted(self, record):

@@ -7,7 +7,6 @@ import hmac
 from sekisho.adapters.keyring import Keyring
 from sekisho.core import challenge
 from sekisho.core.state import Challenge
-from sekisho.errors import CallerError
 
 
 class KeyedCodes:
@@ -22,12 +21,9 @@ class KeyedCodes:
     """
 
     def __init__(self, keyring: Keyring) -> None:
-        versions = keyring.file.secrets.get("codes", [])
-        if not versions:
-            raise CallerError(f"{keyring.path} has no keys for codes; make them with: sekisho keys rotate codes --keys {keyring.path}")
-        self._keys = {one.version: bytes.fromhex(one.key) for one in versions}
+        self._keys = keyring.versions("codes")
         self._digests = keyring.secret("subjects")
-        self.version = versions[-1].version
+        self.version = keyring.newest("codes")
 
     def code(self, sent: Challenge) -> str | None:
         """The code of a challenge; None where its key is gone."""

@@ -18,8 +18,8 @@ from sekisho.errors import CallerError
 from sekisho.ports import ApiKey
 from sekisho.terms import Role
 
-PURPOSES = ("audit", "subjects", "replay", "codes", "pepper")
-Purpose = Literal["audit", "subjects", "replay", "codes", "pepper"]
+PURPOSES = ("audit", "subjects", "replay", "codes", "seeds", "pepper")
+Purpose = Literal["audit", "subjects", "replay", "codes", "seeds", "pepper"]
 
 DEMO = "demo_"
 """What keys of the demonstration begin with; a service refuses them."""
@@ -123,6 +123,18 @@ class Keyring:
         versions = self.file.secrets[purpose]
         found = versions[-1] if version is None else next(one for one in versions if one.version == version)
         return bytes.fromhex(found.key)
+
+    def versions(self, purpose: Purpose) -> dict[int, bytes]:
+        """All secret keys for a purpose, by version.
+
+        Raises:
+            CallerError: there are none.
+
+        """
+        versions = self.file.secrets.get(purpose, [])
+        if not versions:
+            raise CallerError(f"{self.path} has no keys for {purpose}; make them with: sekisho keys rotate {purpose} --keys {self.path}")
+        return {one.version: bytes.fromhex(one.key) for one in versions}
 
     def newest(self, purpose: Purpose) -> int:
         """The version that is used now."""

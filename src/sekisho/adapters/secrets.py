@@ -1,7 +1,7 @@
 """How proofs are kept and compared: slow and salted where a thief could guess them, keyed everywhere.
 
 Passwords and PINs: Argon2id (RFC 9106; m = 19 MiB, t = 2, p = 1), then an HMAC under the pepper, which stands outside the
-database. Other knowledge: HMAC-SHA-256 under a key of its own. Token seeds: sealed by the key file's own key.
+database. Other knowledge: HMAC-SHA-256 under a key of its own. Token seeds: sealed (`adapters.seeds`).
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import hashlib
 import hmac
 import secrets as chance
 import time
+from collections.abc import Mapping
 
+import msgspec
 from argon2.low_level import Type, hash_secret_raw
 
 from sekisho.adapters.encoded import decoded
+from sekisho.adapters.seeds import Seeds
 from sekisho.core import otp
-from sekisho.core.state import Cost, Secret
+from sekisho.core.state import Cost, Secret, Token
 
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 """Argon2id's cost (OWASP Password Storage: at least 19 MiB, two passes)."""
@@ -35,11 +38,14 @@ class KeyedSecrets:
 
     Args:
         pepper: wraps every digest; without it a stolen database cannot be guessed against.
+        seeds: the keys of token seeds, by version; none: no token can be kept.
 
     """
 
-    def __init__(self, pepper: bytes) -> None:
+    def __init__(self, pepper: bytes, seeds: Mapping[int, bytes] | None = None) -> None:
         self._pepper = pepper
+        self._seeds = Seeds(seeds or {})
+        self._no_token = Token()
         self._dummy = self.make("password", chance.token_urlsafe(24))
         self._nothing = Secret(kind="knowledge", salt=chance.token_bytes(16), digest=chance.token_bytes(32))
 
@@ -47,8 +53,7 @@ class KeyedSecrets:
         """Record a new secret. For a token: `secret` is its seed in base 32 (RFC 4648 section 6)."""
         salt = chance.token_bytes(16)
         if kind == "totp":
-            seed = otp.seed_of(secret)
-            return Secret(kind=kind, salt=salt, digest=self._mask(seed, salt))
+            return self.keep_token(otp.seed_of(secret), Token())
         return Secret(kind=kind, salt=salt, digest=self._digest(kind, salt, secret))
 
     def adopt(self, kind: str, encoded: str) -> Secret:
@@ -66,11 +71,38 @@ class KeyedSecrets:
         same = hmac.compare_digest(self._digest(known.kind, known.salt, proof, known.cost), known.digest)
         return same and record is not None
 
-    def step_of(self, record: Secret | None, code: str, now_s: int) -> int | None:
-        """The time step whose code this is, if it is newer than the last accepted; None otherwise."""
-        known = record or self._nothing
-        step = otp.matching_step(self._mask(known.digest, known.salt), code, now_s)
-        return step if record is not None and step is not None and step > known.last_step else None
+    def keep_token(self, seed: bytes, token: Token, last: int | None = None) -> Secret:
+        """Record a token by its seed."""
+        if last is None:
+            last = 0 if token.step_s else -1
+        return self._seeds.seal(seed, token, last)
+
+    def same_seed(self, one: Secret, other: Secret) -> bool:
+        """Whether two records are of the same token."""
+        seeds = self._seed(one), self._seed(other)
+        return None not in seeds and seeds[0] == seeds[1]
+
+    def used(self, record: Secret | None, code: str, now_s: int, *, resync: bool = False) -> Secret | None:
+        """The record as it is once this code of the token was accepted; None: the code is not accepted."""
+        seed = None if record is None else self._seed(record)
+        token = (record.token if record is not None else None) or self._no_token
+        last = 0 if record is None else record.last_step
+        match = otp.resynced if resync else otp.accepted
+        factor = match(seed or self._nothing.digest, token, last, code, now_s)
+        if record is None or seed is None or factor is None:
+            return None
+        token = otp.learnt(token, factor, now_s, sure=resync)
+        if self._seeds.is_old(record):
+            return self._seeds.seal(seed, token, factor)
+        return msgspec.structs.replace(record, last_step=factor, token=token)
+
+    def resealed(self, record: Secret) -> Secret | None:
+        """The record under the newest key; None: it is, or it cannot be opened."""
+        seed = self._seed(record) if self._seeds.is_old(record) else None
+        return None if seed is None else self._seeds.seal(seed, record.token or self._no_token, record.last_step)
+
+    def _seed(self, record: Secret) -> bytes | None:
+        return self._mask(record.digest, record.salt) if record.token is None else self._seeds.open(record)
 
     def _digest(self, kind: str, salt: bytes, proof: str, cost: Cost | None = None) -> bytes:
         entered = proof.encode()
@@ -80,7 +112,7 @@ class KeyedSecrets:
         return hmac.digest(self._pepper, salt + entered, "sha256")
 
     def _mask(self, seed: bytes, salt: bytes) -> bytes:
-        """A seed under a one-time pad made from the pepper and its salt; the same call opens it."""
+        """A seed under a pad made from the pepper and its salt, as a release before kept it."""
         pad = hashlib.shake_256(self._pepper + b"token-seed" + salt).digest(len(seed))
         return bytes(a ^ b for a, b in zip(seed, pad, strict=True))
 

@@ -231,7 +231,7 @@ class Runs:
     async def _after_right(self, visit: Visit, run: Run, item: Item, proof: Proof, told: Json, language: str) -> None:
         run.entered[item.name] = proof
         if item.kind == "totp" and isinstance(proof, str):
-            note_code_used(self.holder(visit, item.name), item.name, proof, self._clock())
+            note_code_used(self.holder(visit, item.name), item.kept_as, proof, self._clock())
         if told.get("session"):
             visit.sessions[self._who(visit, run).customer.account] = told["session"]
         if run.state != "done":

@@ -157,7 +157,6 @@ def _all_secrets(one: Customer) -> list[tuple[str, str, dict[str, Any]]]:
         *account,
         (one.subject, "login-password", {"secret": one.password, "first_time": one.first_time}),
         (one.subject, "token-otp", {"secret": one.token_seed}),
-        (one.subject, "token-resync", {"secret": one.token_seed}),
         (one.app_subject, "app-passcode", {"secret": one.passcode}),
         (one.app_subject, "transaction-code", {"secret": one.transaction_code}),
         (one.account_subject, "telephone-pin", {"secret": one.telephone_pin}),

@@ -7,7 +7,7 @@ device gets it, so that no change of devices brings a guess. Why so: `docs/why/k
 from __future__ import annotations
 
 from sekisho.core import budget
-from sekisho.core.state import NEWEST, SECOND, Count, Device, Guard
+from sekisho.core.state import DEVICES, SECOND, Count, Device, Guard
 from sekisho.policy.table import Counter, Devices, Table, share_name
 
 USED = 3600
@@ -48,7 +48,7 @@ def remember(guard: Guard, device: str, table: Table, now: int) -> bool:
         here = [one for one in here if one.place != place]
         here.append(Device(device, place, now, now))
     guard.devices = here
-    guard.v = NEWEST
+    guard.v = DEVICES
     return True
 
 
@@ -89,7 +89,7 @@ def share(guard: Guard, counter: Counter, place: int, now: int) -> tuple[Count, 
 def note_share(guard: Guard, share: Counter) -> None:
     """A share of a known device stands on this row from now on."""
     guard.places = max(guard.places, int(share.name.rpartition("-")[2]))
-    guard.v = NEWEST
+    guard.v = DEVICES
 
 
 def fold(guard: Guard, counter: Counter, now: int) -> None:

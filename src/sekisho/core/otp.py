@@ -1,35 +1,145 @@
-"""One-time codes from a shared seed: HOTP (RFC 4226) and TOTP (RFC 6238)."""
+"""One-time codes of a token: by its uses (HOTP, RFC 4226) or by the time (TOTP, RFC 6238).
+
+A code belongs to one moving factor: how often the token was used, or the number of a time step. One that was accepted, and
+every one before it, is never accepted again (RFC 4226 section 7.2, RFC 6238 section 5.2).
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
+from collections.abc import Iterable
 
+import msgspec
+
+from sekisho.core.state import Token
 from sekisho.errors import CallerError
 
 STEP_S = 30
-"""Length of a time step (RFC 6238 section 5.2)."""
+"""Length of a time step where nothing else is said (RFC 6238 section 5.2)."""
 
 DRIFT = 1
-"""Steps before and after the present one that are accepted: at most one for delay (RFC 6238 section 5.2)."""
+"""Steps before and after the expected one that are accepted: at most one for delay (RFC 6238 section 5.2)."""
+
+AHEAD = 3
+"""Uses from the next one on that are accepted: as many codes are right at once as of a token that goes by the time, so that one guess is
+worth the same at every token (RFC 4226 section 7.4 asks for few). docs/why/tokens.md"""
+
+RESYNC_STEPS = 40
+"""How far a token's clock may be off that two codes in a row set right: twenty minutes of steps of thirty seconds."""
+
+RESYNC_USES = 100
+"""How many uses a token may be ahead that two codes in a row set right (RFC 4226 section 7.4)."""
+
+BEHIND = 3
+"""Codes in a row one step late before the token's clock is taken to be slow: one late code is a slow customer."""
+
+ALGORITHMS = ("sha1", "sha256", "sha512")
+DIGITS = (6, 8)
+"""Fewest and most digits of a code (RFC 4226 section 5.3)."""
+SEED_BYTES = (10, 128)
+"""Shortest and longest seed. RFC 4226 section 4 asks for 16 bytes; tokens with 10 are in use."""
+STEPS_S = (10, 300)
+"""Shortest and longest time step, seconds."""
 
 
-def hotp(seed: bytes, counter: int, digits: int = 6) -> str:
-    """The code of one counter value (RFC 4226 section 5.3)."""
-    mac = hmac.digest(seed, counter.to_bytes(8, "big"), "sha1")
+def truncated(key: bytes, message: bytes, algorithm: str, digits: int) -> str:
+    """The code of a message (RFC 4226 section 5.3); with 0 digits the whole MAC in hexadecimal (RFC 6287 section 5.2)."""
+    mac = hmac.digest(key, message, algorithm)
+    if digits == 0:
+        return mac.hex()
     offset = mac[-1] & 0x0F
     number = int.from_bytes(mac[offset:offset + 4], "big") & 0x7FFF_FFFF
     return f"{number % 10**digits:0{digits}d}"
 
 
-def matching_step(seed: bytes, code: str, now_s: int, digits: int = 6) -> int | None:
-    """The newest step around now whose code this is; None if it is none of them. Every step is compared."""
+def hotp(seed: bytes, factor: int, digits: int = 6, algorithm: str = "sha1") -> str:
+    """The code of one moving factor (RFC 4226 section 5.3; RFC 6238 section 1.2 for other hashes)."""
+    return truncated(seed, factor.to_bytes(8, "big"), algorithm, digits)
+
+
+def accepted(seed: bytes, token: Token, last: int, code: str, now_s: int) -> int | None:
+    """The newest moving factor around the expected one whose code this is; None: it is none of them, or was used. Every one is compared."""
+    return _newest(seed, token, (code,), _near(token, last, now_s), last)
+
+
+def resynced(seed: bytes, token: Token, last: int, codes: str, now_s: int) -> int | None:
+    """The moving factor of the second of two codes that follow one another, looked for further away; None: there are none.
+
+    Args:
+        seed: the token's.
+        token: what is known of it.
+        last: the newest moving factor that was accepted.
+        codes: both, one written after the other.
+        now_s: seconds since the epoch.
+
+    """
+    if len(codes) != 2 * token.digits:
+        return None
+    pair = codes[:token.digits], codes[token.digits:]
+    return _newest(seed, token, pair, _far(token, last, now_s), last)
+
+
+def _near(token: Token, last: int, now_s: int) -> Iterable[int]:
+    if not token.step_s:
+        return range(last + 1, last + 1 + AHEAD)
+    expected = now_s // token.step_s + token.drift
+    return range(max(expected - DRIFT, 0), expected + DRIFT + 1)
+
+
+def _far(token: Token, last: int, now_s: int) -> Iterable[int]:
+    if not token.step_s:
+        return range(last + 1, last + 1 + RESYNC_USES)
+    now = now_s // token.step_s
+    return range(max(now - RESYNC_STEPS, 0), now + RESYNC_STEPS)
+
+
+def _newest(seed: bytes, token: Token, codes: tuple[str, ...], factors: Iterable[int], last: int) -> int | None:
+    """The last of the newest factors in a row whose codes these are."""
     found = None
-    for step in range(now_s // STEP_S - DRIFT, now_s // STEP_S + DRIFT + 1):
-        if hmac.compare_digest(hotp(seed, step, digits).encode(), code.encode()):
-            found = step
+    for factor in factors:
+        same = [
+            hmac.compare_digest(hotp(seed, factor + n, token.digits, token.algorithm).encode(), code.encode("utf-8", "replace"))
+            for n, code in enumerate(codes)
+        ]
+        if all(same) and factor > last:
+            found = factor + len(codes) - 1
     return found
+
+
+def learnt(token: Token, factor: int, now_s: int, *, sure: bool) -> Token:
+    """What is known of a token's clock after a code of it was accepted (RFC 6238 section 6).
+
+    A code from ahead shows that the clock is at least that fast. One from behind may have been typed slowly: only several of them in a row
+    show that it is slow. No more than one step is learnt from one code, so that whoever is right once moves it little.
+
+    Args:
+        token: what was known.
+        factor: the time step whose code it was.
+        now_s: seconds since the epoch.
+        sure: two codes in a row have shown it.
+
+    """
+    if not token.step_s:
+        return token
+    off = factor - now_s // token.step_s
+    if sure or off > token.drift:
+        return msgspec.structs.replace(token, drift=_bounded(off), behind=0)
+    if off == token.drift:
+        return msgspec.structs.replace(token, behind=0)
+    if token.behind + 1 < BEHIND:
+        return msgspec.structs.replace(token, behind=token.behind + 1)
+    return msgspec.structs.replace(token, drift=_bounded(off), behind=0)
+
+
+def spent(token: Token, now_s: int) -> int:
+    """The newest moving factor that may have been accepted by now. Nobody knows how often a token was used: its next code settles that."""
+    return now_s // token.step_s + token.drift + DRIFT if token.step_s else -1
+
+
+def _bounded(drift: int) -> int:
+    return max(-RESYNC_STEPS, min(RESYNC_STEPS, drift))
 
 
 def seed_of(text: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sekisho.core.scene import Scene
-from sekisho.core.state import NEWEST, SECOND, Count, Guard, Lock
+from sekisho.core.state import DEVICES, SECOND, Count, Guard, Lock
 from sekisho.events import Event, EventKind
 from sekisho.policy.table import RUN_ENDS, Counter, Penalty, ReleasePath, Stage, Table, place
 from sekisho.terms import PathKind, PenaltyKind, State
@@ -73,7 +73,7 @@ def set_lock(scene: Scene, key: str, guard: Guard, lock: Lock, *, notice: bool) 
         EventKind.LOCK_SET, key, operation=scene.operation.name, row=lock.row, lock=lock.id, wrong=lock.wrong or None, until=lock.until,
     ))
     if lock.whom:
-        guard.v = NEWEST
+        guard.v = DEVICES
     if lock.kind is PenaltyKind.BLOCK:
         if lock.whom:
             guard.shut[lock.whom] = scene.now

@@ -21,9 +21,15 @@ SECOND = 1_000_000
 FORMAT = 1
 """The row format of whatever every release can read."""
 
-NEWEST = 2
-"""The newest row format that this release writes and reads: a subject's row that knows devices. An older release would take a lock on
-one device for a lock on all, so it must not read such a row; rows without devices stay as they were."""
+DEVICES = 2
+"""The format of a subject's row that knows devices. An older release would take a lock on one device for a lock on all, so it must not
+read such a row; rows without devices stay as they were."""
+
+SEALED = 3
+"""The format of a token's row, whose seed is sealed by a key of its own: an older release would open it with another."""
+
+NEWEST = 3
+"""The newest row format that this release writes and reads."""
 
 
 class Tally(msgspec.Struct, array_like=True, gc=False):
@@ -475,6 +481,26 @@ class Cost(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Bytes of the hash."""
 
 
+class Token(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What is known of a token, besides its seed."""
+
+    key: int = 0
+    """Version of the key that its seed is sealed with; 0: under the pepper, as a seed is that was set by itself in a release before."""
+    serial: str = ""
+    """Of the token in the inventory; empty: it is in none."""
+    algorithm: str = "sha1"
+    digits: int = 6
+    step_s: int = 30
+    """Length of a time step; 0: its codes go by its uses (RFC 4226)."""
+    drift: int = 0
+    """Steps by which its clock is ahead."""
+    behind: int = 0
+    """Codes in a row that were late by a step."""
+    starts: int = 0
+    ends: int = 0
+    """Between when its codes are taken, microseconds; 0: from always, for ever."""
+
+
 class Secret(msgspec.Struct, omit_defaults=True, gc=False):
     """What is on record of one secret. Without the keys outside the database it gives nothing back."""
 
@@ -483,9 +509,11 @@ class Secret(msgspec.Struct, omit_defaults=True, gc=False):
     salt: bytes = b""
     digest: bytes = b""
     last_step: int = 0
-    """For a token: the newest time step accepted; no step is accepted twice (RFC 6238 section 5.2)."""
+    """For a token: the newest moving factor accepted, a time step or a number of uses; none is accepted twice (RFC 6238 section 5.2)."""
     cost: Cost | None = None
     """For a hash that was taken over from another system; None: it is one of ours."""
+    token: Token | None = None
+    """For a token; None: its seed was set by itself in a release before."""
 
 
 T = TypeVar("T", bound=msgspec.Struct)

@@ -12,7 +12,7 @@ import msgspec
 from sekisho.core import budget, devices
 from sekisho.core.penalty import lock_id
 from sekisho.core.scene import count_of
-from sekisho.core.state import NEWEST, SECOND, Count, Guard, Lock
+from sekisho.core.state import DEVICES, SECOND, Count, Guard, Lock
 from sekisho.policy.table import RUN_ENDS, Counter, Penalty, Stage, Table
 from sekisho.terms import Counting, PenaltyKind
 
@@ -106,7 +106,7 @@ def set_legacy(key: str, guard: Guard, row: str, found: Legacy, since: int, now:
         guard.locks.append(lock)
         made.append(lock)
         if lock.whom:
-            guard.v = NEWEST
+            guard.v = DEVICES
     if any(lock.kind is PenaltyKind.BLOCK and not lock.whom for lock in made):
         guard.valid_after = now
     return made

@@ -67,9 +67,9 @@ class Reserved(msgspec.Struct):
 
 
 def secret_for(tx: Tx, scene: Scene, item: str) -> Secret | None:
-    """What is on record for this item, or for the one it renews, on the subject that the row says it is about."""
+    """What is on record for this item, or for the one it renews or resynchronises, on the subject that the row says it is about."""
     row = scene.row_of(item)
-    item = scene.table.items[item].renews or item
+    item = scene.table.items[item].kept_as
     where = place(scene.table.items[item].reach, about=row is not None and row.about)
     key = scene.keys.get(where)
     return None if key is None else tx.get(secret_key(key, item), Secret)

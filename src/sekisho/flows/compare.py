@@ -135,12 +135,12 @@ def owns(customer: Guard, account: str | None) -> bool:
 
 
 def _token(secrets: Secrets, tx: Tx, scene: Scene, paid: Granted, code: str) -> Verdict:
-    record = secret_for(tx, scene, paid.item)
-    step = secrets.step_of(record, code, tx.now // SECOND)
-    if record is None or step is None:
+    record, item = secret_for(tx, scene, paid.item), scene.table.items[paid.item]
+    token = None if record is None else record.token
+    used = secrets.used(record, code, tx.now // SECOND, resync=item.resyncs is not None)
+    if used is None or (token is not None and not token.starts <= tx.now < (token.ends or tx.now + 1)):
         return Verdict.WRONG
-    record.last_step = step
-    tx.put(_key_of(scene, paid.item), record)
+    tx.put(_key_of(scene, item.name), used)
     return Verdict.RIGHT
 
 
@@ -202,8 +202,8 @@ def release_code(codes: Codes, recovery: str, proof: Proof) -> Compare:
 
 
 def _key_of(scene: Scene, item: str) -> str:
-    row = scene.row_of(item)
-    return secret_key(scene.keys[place(scene.table.items[item].reach, about=row is not None and row.about)], item)
+    row, kept = scene.row_of(item), scene.table.items[scene.table.items[item].kept_as]
+    return secret_key(scene.keys[place(kept.reach, about=row is not None and row.about)], kept.name)
 
 
 __all__ = [

@@ -90,8 +90,9 @@ _KEPT = frozenset({"first-time", "set", "addresses-deleted"})
 
 
 class _SetItem:
-    def __init__(self, subject: str, item: str, setting: ItemSetting, record: Secret | None, operator: Operator) -> None:
+    def __init__(self, secrets: Secrets, subject: str, item: str, setting: ItemSetting, record: Secret | None, operator: Operator) -> None:
         self.keys = [subject, secret_key(subject, item)]
+        self._secrets = secrets
         self._item = item
         self._setting = setting
         self._record = record
@@ -107,7 +108,7 @@ class _SetItem:
         if faults:
             return Denied("not-in-policy", "; ".join(faults), conflict=True)
         if self._record is not None:
-            tx.put(secret, self._record)
+            self._put(tx, secret, self._record)
             _set_flag(guard, f"set:{self._item}", on=True)
             self._register(tx, key, guard)
         if self._setting.first_time is not None:
@@ -119,6 +120,12 @@ class _SetItem:
         tx.put(key, guard)
         tx.tell(Event(EventKind.ITEM_SET, key, item=self._item, operator=self._operator.name))
         return None
+
+    def _put(self, tx: Tx, secret: str, record: Secret) -> None:
+        """The same token once more stays as it is: its used codes are used."""
+        present = tx.get(secret, Secret) if record.token is not None else None
+        if present is None or not self._secrets.same_seed(present, record):
+            tx.put(secret, record)
 
     def _register(self, tx: Tx, key: str, guard: Guard) -> None:
         """A new secret ends the penalty that erased the old one, and the count that led to it."""
@@ -202,11 +209,11 @@ class Desk:
         if known is None:
             detail = "the policy has no such item"
             raise CallerError(detail)
-        record = None
+        item, record = known.resyncs or item, None
         if setting.secret is not None:
             folded = setting.secret if known.kind.value == "totp" else fold(known.kind, setting.secret)
             record = self._secrets.make(known.kind.value, folded)
-        return await self._ledger.run(_SetItem(subject, item, setting, record, operator))
+        return await self._ledger.run(_SetItem(self._secrets, subject, item, setting, record, operator))
 
     async def view(self, table: Table, subject: str, refusals: Mapping[tuple[str, str], Sequence[int]], role: Role) -> dict[str, Any]:
         """Everything staff may know about a subject: counts with their stages, locks with their ways out, recent events."""

@@ -108,7 +108,7 @@ class Entries:
         raise LedgerUnavailable
 
     async def _enter_once(self, table: Table, facts: Facts, item: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
-        kept = table.items[item.renews] if item.renews else item
+        kept = table.items[item.kept_as]
         if kept.kind in SLOW:
             answer = await self._slowly(table, facts, item, kept, proof, owner, replay)
         else:
@@ -118,9 +118,9 @@ class Entries:
             if item.name in by_desk(table):
                 released = effects.recovery_key(facts.subjects[item.reach])
                 compare, live = release_code(self._codes, released, proof), any_released(released)
+            looked_at = [answered_key(facts.key)] if item.kind in SENT else self._secret_keys(facts, kept if item.resyncs else item)
             work = FastAttempt(
-                self._runs.subjects, facts, item.name, owner, session, compare,
-                secrets=[*([answered_key(facts.key)] if item.kind in SENT else self._secret_keys(facts, item)), *effects.keys(table, facts)],
+                self._runs.subjects, facts, item.name, owner, session, compare, secrets=[*looked_at, *effects.keys(table, facts)],
                 naming=item.kind in NAMING, replay=replay, live=live,
             )
             if item.kind is ItemKind.DATA:

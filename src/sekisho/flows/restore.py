@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from sekisho.core.otp import DRIFT, STEP_S
+from sekisho.core.otp import spent
 from sekisho.core.restore import distrust, items_of
-from sekisho.core.state import FORMAT, SECOND, THE_BANK, Guard, Secret, Session, decode
+from sekisho.core.state import FORMAT, SECOND, THE_BANK, Guard, Secret, Session, Token, decode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows.names import KINDS
@@ -102,8 +102,8 @@ class _Burn:
         """None of them is accepted any more."""
         secret = tx.get(self.keys[0], Secret)
         if secret is not None and secret.kind == "totp":
-            secret.last_step = max(secret.last_step, tx.now // SECOND // STEP_S + DRIFT)
-            tx.put(self.keys[0], secret)
+            burnt = msgspec.structs.replace(secret, last_step=max(secret.last_step, spent(secret.token or Token(), tx.now // SECOND)))
+            tx.put(self.keys[0], burnt)
 
 
 class _Note:

@@ -176,7 +176,7 @@ def _reaches(table: Table, operation: Operation) -> set[tuple[Reach, bool]]:
     for variants in operation.rows.values():
         for row in variants:
             item = table.items[row.item]
-            found.add((table.items[item.renews or item.name].reach, row.about))
+            found.add((table.items[item.kept_as].reach, row.about))
             found.update((gauge.counter.reach, gauge.about) for gauge in row.gauges)
             found.update(
                 (penalty.on, penalty.on_about)

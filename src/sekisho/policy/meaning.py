@@ -167,6 +167,8 @@ def _items(file: m.PolicyFile, names: _Names) -> Faults:
         yield from names.known((*path, "without"), item.without or "", "way back", names.ways)
         yield from _item_cells(path, item)
         yield from _item_extras(path, item)
+        if item.resyncs is not None:
+            yield from _resyncs((*path, "resyncs"), item, file)
         if item.pattern is not None:
             yield from _pattern((*path, "pattern"), item.pattern)
 
@@ -199,6 +201,17 @@ def _item_extras(path: Path, item: m.ItemCell) -> Faults:
     for cell in ("valid", "unchanged", "without"):
         if getattr(item, cell) is not None and item.kind not in SENT:
             yield Fault((*path, cell), f"an item of kind `{item.kind}` has no `{cell}:`; only codes that are sent have")
+
+
+def _resyncs(path: Path, item: m.ItemCell, file: m.PolicyFile) -> Faults:
+    """Two codes of one token: both items are of a token, and of the same subject's."""
+    token = file.items.get(item.resyncs or "")
+    if item.kind is not ItemKind.TOTP:
+        yield Fault(path, f"an item of kind `{item.kind}` has no `resyncs:`; only codes of a token have")
+    elif token is None or token.kind is not ItemKind.TOTP or token.resyncs is not None:
+        yield Fault(path, "this names no item that is one code of a token; write the name of one of kind `totp`")
+    elif token.of is not item.of:
+        yield Fault(path, f"that token is another's; write `of: {token.of}` on both")
 
 
 def _pattern(path: Path, pattern: str) -> Faults:

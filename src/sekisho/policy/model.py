@@ -284,6 +284,9 @@ class ItemCell(Named, frozen=True, kw_only=True):
                     "session; `call-back`, the word that was agreed on")] = None
     renews: Annotated[Name | None, Meta(
         description="for a new secret: the item it is the secret of from the end of the procedure on")] = None
+    resyncs: Annotated[Name | None, Meta(
+        description="for two codes in a row of a token: the item whose token it is; they are looked for further off, and set its clock or "
+                    "count right")] = None
     registers: Annotated[Literal["mail"] | None, Meta(
         description="for new addresses: by which way they are reached; each that a code has confirmed is on file from the end "
                     "of the procedure on, in the place of those before")] = None

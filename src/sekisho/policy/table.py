@@ -186,12 +186,19 @@ class Item(msgspec.Struct, frozen=True):
     """For a code: how long the number or address it is sent to must have been the same (A9)."""
     renews: str | None = None
     """For `data` that is a new secret: the item it is the secret of from the end of the procedure on."""
+    resyncs: str | None = None
+    """For two codes in a row of a token: the item whose token it is."""
     registers: Way | None = None
     """For `data` that is new addresses: by which way they are reached."""
     without: str | None = None
     """For a code: the release path that is left where there is nowhere to send it."""
     verifies: str | None = None
     """Of a caller at the desk: `sent`, `in-session` or `call-back`."""
+
+    @property
+    def kept_as(self) -> str:
+        """The item whose secret it is compared with."""
+        return self.renews or self.resyncs or self.name
 
     @property
     def confirms(self) -> bool:

@@ -10,6 +10,7 @@ from importlib import resources
 
 import msgspec
 
+from sekisho.core.otp import RESYNC_STEPS, RESYNC_USES
 from sekisho.policy.table import Table
 from sekisho.proof.guesses import Bound
 from sekisho.terms import ItemKind
@@ -18,6 +19,8 @@ TOKEN_DIGITS = 6
 """Digits of a token's code (RFC 6238); the policy does not say."""
 TOKEN_WINDOW = 3
 """Codes of a token that are valid at once: the present one and its neighbours."""
+RESYNC_WINDOW = max(2 * RESYNC_STEPS, RESYNC_USES)
+"""Pairs of codes that set a token right."""
 MILLION = 1_000_000
 
 PASSWORDS_ALL = 32_603_388
@@ -45,6 +48,8 @@ def chance(table: Table, bound: Bound) -> Chance:
         digits = item.digits or int(table.mail["code_digits"])
         live = int(table.mail["addresses"]) if item.kind is ItemKind.CODE else 1
         return _of(uniform(bound.per_year, digits, live), f"{digits} digits, {live} live at once")
+    if item.resyncs is not None:
+        return _of(uniform(bound.per_year, 2 * TOKEN_DIGITS, RESYNC_WINDOW), f"two times {TOKEN_DIGITS} digits, {RESYNC_WINDOW} pairs valid at once")
     if item.kind is ItemKind.TOTP:
         return _of(uniform(bound.per_year, TOKEN_DIGITS, TOKEN_WINDOW), f"{TOKEN_DIGITS} digits, {TOKEN_WINDOW} valid at once")
     if item.kind in CHOSEN:
