@@ -1,4 +1,7 @@
-"""Every sentence a person reads, in Japanese and English, looked up by its name. The texts are in `locale/*.po`."""
+"""Every sentence a person reads, in Japanese and English, looked up by its name.
+
+The texts are in `locale/`: those of the manual in files of their own.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,17 @@ from importlib import resources
 from babel.messages.pofile import read_po
 
 LANGUAGES = ("ja", "en")
+FILES = ("{}.po", "manual-{}.po")
 
 
 @cache
 def texts(language: str) -> dict[str, str]:
     """All texts of one language, by name."""
-    file = resources.files("sekisho") / "locale" / f"{language}.po"
-    with file.open("rb") as opened:
-        return {str(entry.id): str(entry.string) for entry in read_po(opened, locale=language) if entry.id}
+    found: dict[str, str] = {}
+    for name in FILES:
+        with (resources.files("sekisho") / "locale" / name.format(language)).open("rb") as opened:
+            found |= {str(entry.id): str(entry.string) for entry in read_po(opened, locale=language) if entry.id}
+    return found
 
 
 def say(language: str, name: str, /, **facts: object) -> str:

@@ -50,10 +50,18 @@ UNITS = ((86_400, Both("日", " days")), (3_600, Both("時間", " hours")), (60,
 
 def render(table: Table, language: Language = "en") -> str:
     """The whole table."""
-    return "\n".join(_Printer(table, language).lines()) + "\n"
+    return "\n".join(Printer(table, language).lines()) + "\n"
 
 
-class _Printer:
+class Printer:
+    """What a table says, piece by piece, in one language.
+
+    Args:
+        table: the policy.
+        language: `ja` or `en`.
+
+    """
+
     def __init__(self, table: Table, language: Language) -> None:
         self.table = table
         self.language: Language = language
@@ -109,6 +117,12 @@ class _Printer:
         return f"{self.count(gauge, stage.wrong)}: {costs} → {self.ways(stage.undo)}{ours}"
 
     def count(self, gauge: Gauge, wrong: int) -> str:
+        """A figure with the name of the count that other rows share."""
+        name = gauge.counter.name
+        return self.figure(gauge, wrong, "" if "@" in name else f", {name}")
+
+    def figure(self, gauge: Gauge, wrong: int, shared: str = "") -> str:
+        """How many wrong entries, how they are counted, and whose they are."""
         counter = gauge.counter
         how = self.say(COUNTING[counter.counting])
         if counter.window_s is not None:
@@ -118,7 +132,6 @@ class _Printer:
         device = DEVICES.get((gauge.devices, bool(counter.shares)))
         if device is not None:
             whose += self.pick("、", ", ") + self.say(device)
-        shared = "" if "@" in counter.name else f", {counter.name}"
         return self.pick(f"{how}{wrong}回({whose}{shared})", f"{wrong} {how} ({whose}{shared})")
 
     def penalty(self, penalty: Penalty) -> str:
@@ -139,9 +152,7 @@ class _Printer:
         return self.names((*penalty.operations, *penalty.items))
 
     def names(self, names: Iterable[str]) -> str:
-        texts = {name: item.text for name, item in self.table.items.items()}
-        texts |= {name: operation.text for name, operation in self.table.operations.items()}
-        return self.pick("・", ", ").join(self.say(texts[name]) for name in names)
+        return self.pick("・", ", ").join(self.say((self.table.items.get(name) or self.table.operations[name]).text) for name in names)
 
     def ways(self, undo: Iterable[str]) -> str:
         return self.pick("、または", "; or ").join(self.say(self.table.paths[name].text) for name in undo)

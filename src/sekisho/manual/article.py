@@ -1,0 +1,180 @@
+"""One article of the manual: for staff or for customers, in one language, page by page."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+from markupsafe import Markup
+
+from sekisho.manual import diagrams
+from sekisho.manual.book import CHECKED, INDEX, LIMITS, OPERATION, WAYS, Book
+from sekisho.manual.search import Found, Index
+from sekisho.manual.words import Words, clock, outcomes
+from sekisho.policy.table import Table
+from sekisho.policy.text import Language
+from sekisho.proof.check import Report, state_name
+from sekisho.terms import PathKind
+
+HERE = Path(__file__).parent
+STYLE = "manual.css"
+
+
+class Audience(StrEnum):
+    """Who reads an article."""
+
+    STAFF = "staff"
+    CUSTOMER = "customer"
+
+
+class Facts(NamedTuple):
+    """What the staff article says about the policy it is made from. A customer is told none of it: each changes with the figures."""
+
+    since: str | None = None
+    """Since when it is in force, as it is shown; None: it is not, or that is not known here."""
+    checked: str | None = None
+    """When it was last checked."""
+    report: Report | None = None
+    """What the check found."""
+    pdf: str | None = None
+    """Where the article is to be had as PDF."""
+
+
+class Links(NamedTuple):
+    """Where pages are: files beside one another, or addresses of a service."""
+
+    base: str | None = None
+    """The address below which a service has its articles; None: files."""
+
+    def to(self, article: Article, page: str, at: str) -> str:
+        """The address of a page of an article, from the page `at` of some article of the same manual."""
+        if self.base is not None:
+            return f"{self.base}/{article.audience}/{article.language}" + ("" if page == INDEX else f"/{page}")
+        return f"{'../' * (2 + at.count('/'))}{article.audience}/{article.language}/{page}.html"
+
+    def style(self, at: str) -> str:
+        """The address of the style sheet."""
+        return f"{self.base}/{STYLE}" if self.base is not None else f"{'../' * (2 + at.count('/'))}{STYLE}"
+
+
+class Page(NamedTuple):
+    """One page."""
+
+    name: str
+    title: str
+    html: str
+
+
+class Article:
+    """All pages of one article.
+
+    Args:
+        table: the policy.
+        audience: who reads it.
+        language: `ja` or `en`.
+        facts: what is known of this policy besides what it says.
+        links: where the pages are.
+
+    Raises:
+        KeyError: the catalogue lacks a text, whose name it names. There is no page with a hole in it.
+
+    """
+
+    def __init__(self, table: Table, audience: Audience, language: Language, facts: Facts, links: Links) -> None:
+        self.table = table
+        self.audience = audience
+        self.language: Language = language
+        self.facts = facts if audience is Audience.STAFF else Facts()
+        self.words = Words(table, language)
+        self._links = links
+        self.served = links.base is not None
+        self._made: dict[str, Page] = {}
+
+    @cached_property
+    def book(self) -> Book:
+        """The policy, cut into sections."""
+        return Book(self.table)
+
+    @cached_property
+    def index(self) -> Index:
+        """What is searched."""
+        return Index(self.book, self.words, staff=self.audience is Audience.STAFF)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all pages."""
+        own = [LIMITS, WAYS, *([CHECKED] if self.facts.report else [])] if self.audience is Audience.STAFF else [WAYS]
+        return [INDEX, *(OPERATION + name for name in self.table.operations), *own]
+
+    def page(self, name: str) -> Page:
+        """One page.
+
+        Raises:
+            KeyError: there is none of this name, or a text is missing.
+
+        """
+        if name not in self._made:
+            if name not in self.names:
+                raise KeyError(name)
+            self._made[name] = Page(name, self.title(name), self._render(f"{self._template(name)}.html", name))
+        return self._made[name]
+
+    def fragment(self, name: str) -> str:
+        """The part of an operation's page that another page can show: no head, no navigation."""
+        self.page(name)
+        return self._render(f"{self._template(name)}_body.html", name)
+
+    def found(self, query: str) -> str:
+        """The page with what a search found."""
+        return self._render("search.html", INDEX, query=query, found=self.search(query))
+
+    def search(self, query: str) -> list[Found]:
+        """The entries that fit best what somebody types or says."""
+        return self.index.search(query)
+
+    def whole(self) -> str:
+        """All of it on one page, to print."""
+        return self._render("whole.html", INDEX)
+
+    def title(self, name: str) -> str:
+        """What a page is called."""
+        if name.startswith(OPERATION):
+            return self.words.operation_name(name.removeprefix(OPERATION))
+        if name == INDEX:
+            return self.words.say(self.table.title)
+        return self.words.t(f"manual.page-{self.audience}-{name}")
+
+    def href(self, page: str, anchor: str = "", at: str = INDEX, language: Language | None = None) -> str:
+        """The address of a page."""
+        other = self if language in {None, self.language} else Article(self.table, self.audience, language or "ja", self.facts, self._links)
+        return self._links.to(other, page, at) + (f"#{anchor}" if anchor else "")
+
+    def href_of_row(self, row: str, at: str = INDEX) -> str:
+        """The address of the place where a row is explained."""
+        page, anchor = self.book.place(row)
+        return self.href(page, anchor, at)
+
+    def _template(self, name: str) -> str:
+        return f"{self.audience}_{name.partition('/')[0]}"
+
+    def _render(self, template: str, name: str, **facts: Any) -> str:
+        return _TEMPLATES.get_template(template).render(
+            a=self, w=self.words, t=self.words.t, book=self.book, table=self.table, name=name, clock=clock, kinds=PathKind,
+            at=name, href=lambda page, anchor="": self.href(page, anchor, name), row=lambda row: self.href_of_row(row, name),
+            section=self.book.section(name.removeprefix(OPERATION)) if name.startswith(OPERATION) else None, style=self._links.style(name),
+            languages=[(one, self.href(name, "", name, one)) for one in ("ja", "en")], draw=self._draw, outcomes=outcomes,
+            state_name=state_name, **facts)
+
+    def _draw(self, what: str, *given: Any) -> Markup:
+        """A diagram; every text in it has been escaped where it was drawn."""
+        if what == "operation":
+            return Markup(diagrams.operation(self.words, given[0], figures=self.audience is Audience.STAFF))  # noqa: S704
+        return Markup((diagrams.ways if what == "ways" else diagrams.hours)(self.words))  # noqa: S704
+
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+)
