@@ -50,6 +50,9 @@ class Twin(Service):
         self.keys = self._like.keys
         return Keyring.open(Path(shutil.copy2(self._like.folder / "keys.json", self.folder)))
 
+    def ahead_us(self):
+        return 0
+
     def clock(self):
         # Ledger time never stands still.
         self.now_us += 1
