@@ -54,6 +54,7 @@ class BatchedLedger:
         queue = Queue(queue_max)
         waits = None if contended is None else make(contended, queue=Queue(queue_max), name=f"{name}/contended")
         quick = [make(one, queue=queue, name=name, beside=1 + len(beside), busy=waits) for one in (store, *beside)]
+        self._waits = waits
         self._lanes = quick if waits is None else [*quick, waits]
 
     @property
@@ -100,7 +101,12 @@ class BatchedLedger:
 
         """
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._lanes[0].add(Waiting(work, future))
+        one = Waiting(work, future)
+        if self._waits is not None and self._waits.needs(one):
+            # Its rows are held: a quick lane would only find that out once more.
+            self._waits.take_over(one)
+        else:
+            self._lanes[0].add(one)
         return await future
 
     def _table_of(self, opened: Opened) -> Table:

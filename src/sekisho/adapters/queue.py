@@ -97,12 +97,13 @@ class Queue:
 
     def take(self, most: int) -> list[Waiting]:
         """The works of the next batch, `most` of them at the most; where any wait there is at least one."""
+        places = PLACES if self._clock() < self._company_until else most
         if not self._parking and len(self._new) <= most:
             needed = Counter[str]()
             _count(needed, self._new)
-            if max(needed.values(), default=0) <= PLACES:
+            if max(needed.values(), default=0) <= places:
                 return self._all(needed)
-        return self._draft(most)
+        return self._draft(most, places)
 
     def _all(self, needed: Counter[str]) -> list[Waiting]:
         """Nobody is in anybody's way."""
@@ -111,8 +112,7 @@ class Queue:
         self._note_company(needed, len(taken))
         return taken
 
-    def _draft(self, most: int) -> list[Waiting]:
-        places = PLACES if self._clock() < self._company_until else most
+    def _draft(self, most: int, places: int) -> list[Waiting]:
         taken: list[Waiting] = []
         needed = Counter[str]()
         self._draft_parked(taken, needed, most, places)

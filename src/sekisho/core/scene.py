@@ -31,7 +31,7 @@ class Scene:
     """
 
     __slots__ = (
-        "asking", "closed", "device", "events", "guards", "keys", "names", "now", "operation", "places", "procedure", "procedure_key", "rows",
+        "_own", "asking", "closed", "device", "events", "guards", "keys", "names", "now", "operation", "places", "procedure", "procedure_key", "rows",
         "session", "session_key", "table", "ticket", "touched",
     )
 
@@ -47,6 +47,7 @@ class Scene:
         self.session_key = session_key
         self.guards = guards
         self.rows: dict[str, Holder] = {**guards, procedure_key: procedure}
+        self._own = [(key, guards[key]) for where, key in keys.items() if key in guards and not where.startswith(ABOUT)]
         self.keys = keys
         keys["procedure"] = keys["session"] = procedure_key
         if session is not None and session_key is not None:
@@ -193,16 +194,13 @@ class Scene:
 
     def is_own(self, key: str) -> bool:
         """Whether a guard row is one of the caller's own subjects, not only of those the entry is about."""
-        return key in self.guards and any(own == key and not where.startswith(ABOUT) for where, own in self.keys.items())
+        return any(own == key for own, _ in self._own)
 
     def _outlived(self, started: int, device: str) -> bool:
         """Whoever of the caller's own subjects was blocked: nothing begun before that goes on (A17), from a device that the block concerns."""
-        guards = self.guards
-        for where, key in self.keys.items():
-            guard = guards.get(key)
-            if guard is None or where.startswith(ABOUT):
-                continue
-            if guard.valid_after >= started or (guard.shut and self._shut_since(key, guard, device) >= started):
+        for key, guard in self._own:
+            blocked = guard.valid_after >= started or (guard.shut and self._shut_since(key, guard, device) >= started)
+            if blocked:
                 return False
         return True
 
