@@ -20,7 +20,7 @@ from sekisho.adapters.batching import BatchedLedger
 from sekisho.adapters.bounces import BounceServer
 from sekisho.adapters.channels import Inbox
 from sekisho.adapters.codes import KeyedCodes
-from sekisho.adapters.keyring import PURPOSES, Keyring
+from sekisho.adapters.keyring import PURPOSES, Keyring, seeded
 from sekisho.adapters.memory import MemoryStore
 from sekisho.adapters.postgres import PostgresStore
 from sekisho.adapters.postgres_wire import Promise
@@ -30,7 +30,7 @@ from sekisho.adapters.smtp import Relay, SmtpChannel, relay_of
 from sekisho.adapters.spool import Spool
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
 from sekisho.adapters.watch import ClockWatch
-from sekisho.core.state import InForce
+from sekisho.core.state import IN_FORCE, SECOND, InForce, encode
 from sekisho.errors import CallerError, LedgerUnavailable, StoreIsOlder
 from sekisho.flows import clock, tick
 from sekisho.flows.callers import Callers
@@ -57,7 +57,7 @@ from sekisho.flows.stops import Stops
 from sekisho.flows.subjects import Subjects
 from sekisho.flows.traces import Traces
 from sekisho.policy.table import Table
-from sekisho.ports import Channel, Channels, Condition, Store
+from sekisho.ports import Change, Channel, Channels, Condition, Store
 from sekisho.terms import Way
 
 TICK_S = 0.5
@@ -404,7 +404,28 @@ async def assemble(settings: Settings, *, make: bool = False, channels: Channels
     return App(settings, store, keyring, tables, in_force, channels or {})
 
 
+async def apart(table: Table, clock: Callable[[], int], seed: str, file: Path | None = None) -> App:
+    """A node by itself over a new store, with one policy in force from the beginning of time: for the lab.
+
+    Args:
+        table: the policy.
+        clock: the ledger's time in microseconds, and this node's own.
+        seed: what its keys follow from, so that the same play comes out the same.
+        file: where a SQLite ledger is begun; None: it is in memory.
+
+    """
+    store: Store = MemoryStore(clock) if file is None else SqliteStore(file, clock)
+    await store.begin([IN_FORCE])
+    in_force = InForce(versions=[(0, table.version)])
+    await store.commit(Change([(IN_FORCE, encode(in_force), None)], None, []))
+    settings = Settings("memory:" if file is None else f"sqlite:///{file}", Path("keys.json"), hold=False)
+    app = App(settings, store, seeded(settings.keys, seed), {table.version: table}, in_force, {})
+    app.clock = clock
+    app.watch.own = lambda: clock() / SECOND
+    return app
+
+
 __all__ = [
-    "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "assemble", "build", "comparison_ms", "condition_of", "open_store", "read_report",
-    "relay_of", "seals_path", "wall_clock",
+    "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "apart", "assemble", "build", "comparison_ms", "condition_of", "open_store",
+    "read_report", "relay_of", "seals_path", "wall_clock",
 ]

@@ -148,3 +148,9 @@ class Keyring:
 
 def _digest(plain: str) -> str:
     return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def seeded(path: Path, seed: str) -> Keyring:
+    """Keys that follow from a seed: for the lab, whose plays are repeated. The file is not written."""
+    made = {purpose: [SecretKey(1, hashlib.sha256(f"{seed}/{purpose}".encode()).hexdigest())] for purpose in PURPOSES}
+    return Keyring(path, KeyFile(secrets=made))

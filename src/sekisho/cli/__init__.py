@@ -11,8 +11,8 @@ from sekisho import __version__
 from sekisho.errors import SekishoError
 
 COMMANDS = (
-    "audit", "demo", "doctor", "import", "keys", "mail", "manual", "migrate", "personal", "policy", "restore", "retention", "serve", "shadow",
-    "worker",
+    "audit", "demo", "doctor", "import", "keys", "lab", "mail", "manual", "migrate", "personal", "policy", "restore", "retention", "serve",
+    "shadow", "worker",
 )
 
 MODULES = {"import": "imports"}

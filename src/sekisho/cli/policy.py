@@ -40,10 +40,15 @@ _language = click.option("--language", type=click.Choice(["ja", "en"]), default=
 @_path
 @click.option("--profile", "profiles", multiple=True, type=click.Choice([one.value for one in Profile]), help="A standard it must meet.")
 @click.option("--json", "json_out", is_flag=True, help="Print all of it as JSON.")
+@click.option("--traces", type=click.Path(file_okay=False, path_type=Path), help="Write what each finding can be replayed from into this folder.")
 @_language
-def check_(file: Path, profiles: tuple[str, ...], json_out: bool, language: str) -> None:  # noqa: FBT001
+def check_(file: Path, profiles: tuple[str, ...], json_out: bool, traces: Path | None, language: str) -> None:  # noqa: FBT001
     """Prove it: ways out, guesses, and what no policy may leave open. Exit 1: it may not come into force."""
-    report = _proved(file, profiles)
+    report = proved(file, profiles)
+    if traces is not None:
+        from sekisho.lab.trace import write_traces
+
+        write_traces(report, file, traces)
     if json_out:
         click.echo(msgspec.json.format(msgspec.json.encode(as_json(report, language)), indent=2).decode())
     else:
@@ -58,7 +63,7 @@ def check_(file: Path, profiles: tuple[str, ...], json_out: bool, language: str)
 @_language
 def diff(old: Path, new: Path, json_out: bool, language: str) -> None:  # noqa: FBT001
     """Print what a new version loosens, tightens and leaves stuck. Exit 1: something got looser."""
-    found = changes(_proved(old), _proved(new))
+    found = changes(proved(old), proved(new))
     if json_out:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
@@ -71,7 +76,7 @@ def diff(old: Path, new: Path, json_out: bool, language: str) -> None:  # noqa: 
 @_language
 def show(file: Path, language: str) -> None:
     """Print the table as text."""
-    click.echo(render(_table(file), "ja" if language == "ja" else "en"))
+    click.echo(render(table_of(file), "ja" if language == "ja" else "en"))
 
 
 @policy.command()
@@ -87,7 +92,7 @@ def schema() -> None:
 @click.option("--operator", default="command line", show_default=True, help="Who accepts it.")
 def accept(file: Path, store: str, at: str | None, operator: str) -> None:
     """Put a policy in force, if the proofs find nothing that refuses it."""
-    report = _proved(file)
+    report = proved(file)
     if not report.accepted:
         click.echo(told(report, "en", findings_only=True), err=True, nl=False)
         sys.exit(1)
@@ -114,12 +119,14 @@ def _when(at: str | None) -> int | None:
         raise CallerError(detail) from no
 
 
-def _table(file: Path) -> Table:
+def table_of(file: Path) -> Table:
+    """The table of a file; where it is no policy, its errors and exit 2."""
     with _located():
         return read(file.read_bytes(), file.name)
 
 
-def _proved(file: Path, profiles: Iterable[str] = ()) -> Report:
+def proved(file: Path, profiles: Iterable[str] = ()) -> Report:
+    """All that the proofs say of a file; where it is no policy, its errors and exit 2."""
     return check(_policy(file), [Profile(name) for name in profiles])
 
 

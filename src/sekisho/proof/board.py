@@ -275,6 +275,11 @@ class Board:
         self.moves.append(f"walk {path}")
         return lifted
 
+    def stay(self) -> None:
+        """From here on entries are made in one visit, by somebody new."""
+        self.visit = Visit()
+        self.moves.append("visit")
+
     def put(self, lock: Lock, reach: Reach) -> None:
         """Set a lock that no entry sets: one that was imported, or an emergency stop."""
         guard = self.guards[held(reach)]

@@ -38,6 +38,8 @@ class Finding(msgspec.Struct, frozen=True):
     """Moves that `sekisho lab replay` plays."""
     waived: str | None
     """Why it was accepted, and by whom."""
+    claim: str = ""
+    """What is claimed, as the catalogues name the sentence: what a replay of the trace must show."""
 
     @property
     def refuses(self) -> bool:
@@ -107,7 +109,7 @@ def _waives(waiver: Waiver, found: Found) -> bool:
 
 def _finding(found: Found, places: Places, waived: str | None) -> Finding:
     told = {language: say(language, f"finding.{found.say}", **filled(found.facts, language)) for language in LANGUAGES}
-    return Finding(found.code, found.severity, places.where(found), found.row, Text(told["ja"], told["en"]), found.trace, waived)
+    return Finding(found.code, found.severity, places.where(found), found.row, Text(told["ja"], told["en"]), found.trace, waived, found.say)
 
 
 # As JSON.
@@ -130,7 +132,7 @@ def as_json(report: Report, language: str = "en") -> dict[str, Any]:
 def _finding_json(one: Finding, language: str) -> dict[str, Any]:
     return {
         "code": one.code.value, "severity": one.severity.value, "where": one.where, "row": one.row, "text": picked(one.text, language),
-        "ja": one.text.ja, "en": one.text.en, "trace": list(one.trace), "waived": one.waived,
+        "ja": one.text.ja, "en": one.text.en, "trace": list(one.trace), "claim": one.claim, "waived": one.waived,
     }
 
 

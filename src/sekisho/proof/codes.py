@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from sekisho.core.state import SECOND
 from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Table
-from sekisho.proof.board import START, Board, Visit
+from sekisho.proof.board import START, Board
 from sekisho.proof.found import Fact, Found
 from sekisho.proof.guesses import worlds
 from sekisho.proof.seats import Seat, seats
@@ -40,7 +40,8 @@ def code_findings(table: Table) -> Iterator[Found]:
 def guesses_at_a_code(table: Table, seat: Seat, flags: Iterable[str], life_s: int, *, hold: bool = False) -> tuple[int, tuple[str, ...]]:
     """The most entries against one code, in its one run; `hold` waits where the next entry would let a stage fall."""
     board, got = Board(table, flags), 0
-    board.visit = Visit()
+    board.moves = [f"flag {flag}" for flag in flags]
+    board.stay()
     for _ in range(WAITS_MAX):
         while got < 10_000 and not _is_over(board, seat) and not (hold and board.next_stages(seat)) and board.wrong(seat):
             got += 1

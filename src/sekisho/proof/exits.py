@@ -56,7 +56,7 @@ class Exits:
         troubles = tuple(text for state in stuck for text in self.named(state))
         facts: dict[str, Fact] = {"states": troubles, "rows": ", ".join(rows)}
         code = FindingCode.NO_WAY_OUT if lost else FindingCode.CIRCULAR_RELEASE
-        trace = tuple(move for state in stuck for move in state.board.moves)
+        trace = tuple(move for state in stuck for move in ("and", *state.board.moves))[1:]
         first = next((state for state in stuck if not state.lost), stuck[0])
         return Found(code, "stuck-together" if lost else "circle", facts, first.rows[0] if first.rows else None, trace=trace)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sekisho.policy.table import Counter, Stage, Table
-from sekisho.proof.board import Board, Visit
+from sekisho.proof.board import Board
 from sekisho.proof.guesses import LASTING, worlds
 from sekisho.proof.seats import PERSONAL, Seat, distinct, places, touching
 
@@ -29,8 +29,9 @@ def _fall(table: Table, counter: Counter, stage: Stage) -> tuple[Board, Seat] | 
     found = distinct(table, touching(table, counter))
     for flags in worlds(seat.row for seat in found):
         board = Board(table, flags, places(counter))
-        board.moves = [f"flag {flag}" for flag in flags]
-        board.visit = None if counter.reach in PERSONAL else Visit()
+        board.moves = [*(f"flag {flag}" for flag in flags), *(["device"] if board.place else [])]
+        if counter.reach not in PERSONAL:
+            board.stay()
         fell = _play_to(board, found, counter, stage)
         if fell is not None:
             return board, fell

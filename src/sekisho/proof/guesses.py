@@ -380,7 +380,7 @@ class _Player:
         self.got = 0
         self.fuel = {name: counter for name, counter in game.counters.items() if _only_grows(counter, seconds)}
         """Counts that nothing lowers within the time."""
-        self._seen: dict[object, tuple[int, int, list[int]]] = {}
+        self._seen: dict[object, tuple[int, int, list[int], int]] = {}
 
     def play(self, enough: int) -> int:
         """How many guesses he gets; he stops when he has enough."""
@@ -457,7 +457,7 @@ class _Player:
         filled = {name: self.board.count(counter) for name, counter in self.fuel.items()}
         key = (self.board.key(self.fuel), due, tuple(count.fired for count in filled.values()))
         before = self._seen.get(key)
-        self._seen[key] = (self.board.now, self.got, [count.wrong for count in filled.values()])
+        self._seen[key] = (self.board.now, self.got, [count.wrong for count in filled.values()], len(self.board.moves))
         if before is None or before[0] == self.board.now:
             return
         period, gain = self.board.now - before[0], self.got - before[1]
@@ -470,7 +470,7 @@ class _Player:
                     budget.add(self.board.count(counter), counter, self.seats[0].item, times * used, self.board.now)
             self._shift(times * period)
             self.got += times * gain
-            self.board.moves.append(f"again x{times}")
+            self.board.moves.append(f"again x{times} last {len(self.board.moves) - before[3]}")
 
     def _shift(self, by: int) -> None:
         """Move the end nearer instead of the position further."""

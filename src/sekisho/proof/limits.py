@@ -58,6 +58,7 @@ def lock_findings(table: Table, items: Iterable[str]) -> Iterator[Found]:
 def still_asked(table: Table, item: str, flags: Iterable[str]) -> tuple[Seat, str, tuple[str, ...]] | None:
     """A row that still takes an item long after a lock for good has fallen for it, and the row of that lock."""
     board = Board(table, flags)
+    board.moves = [f"flag {flag}" for flag in flags]
     found = [seat for seat in distinct(table, seats(table, item)) if board.admits(seat)]
     lock = None
     for _ in range(ROUNDS):

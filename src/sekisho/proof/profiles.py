@@ -88,7 +88,8 @@ class _Held:
             item = self.table.items[one.item]
             if one.attacker == "free" and item.kind in COMPARED and (one.per_year is None or one.per_year > most):
                 figure: int | str = UNBOUNDED if one.per_year is None else one.per_year
-                yield self._found(TOTAL, clause, figure, int(most), item.text, FindingCode.GUESSES_OVER_PROFILE, row=self._row(one.item))
+                over = FindingCode.GUESSES_OVER_PROFILE
+                yield self._found(TOTAL, clause, figure, int(most), item.text, over, row=self._row(one.item), trace=one.trace)
 
     def _row(self, item: str) -> str:
         return seats(self.table, item)[0].row.id
@@ -143,11 +144,11 @@ class _Held:
 
     def _found(
         self, clause: Clause, says: str, figure: int | str, must: int, item: Text | None,
-        code: FindingCode = FindingCode.PROFILE, path: Path = (), row: str | None = None,
+        code: FindingCode = FindingCode.PROFILE, path: Path = (), row: str | None = None, trace: tuple[str, ...] = (),
     ) -> Found:
         facts: dict[str, int | str | Text | tuple[Text, ...]] = {
             "profile": self.profile.value, "clause": says, "figure": figure, "must": must, "item": item or Text("", "")}
-        return Found(code, f"clause-{clause.says}", facts, row, path)
+        return Found(code, f"clause-{clause.says}", facts, row, path, trace)
 
 
 def _shuts(counter: Counter, wrong: int) -> bool:

@@ -28,7 +28,7 @@ def told_changes(found: Sequence[Change], language: str = "en") -> str:
     rows = [
         [say(language, f"diff.{one.way.value}"), say(language, f"diff.{one.what}"), one.name, one.before or "-", "→", one.after or "-"]
         for one in found]
-    return "\n".join(_aligned(rows)) + "\n"
+    return "\n".join(aligned(rows)) + "\n"
 
 
 def _findings(report: Report, language: str) -> Iterator[str]:
@@ -46,7 +46,7 @@ def _bounds(report: Report, language: str) -> Iterator[str]:
     yield say(language, "check.bounds")
     rows = [[say(language, f"column.{name}") for name in ("item", "attacker", "day", "year", "release", "chance", "million")]]
     rows += [_bound(one, report, language) for one in report.bounds]
-    yield from _aligned(rows)
+    yield from aligned(rows)
 
 
 def _bound(one: Bound, report: Report, language: str) -> list[str]:
@@ -68,7 +68,7 @@ def _ways(report: Report, language: str) -> Iterator[str]:
         [state_name(one.state, report.table, language), _plan(one.at_rest, report, language), _plan(one.under_attack, report, language)]
         for one in report.ways_out
     ]
-    yield from _aligned(rows)
+    yield from aligned(rows)
 
 
 def _plan(plan: Plan | None, report: Report, language: str) -> str:
@@ -82,7 +82,8 @@ def _plan(plan: Plan | None, report: Report, language: str) -> str:
     return f"{' + '.join(names)} ({say(language, f'way.{plan.kind}')}{lasts})"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows of cells as lines whose columns stand under one another."""
     widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         yield "  " + "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -327,6 +327,7 @@ class Ways:
         start.moves = list(state.board.moves)
         if board is not state.board:
             start.moves.append(f"attack {waited_s}")
+        start.moves.append("out")
         found = self._shortest(start, self.all - self.by_hand - state.lost, state.targets, renewed)
         if found is None:
             return None

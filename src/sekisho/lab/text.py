@@ -1,0 +1,62 @@
+"""What the lab has found, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sekisho.catalogue import say
+from sekisho.lab.replay import Replayed, Step
+from sekisho.lab.trace import Trace, read_move
+from sekisho.policy.table import Item, Operation, ReleasePath, Table, Text
+from sekisho.policy.text import length
+from sekisho.proof.check import picked
+from sekisho.proof.text import aligned
+
+
+def told_replay(table: Table, trace: Trace, played: Replayed, language: str) -> str:
+    """A trace, step by step, and whether its finding holds."""
+    lines = [f"{trace.code} {trace.row or ''}".rstrip() + ": " + (trace.ja if language == "ja" else trace.en)]
+    lines += aligned([_step(step, table, language) for step in played.steps])
+    if played.tried:
+        lines += [say(language, "lab.tried"), *aligned([_step(step, table, language) for step in played.tried])]
+    if played.left_out:
+        lines.append(say(language, "lab.left-out", number=f"{played.left_out:,}"))
+    why = say(language, f"lab.why-{played.why}", guesses=f"{played.guesses:,}")
+    lines.append(say(language, "lab.holds" if played.holds else "lab.holds-not") + " " + why)
+    return "\n".join(lines) + "\n"
+
+
+def _step(step: Step, table: Table, language: str) -> list[str]:
+    return [length(step.at_s, language), said(step.move, table, language), ("; " if language == "en" else "。").join(_came(step, language))]
+
+
+def said(text: str, table: Table, language: str) -> str:
+    """A move as a person would say it."""
+    move = read_move(text, table)
+    named = {kind: _named(kind, name, table, language) for kind, name in move.named.items()}
+    about = "-about" if "about" in move.named and move.name != "run" else ""
+    about = about or ("-at-once" if move.name == "attack" and not move.number else "")
+    times, lasts = f"{int(move.number):,}", length(int(move.number), language)
+    return say(language, f"lab.move-{move.name}{about}", **{"times": times, "length": lasts, **named})
+
+
+def _named(kind: str, name: str, table: Table, language: str) -> str:
+    known: dict[str, Mapping[str, Item | Operation | ReleasePath]] = {"item": table.items, "operation": table.operations, "path": table.paths}
+    found = known.get(kind, {}).get(name)
+    text = found.text if found is not None else table.things.get(name) or table.flags.get(name) or Text(name, name)
+    return picked(text, language)
+
+
+def _came(step: Step, language: str) -> Iterator[str]:
+    if step.move.startswith(("wrong", "right")):
+        yield say(language, "lab.looked-at", done=f"{step.done:,}", of=f"{step.of:,}")
+    else:
+        yield say(language, "lab.done" if step.came_out else "lab.not-done")
+    if step.fell:
+        yield say(language, "lab.fell", rows=", ".join(_lock(row, ends_s, language) for row, ends_s in step.fell))
+    if step.lifted:
+        yield say(language, "lab.lifted", rows=", ".join(step.lifted))
+
+
+def _lock(row: str, ends_s: int | None, language: str) -> str:
+    return f"{row} ({say(language, 'lab.until-released') if ends_s is None else length(ends_s, language)})"
