@@ -25,6 +25,8 @@ class EventKind(StrEnum):
     """Refused unread, folded: how many, from when to when."""
     SHADOW_REFUSED = "shadow-refused"
     """Told as granted by a shadow; it would have been refused."""
+    IDENTITY_DEMANDED = "identity-demanded"
+    """What was seen has been seen as often as the policy says: identity is to be confirmed."""
     LOCK_SET = "lock-set"
     CEILING_REACHED = "ceiling-reached"
     """So many wrong entries of unknown devices at the whole bank: somebody sweeps. The lock it set is told beside it."""

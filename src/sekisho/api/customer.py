@@ -19,7 +19,7 @@ from sekisho.events import FeedItem
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.attempt import Missing, Told, Twice
 from sekisho.flows.count_mode import Held
-from sekisho.flows.devices import Devices
+from sekisho.flows.devices import NOWHERE, Devices, Place
 from sekisho.flows.replay import OtherBody, Repeated
 from sekisho.flows.runs import Begun, NoSession, TooMany
 from sekisho.flows.sights import rfc3339
@@ -36,6 +36,8 @@ class Context(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     ip: Annotated[str, Meta(max_length=64)] | None = None
     user_agent: Annotated[str, Meta(max_length=1024)] | None = None
     device: Annotated[str, Meta(max_length=200)] | None = None
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None = None
+    """Where that is, by ISO 3166-1 alpha-2, as far as the channel knows."""
     caller: Name | None = None
 
 
@@ -172,6 +174,9 @@ class Customer:
     def _device(self, context: Context | None) -> str:
         return self._app.subjects.devices.read(context.device if context else None)
 
+    def _place(self, context: Context | None) -> Place:
+        return self._app.subjects.devices.place(context.ip, context.country) if context else NOWHERE
+
     def _actor(self, context: Context | None) -> str:
         return actor_of(context, self._app.subjects.devices)
 
@@ -181,7 +186,7 @@ class Customer:
         begun = await self._app.runs.begin(
             self._app.table, call.key.id, body.operation, body.subject, about=body.about, session=body.session,
             actor=self._actor(body.context), caller=body.context.caller if body.context else None, device=self._device(body.context),
-            language=body.language, replay=call.replay(self._replay_key),
+            place=self._place(body.context), language=body.language, replay=call.replay(self._replay_key),
         )
         if isinstance(begun, NoSession):
             raise Problem(409, "no-session", "This needs a live session of the same customer.")
@@ -229,7 +234,7 @@ class Customer:
         held = await self._app.count_mode.hold(
             self._app.table, call.key.id, body.operation, body.item, body.subject, about=body.about, session=body.session,
             procedure=body.procedure, actor=self._actor(body.context), caller=body.context.caller if body.context else None,
-            device=self._device(body.context), replay=call.replay(self._replay_key),
+            device=self._device(body.context), place=self._place(body.context), replay=call.replay(self._replay_key),
         )
         if isinstance(held, Held):
             return 201, HeldAnswer("granted", held.reservation)

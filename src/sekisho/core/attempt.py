@@ -216,7 +216,7 @@ def settle(scene: Scene, taken: Granted, verdict: Verdict) -> Outcome | None:
         if procedure.close(scene, item, taken.row):
             return Outcome.REFUSED
         procedure.advance(scene, item)
-        procedure.note_device(scene)
+        procedure.note_where(scene)
         return Outcome.RIGHT
     _end_if_closed(scene, taken)
     return Outcome.WRONG

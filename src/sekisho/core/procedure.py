@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sekisho.core import registering, release
+from sekisho.core import registering, release, risk
 from sekisho.core.devices import remember
 from sekisho.core.penalty import end_run, held, lock_id, set_lock
 from sekisho.core.scene import Scene
@@ -39,7 +39,7 @@ def awaited(scene: Scene) -> tuple[str, ...]:
     """The items the run asks for now: any one of them."""
     run, steps = scene.procedure, scene.operation.steps
     if run.led:
-        return tuple(scene.operation.rows)
+        return risk.open_to_bank(scene)
     if run.state is not _OPEN or run.step >= len(steps):
         return ()
     step = steps[run.step]
@@ -60,6 +60,8 @@ def _names(scene: Scene, step: Step) -> bool:
 def advance(scene: Scene, item: str) -> None:
     """An item was proved: go on to the next step, or finish."""
     run = scene.procedure
+    risk.look(scene, item)
+    risk.answered(scene, item)
     run.proved = [seen for seen in run.proved if seen[0] != item] + [(item, scene.now)]
     scene.touch(scene.procedure_key)
     if not run.led and _meets_step(scene, item):
@@ -84,26 +86,26 @@ def _meets_step(scene: Scene, item: str) -> bool:
     return not scene.table.items[item].confirms or registering.confirm(run, item, scene.now)
 
 
-_NOT_COMPARED = frozenset({ItemKind.IDENTIFIER, ItemKind.DATA})
-
-
-def note_device(scene: Scene) -> None:
-    """Where the operation is done and the policy says so, its subjects know this device from now on."""
+def note_where(scene: Scene) -> None:
+    """Where the operation is done and the policy says so, its subjects know this device and this place from now on."""
     rules = scene.table.devices
-    if rules is None or not scene.device or scene.operation.name not in rules.known_by:
+    known = rules is not None and bool(scene.device) and scene.operation.name in rules.known_by
+    if not known and scene.table.risk is None:
         return
-    if scene.procedure.state is State.DONE or (scene.procedure.led and _all_proved(scene)):
-        for where in KNOWING:
-            guard = scene.guards.get(key := scene.keys.get(where.value, ""))
-            if guard is not None and remember(guard, scene.device, scene.table, scene.now):
-                scene.touch(key)
+    if scene.procedure.state is not State.DONE and not (scene.procedure.led and _all_proved(scene)):
+        return
+    risk.remember(scene)
+    for where in KNOWING if known else ():
+        guard = scene.guards.get(key := scene.keys.get(where.value, ""))
+        if guard is not None and remember(guard, scene.device, scene.table, scene.now):
+            scene.touch(key)
 
 
 def _all_proved(scene: Scene) -> bool:
     """Whether each step that is compared was right in a run that the bank leads."""
     proved = {item for item, _ in scene.procedure.proved}
     for step in scene.operation.steps:
-        if all(scene.table.items[item].kind in _NOT_COMPARED for item in step.items) or not scene.meets(step.when):
+        if all(scene.table.items[item].kind in risk.NOT_COMPARED for item in step.items) or not scene.meets(step.when):
             continue
         if proved.isdisjoint(step.items):
             return False

@@ -32,7 +32,7 @@ class Scene:
 
     __slots__ = (
         "_own", "asking", "closed", "device", "events", "guards", "keys", "names", "now", "operation", "places", "procedure", "procedure_key", "rows",
-        "session", "session_key", "table", "ticket", "touched",
+        "session", "session_key", "table", "ticket", "told", "touched",
     )
 
     def __init__(
@@ -66,6 +66,8 @@ class Scene:
         """Key of a stranger's row to the name he was given: what is told of it outside names him like anybody."""
         self.closed: Closed | None = None
         """A state that has closed the operation to an entry that was right: the customer is told the next step."""
+        self.told = ""
+        """Of data that says to which institution: which, as a keyed digest."""
         self.events: list[Event] = []
         self.touched: set[str] = set()
 

@@ -133,6 +133,10 @@ class Guard(msgspec.Struct, omit_defaults=True, gc=False):
     """Those that are known here."""
     places: int = 0
     """The highest place that has had a share of a count here."""
+    usual: dict[str, int] = {}
+    """Networks and countries of right logins, and when each was the last."""
+    sighted: dict[str, list[tuple[int, str]]] = {}
+    """By signal: when that was seen which will bring about a demand for identity confirmation, and of what."""
     shut: dict[str, int] = {}
     """As `valid_after`, where only some devices were blocked: by whom the lock refuses."""
     noticed: int = 0
@@ -196,6 +200,11 @@ class Procedure(msgspec.Struct, omit_defaults=True, gc=False):
     """From which it was begun: a keyed digest; empty where the channel does not say."""
     source: str = ""
     """Who typed then: the bucket of the actor; empty where the channel does not say."""
+    network: str = ""
+    """From which it was begun: a keyed digest; empty where the channel does not say."""
+    country: str = ""
+    unusual: bool = False
+    """That was not as usual."""
     led: bool = False
     """Count mode without a procedure of ours: the bank leads the steps, any item of the operation may be entered."""
     step: int = 0
@@ -378,6 +387,8 @@ class Session(msgspec.Struct, omit_defaults=True, gc=False):
     """Why it ended."""
     device: str = ""
     """From which it was opened."""
+    unusual: bool = False
+    """That was not as usual."""
 
 
 class Lease(msgspec.Struct, array_like=True, gc=False):

@@ -110,8 +110,8 @@ class Entry:
     """What all lanes share: who enters what where, and the keys that follow from it."""
 
     __slots__ = (
-        "entered", "extra", "facts", "held", "item", "naming", "offered", "owner", "renewed", "replay", "session_id", "spent", "subjects",
-        "ticket",
+        "entered", "extra", "facts", "held", "institution", "item", "naming", "offered", "owner", "renewed", "replay", "session_id", "spent",
+        "subjects", "ticket",
     )
 
     def __init__(
@@ -136,6 +136,8 @@ class Entry:
         """For an item that is a new secret: its record, if the entry is right."""
         self.entered: bytes | None = None
         """For data: its digest. A code that is sent later in the run is for this data and no other."""
+        self.institution = ""
+        """For data that says to whom: a digest of which institution."""
         self.offered: list[Address] | None = None
         """For new addresses: what was entered."""
 
@@ -160,6 +162,7 @@ class Entry:
             return Missing()
         scene = self.subjects.scene(tx, facts, operation, procedure)
         scene.ticket = self.ticket
+        scene.told = self.institution
         return scene
 
     def unclosed(self, tx: Tx) -> Scene | Refused | Missing | Stale:
@@ -224,6 +227,7 @@ def _open_session(tx: Tx, scene: Scene, session_id: str, owner: str) -> None:
     key = f"session:{session_id}"
     session = Session(
         subject=subject, owner=owner, started=scene.now, seen=scene.now, proved=scene.procedure.proved, device=scene.device,
+        unusual=scene.procedure.unusual,
     )
     tx.put(key, session, due=scene.now + scene.table.timing.session_total_s * SECOND)
     scene.tell(Event(EventKind.SESSION_OPENED, subject, session=key))

@@ -13,6 +13,7 @@ from sekisho.errors import CallerError, LedgerUnavailable
 from sekisho.flows import effects
 from sekisho.flows.attempt import FOREIGN, Missing, Reserve, Reserved, Stale, Told
 from sekisho.flows.compare import NAMING
+from sekisho.flows.devices import NOWHERE, Place
 from sekisho.flows.entries import Entries
 from sekisho.flows.names import checked_subject, item_named, operation_named
 from sekisho.flows.replay import InFlight, Replay
@@ -39,7 +40,8 @@ class CountMode:
 
     async def hold(
         self, table: Table, owner: str, operation: str, item: str, subject: str, *, about: str | None = None, session: str | None = None,
-        procedure: str | None = None, actor: str = NOBODY, caller: str | None = None, device: str = "", replay: Replay | None = None,
+        procedure: str | None = None, actor: str = NOBODY, caller: str | None = None, device: str = "", place: Place = NOWHERE,
+        replay: Replay | None = None,
     ) -> Held | Told:
         """Count mode: take a guess; the bank compares and gives the verdict.
 
@@ -53,7 +55,7 @@ class CountMode:
         for _ in range(3):
             begin = bank_session = None
             if procedure is None:
-                facts, begin, bank_session = await self._led(table, found, owner, subject, about, session, actor, caller, device)
+                facts, begin, bank_session = await self._led(table, found, owner, subject, about, session, actor, caller, device, place)
             else:
                 known = await self._runs.facts(procedure)
                 if known is None or known.owner != owner or known.operation != operation:
@@ -92,7 +94,7 @@ class CountMode:
 
     async def _led(
         self, table: Table, operation: Operation, owner: str, subject: str, about: str | None, session: str | None, actor: str, caller: str | None,
-        device: str,
+        device: str, place: Place,
     ) -> tuple[Facts, Procedure, Session | None]:
         """The bank's own run: one for each of its sessions and operations, or a run for this one entry."""
         subjects = await self._runs.resolve(table, operation, subject, about, actor, caller)
@@ -109,7 +111,8 @@ class CountMode:
             # What a run concerns was fixed when it began, whatever has been linked since.
             subjects = decode(on_record, Procedure).subjects
         facts = Facts(key, operation.name, subjects, session_key, owner, device=device)
-        run = Procedure(operation=operation.name, subjects=subjects, owner=owner, session=session_key, led=True, device=device)
+        run = Procedure(operation=operation.name, subjects=subjects, owner=owner, session=session_key, led=True, device=device,
+                        network=place.network, country=place.country)
         foreign = None if session_key is None else Session(subject=subject, owner=owner, foreign=True, name=session)
         return facts, run, foreign
 

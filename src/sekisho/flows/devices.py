@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import base64
 import hmac
+import ipaddress
+from typing import NamedTuple
 
 SIGNED = "sekisho-device."
 """What the names begin with that are made here."""
 
 _NONCE_LENGTH = 24
 _MAC_LENGTH = 32
+
+
+NETWORKS = {4: 24, 6: 48}
+"""By version of the protocol: how many bits of an address name the network that somebody sits in."""
+
+
+class Place(NamedTuple):
+    """From where somebody types."""
+
+    network: str
+    """A keyed digest; empty where nothing was told."""
+    country: str
+    """ISO 3166-1 alpha-2; empty where nothing was told."""
+
+
+NOWHERE = Place("", "")
 
 
 class Devices:
@@ -33,6 +51,17 @@ class Devices:
         if not sent or not self.genuine(sent):
             return ""
         return self._digest("device", sent)[:16].hex()
+
+    def place(self, ip: str | None, country: str | None) -> Place:
+        """From where somebody types, as the channel tells it: an address that is none names no network."""
+        try:
+            address = ipaddress.ip_address(ip or "")
+        except ValueError:
+            return Place("", country or "")
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        network = ipaddress.ip_network((int(address), NETWORKS[address.version]), strict=False)
+        return Place(self._digest("network", str(network))[:16].hex(), country or "")
 
     def genuine(self, sent: str) -> bool:
         """Whether a name is the channel's own, or one that was made here."""

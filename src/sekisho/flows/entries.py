@@ -8,6 +8,7 @@ import os
 import secrets as chance
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeGuard
 
@@ -47,6 +48,9 @@ from sekisho.flows.waiting import WAIT_S, Waiting
 from sekisho.policy.table import ABOUT, Item, Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
 from sekisho.terms import ItemKind, Outcome, State, Verdict
+
+INSTITUTION = "institution"
+"""The part of an entry that says to which institution something goes."""
 
 
 class Entries:
@@ -125,6 +129,7 @@ class Entries:
             )
             if item.kind is ItemKind.DATA:
                 work.entered = self._codes.digest("data", item.name, text_of(proof))
+                work.institution = self._institution(table, item, proof)
                 work.offered = offered(table, facts, item, parts_of(proof), self._codes)
             answer = _no_reservation(await self.patiently(table, work))
         if item.kind in NAMING and isinstance(answer, Answer) and answer.outcome is Outcome.RIGHT:
@@ -133,6 +138,13 @@ class Entries:
             # Comparing took longer than a reservation lives: it has counted as wrong, and nothing more is known.
             raise UnknownFate
         return self.told(answer)
+
+    def _institution(self, table: Table, item: Item, proof: Proof) -> str:
+        """Which institution an entry names, where the policy tells them apart; without a part of that name the whole entry does."""
+        if table.risk is None or all(signal.item != item.name for signal in table.risk.signals):
+            return ""
+        named = proof.get(INSTITUTION, "") if isinstance(proof, Mapping) else ""
+        return self._codes.digest("institution", fold(item.kind, named or text_of(proof))).hex()
 
     def _secret_keys(self, facts: Facts, item: Item) -> list[str]:
         """Where the secret may be: on the subject's own row, whoever's it is."""

@@ -135,6 +135,8 @@ async def export(ledger: Ledger, store: Store, subject: str, operator: str, prog
         "linked_from": found.linked_from,
         "flags": guard.flags,
         "devices": [{"since": rfc3339(one.since), "last_used": rfc3339(one.seen)} for one in guard.devices],
+        "usual_places": [{"place": name.partition(":")[0], "last_used": rfc3339(seen)} for name, seen in guard.usual.items()],
+        "sighted": {name.partition("/")[0]: [rfc3339(at) for at, _ in seen] for name, seen in sorted(guard.sighted.items())},
         "counts": {name: {"wrong": count.wrong, "in_flight": count.flight} for name, count in sorted(guard.counts.items())},
         "locks": [
             {"row": lock.row, "kind": lock.kind, "since": rfc3339(lock.since), "until": rfc3339(lock.until), "refused": lock.refused}

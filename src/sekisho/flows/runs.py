@@ -16,6 +16,7 @@ from sekisho.events import Event, EventKind
 from sekisho.flows import answers
 from sekisho.flows.answers import Message
 from sekisho.flows.attempt import FOREIGN, Missing, record, touch_bucket
+from sekisho.flows.devices import NOWHERE, Place
 from sekisho.flows.names import checked_subject, operation_named, steps_met_by_name
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import NOBODY, Facts, Subjects, concerned
@@ -156,7 +157,8 @@ class Runs:
 
     async def begin(
         self, table: Table, owner: str, operation: str, subject: str | None, *, about: str | None = None, session: str | None = None,
-        actor: str = NOBODY, caller: str | None = None, device: str = "", language: str | None = None, replay: Replay | None = None,
+        actor: str = NOBODY, caller: str | None = None, device: str = "", place: Place = NOWHERE, language: str | None = None,
+        replay: Replay | None = None,
     ) -> Begun | NoSession | TooMany | Repeated | OtherBody | InFlight:
         """Begin a run of an operation.
 
@@ -179,6 +181,7 @@ class Runs:
         facts = Facts(f"procedure:{identifier}", operation, subjects, session_key, owner, language, device, source)
         run = Procedure(
             operation=operation, subjects=subjects, owner=owner, session=session_key, language=language, device=device, source=source,
+            network=place.network, country=place.country,
         )
         run.step = steps_met_by_name(table, found, subject)
         begun = await self._ledger.run(_Begin(self.subjects, facts, run, actor, replay))

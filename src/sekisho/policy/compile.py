@@ -18,6 +18,7 @@ from sekisho.policy.rows import (
     addresses_of,
     asked_first,
     confirming,
+    demands,
     penalty_kind,
     rows,
     rows_of,
@@ -125,7 +126,7 @@ class _Compiler:
             "paper": tuple(t.Paper(tuple(p.rows), p.form, text(p.say), tuple(p.stranger_knows)) for p in file.paper),
             "exemptions": {name: t.Exemption(text(e), e.form, tuple(e.items)) for name, e in file.exemptions.items()},
             "flags": {name: text(cell) for name, cell in file.flags.items()},
-            "things": {name: text(cell) for name, cell in file.things.items()}, "risk": _risk(file.risk),
+            "things": {name: text(cell) for name, cell in file.things.items()}, "risk": _risk(file),
             "stop_stranger_s": m.seconds(file.emergency_stop.stranger_for),
             "stop_stranger_once_s": m.seconds(file.emergency_stop.stranger_once_in),
             "suspension": t.Penalty(PenaltyKind.SUSPEND, (t.EVERYTHING,), tuple(spared.spares)) if spared else None,
@@ -336,11 +337,13 @@ def _matters(cell: m.CasesCell | None) -> dict[str, Any]:
     return {**msgspec.to_builtins(cell), "verified_for_s": _optional_s(cell.verified_for)} if cell else {}
 
 
-def _risk(cell: m.RiskCell | None) -> t.Risk | None:
+def _risk(file: m.PolicyFile) -> t.Risk | None:
+    cell = file.risk
     if cell is None:
         return None
-    signals = tuple(t.Signal(s.signal, s.times, m.seconds(s.within), s.ours) for s in cell.signals)
-    return t.Risk(signals, cell.ask, listed(cell.refuses), _optional_s(cell.trusts_device))
+    signals = tuple(t.Signal(s.signal, s.times, m.seconds(s.within), s.ours, s.item) for s in cell.signals)
+    flag = next(iter(demands(file.operations[cell.refuses[0]], cell.ask)))
+    return t.Risk(signals, cell.ask, listed(cell.refuses), flag, _optional_s(cell.trusts_device))
 
 
 def _bank(operations: dict[str, t.Operation]) -> dict[str, tuple[t.Counter, ...]]:

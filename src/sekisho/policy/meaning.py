@@ -21,6 +21,7 @@ from sekisho.policy.rows import (
     asked_first,
     confirming,
     counts_in,
+    demands,
     listed,
     penalty_kind,
     rows,
@@ -744,6 +745,39 @@ def _risk(file: m.PolicyFile, names: _Names) -> Faults:
         return
     yield from names.known(("risk", "ask"), file.risk.ask, "item", names.items)
     yield from names.all_known(("risk", "refuses"), file.risk.refuses, "operation", names.operations)
+    yield from _demanded(file, file.risk)
+    for number, cell in enumerate(file.risk.signals):
+        yield from _signal(("risk", "signals", number), cell, file, names)
+
+
+def _demanded(file: m.PolicyFile, risk: m.RiskCell) -> Faults:
+    """Each operation that is refused asks for the answer in a step of its own, under one and the same flag, and one of them ends it."""
+    first: str | None = None
+    refused = {name: file.operations[name] for name in risk.refuses if name in file.operations}
+    for number, (name, operation) in enumerate(refused.items()):
+        path: Path = ("risk", "refuses", number)
+        flags = [flag for flag in demands(operation, risk.ask) if flag in file.flags]
+        if len(flags) != 1 or first not in {None, *flags}:
+            wanted = quoted(first) if first else "a flag of `flags:`"
+            yield Fault(path, f"{quoted(name)} does not ask for it; write a step `{{any: {risk.ask}, when: …}}` with {wanted}")
+        first = first or next(iter(flags), None)
+    if first is not None and not any(first in operation.unsets for operation in refused.values()):
+        yield Fault(("risk", "refuses"), f"none of these ends the demand, so it would stand for good; write `unsets: [{first}]` in one of them")
+
+
+def _signal(path: Path, cell: m.SignalCell, file: m.PolicyFile, names: _Names) -> Faults:
+    logins = [name for name in file.risk.refuses if name in file.operations and file.operations[name].opens_session] if file.risk else []
+    if (cell.signal == "several-institutions") is not (cell.item is not None):
+        yield Fault((*path, "item"), "`item:` says for `several-institutions`, and for nothing else, which entry tells to whom")
+    if cell.item is not None:
+        yield from names.known((*path, "item"), cell.item, "item", names.items)
+        if cell.item in file.items and file.items[cell.item].kind is not ItemKind.DATA:
+            yield Fault((*path, "item"), f"{quoted(cell.item)} is compared with a secret, and tells nothing; write an item of kind `data`")
+    if not logins:
+        yield Fault(path, "what is seen at a login is seen at none of the operations that are refused; name the login under `refuses:`")
+    devices = file.devices is not None and file.known_devices and {*logins} <= {*file.devices.known_by}
+    if cell.signal in {"unusual-environment", "unknown-device"} and not devices:
+        yield Fault((*path, "signal"), "no device ever becomes known, so each would be unknown for good; name the login in `devices:`, `known_by:`")
 
 
 def _cases(file: m.PolicyFile, names: _Names) -> Faults:

@@ -472,8 +472,14 @@ class MailCell(Cell, frozen=True, kw_only=True):
 class SignalCell(Cell, frozen=True, kw_only=True):
     """What raises the demand for identity confirmation."""
 
-    signal: Annotated[Literal["unusual-environment", "several-institutions"], Meta(description="what is seen")]
+    signal: Annotated[
+        Literal["unusual-environment", "unknown-device", "new-network", "new-country", "many-logins", "several-institutions"], Meta(
+            description="what is seen: a right login from a device, a network or a country that is not a usual one (`unusual-environment`: any of "
+                        "the three), right logins whatever they come from, or institutions paid from an unusual environment")]
     times: Annotated[Count, Meta(description="how often")]
+    item: Annotated[Name | None, Meta(
+        description="for `several-institutions`: the data that says to whom; its part `institution` says which, and without parts the whole does")
+    ] = None
     within: Annotated[Duration, Meta(description="in how long")]
     ours: Ours = False
     why: Why = None
@@ -484,8 +490,10 @@ class RiskCell(Cell, frozen=True, kw_only=True):
 
     signals: Annotated[list[SignalCell], Meta(min_length=1, description="what raises it")]
     ask: Annotated[Name, Meta(description="the item that answers it")]
-    refuses: Annotated[list[Name], Meta(min_length=1, description="operations refused until it is answered")]
-    trusts_device: Annotated[Duration | None, Meta(description="how long an answered device is known")] = None
+    refuses: Annotated[list[Name], Meta(
+        min_length=1, description="operations refused until it is answered; each asks for it in a step with `when:` and one flag of `flags:`")]
+    trusts_device: Annotated[Duration | None, Meta(
+        description="how long a device, a network or a country is a usual one after the last login from it; left out: for good")] = None
     why: Why = None
 
 

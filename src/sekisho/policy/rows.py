@@ -48,6 +48,13 @@ def listed(names: str | list[str] | None) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names or ())
 
 
+def demands(operation: m.OperationCell, item: str) -> list[str]:
+    """The flags under which steps of an operation ask for an item, each step under one flag alone."""
+    steps = [step for step in operation.steps if isinstance(step, m.StepCell) and step_items(step) == (item,)]
+    flags = [[step.when] if isinstance(step.when, str) else list(step.when) for step in steps]
+    return list(dict.fromkeys(one[0] for one in flags if len(one) == 1))
+
+
 def step_items(step: str | list[str] | m.StepCell) -> tuple[str, ...]:
     """The items of which any one will do."""
     return listed(step.any if isinstance(step, m.StepCell) else step)

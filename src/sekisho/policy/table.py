@@ -325,6 +325,13 @@ class Signal(msgspec.Struct, frozen=True):
     times: int
     within_s: int
     ours: bool = False
+    item: str | None = None
+    """The data that says to which institution; only for what is told apart by it."""
+
+    @property
+    def name(self) -> str:
+        """Under which sightings are kept: two cells about one signal count apart."""
+        return f"{self.signal}/{self.within_s}"
 
 
 class Risk(msgspec.Struct, frozen=True):
@@ -335,7 +342,10 @@ class Risk(msgspec.Struct, frozen=True):
     """The item that answers it."""
     refuses: tuple[str, ...]
     """Operations refused until it is answered (M-RISK-2)."""
+    flag: str = ""
+    """The mark on the customer while it stands; it follows from the steps that ask."""
     trusts_device_s: int | None = None
+    """How long a device, a network or a country is a usual one after the last login; None: for good."""
 
 
 class Devices(msgspec.Struct, frozen=True):

@@ -43,6 +43,15 @@ DEVICES: dict[tuple[str, bool], Both] = {
     (KNOWN, False): Both("いつもの端末から", "from known devices"),
     (KNOWN, True): Both("いつもの端末ごとに", "each known device"),
 }
+SIGNALS: dict[str, Both] = {
+    "unusual-environment": Both(
+        "いつもと違う環境(端末・ネットワーク・国のいずれか)からのログイン", "logins from an unusual device, network or country"),
+    "unknown-device": Both("いつもと違う端末からのログイン", "logins from a device that is not a usual one"),
+    "new-network": Both("いつもと違うネットワークからのログイン", "logins from a network that is not a usual one"),
+    "new-country": Both("いつもと違う国からのログイン", "logins from a country that is not a usual one"),
+    "many-logins": Both("どこからかを問わず、ログイン", "logins, wherever they come from"),
+    "several-institutions": Both("いつもと違う環境からの、別々の金融機関への手続き", "institutions paid from an unusual environment"),
+}
 RUN_ONLY = frozenset({PenaltyKind.VOID, PenaltyKind.END_SESSION, PenaltyKind.START_OVER})
 """Penalties that end with the run: nobody else is touched by them."""
 UNITS = ((86_400, Both("日", " days")), (3_600, Both("時間", " hours")), (60, Both("分", " min")), (1, Both("秒", " s")))
@@ -78,6 +87,7 @@ class Printer:
         yield f"{table.name}  {table.version[:16]}"
         for operation in table.operations.values():
             yield from self.operation(operation)
+        yield from self.demand()
         yield from self.abolished()
         yield from self.strangers()
         yield from self.on_paper()
@@ -163,6 +173,24 @@ class Printer:
         takes = self.length(path.takes_s) if path.takes_s else ""
         extras = [extra for extra in (path.form or "", who + second, takes) if extra]
         return self.say(path.text) + (f"  [{', '.join(extras)}]" if extras else "")
+
+    def demand(self) -> Iterator[str]:
+        """When identity confirmation is demanded, what answers it, and what is refused until then."""
+        risk = self.table.risk
+        if risk is None:
+            return
+        yield ""
+        yield self.say(self.table.flags[risk.flag])
+        for signal in risk.signals:
+            seen, within = self.say(SIGNALS[signal.signal]), self.length(signal.within_s)
+            ours = f"  [{self.pick('独自', 'ours')}]" if signal.ours else ""
+            yield "  " + self.pick(f"{seen}が{within}に{signal.times}回", f"{signal.times} within {within}: {seen}") + ours
+        refused, ask = self.names(risk.refuses), self.names((risk.ask,))
+        yield "      " + self.pick(f"{ask}が入力されるまで不可: {refused}", f"until answered with {ask}, refused: {refused}")
+        if risk.trusts_device_s is not None:
+            lately = self.length(risk.trusts_device_s)
+            usual = self.pick(f"「いつもの」とは、{lately}以内にログインに使われたもの", f"usual is what a login was made from within {lately}")
+            yield f"      {usual}"
 
     def abolished(self) -> Iterator[str]:
         if self.table.abolished:
