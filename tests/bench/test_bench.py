@@ -33,7 +33,7 @@ def bench(*words):
 
 
 def test_without_a_name_the_benches_are_listed():
-    assert [line.split()[0] for line in bench().splitlines()] == ["attempts", "check", "ledger", "mail", "table"]
+    assert [line.split()[0] for line in bench().splitlines()] == ["attempts", "check", "ledger", "mail", "pages", "table"]
 
 
 def test_attempts_are_measured_against_their_limits_and_every_sample_is_kept(tmp_path):
@@ -77,3 +77,13 @@ def test_codes_are_measured_from_the_queue_to_the_sink(tmp_path):
     must = {one["figure"]: one["must"] for one in told["figures"] if "must" in one}
     assert must == {"2,000 codes from queue to sink": 10, "messages that came twice or not at all": 0}
     assert [one["value"] for one in told["figures"] if "twice" in one["figure"]] == [0]
+
+
+def test_every_page_is_light_and_none_is_far_from_an_empty_one(tmp_path):
+    """Sizes hold anywhere; times only beside each other, so a page that looks through all customers shows in its distance."""
+    bench("pages", "--tiny", "--json", str(tmp_path / "told.json"))
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert {"empty page", "/", "/try", "/inbox", "/desk", "/desk/customer", "/desk/case"} <= told["samples"]["pages"].keys()
+    assert {one["must"] for one in told["figures"] if one["unit"] == "ms"} == {100}
+    assert {one["verdict"] for one in told["figures"] if one["unit"] == "KB"} == {"met"}
+    assert all(one["value"] < 40 for one in told["figures"] if one["unit"] == "×")
