@@ -27,7 +27,6 @@ from sekisho.adapters.postgres_wire import Promise
 from sekisho.adapters.reports import MOST, Found, read
 from sekisho.adapters.secrets import KeyedSecrets, comparison_ms
 from sekisho.adapters.smtp import Relay, SmtpChannel, relay_of
-from sekisho.adapters.spool import Spool
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
 from sekisho.adapters.watch import ClockWatch
 from sekisho.core.state import IN_FORCE, SECOND, InForce, encode
@@ -130,6 +129,8 @@ class App:
         self._mail = SmtpChannel(settings.relay, self.codes) if settings.relay is not None else None
         ways: dict[Way, Channel] = {**channels, **({Way.MAIL: self._mail} if self._mail is not None else {})}
         if settings.letters is not None:
+            from sekisho.adapters.spool import Spool  # noqa: PLC0415  most nodes print nothing, and what sets letters is slow to load
+
             ways[Way.LETTER] = Spool(settings.letters)
         carried = {*ways, *({Way.MAIL} if settings.mail_elsewhere else ())}
         self.ceilings = self.entries.ceilings

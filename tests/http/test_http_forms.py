@@ -1,14 +1,17 @@
 """Paper: a form that has come in, entered by one, approved by another, carried out by the approval; its letter is read by nobody."""
 
 import asyncio
+import io
 import json
 import re
 from urllib.parse import quote
 
 import pytest
 from bankside import MODES, Service, nobody, person, told
+from pypdf import PdfReader
 
 from sekisho.adapters.channels import Inbox
+from sekisho.adapters.sheet import sheet
 from sekisho.adapters.spool import Spool
 from sekisho.errors import CallerError
 from sekisho.policy import reference
@@ -350,9 +353,11 @@ def test_letters_lie_in_a_folder_for_the_printer(printing):
     carried_out(service, hana.subject, "form-1-1", language="en")
     service.do(service.app.outbox.deliver())
     (letter,) = folder.iterdir()
-    text = letter.read_text()
+    printed = PdfReader(letter)
+    text = printed.pages[0].extract_text()
     assert letter.stat().st_mode & 0o777 == 0o600 and text.startswith(f"{hana.subject}\nA letter from your bank\n")
-    assert logs_in(service, hana, re.search(r"\d{12}", text)[0])
+    brought = re.search(r"\d{12}", text)[0]
+    assert brought not in str(printed.metadata) and logs_in(service, hana, brought)
 
 
 def test_a_folder_that_others_may_look_into_takes_no_letters(tmp_path):
@@ -370,7 +375,20 @@ def test_a_letter_that_is_put_there_twice_is_one(tmp_path):
     (tmp_path / "one.part").write_text("half")
     spool, letter = Spool(tmp_path), Message("one", "customer:1", "a letter", "what stands in it", "en")
     assert [asyncio.run(spool.send(letter)).accepted for _ in range(2)] == [True, True]
-    assert [file.name for file in tmp_path.iterdir()] == ["one.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["one.pdf"]
+
+
+@pytest.mark.parametrize(("language", "body"), [
+    ("ja", "書面でお申し出いただいた、新しい暗証番号をお知らせします。\n\n    4827\n\n" + "長いご案内です。" * 400),
+    ("en", "What you asked for <b>& more\n\n    &amp; 4827\n\n" + "a long word and others " * 300),
+])
+def test_a_letter_is_a_pdf_that_says_every_word_of_it(language, body):
+    """Over as many pages as it takes, whatever stands in it; made again it is the same file, so a printer may drop one of two."""
+    letter = Message("one", "customer:1", "銀行からのお知らせ", body, language)
+    printed = PdfReader(io.BytesIO(sheet(letter)))
+    said = "".join("".join(page.extract_text().split()) for page in printed.pages)
+    assert said == "".join(f"customer:1{letter.subject}{body}".split()) and len(printed.pages) > 1
+    assert printed.trailer["/Root"]["/Lang"] == language and sheet(letter) == sheet(letter)
 
 
 # -- what a stranger can do, and the way out that the policy declares

@@ -1,4 +1,4 @@
-"""Letters as files in a folder from which the printing house takes them: one file a letter, whole or not there."""
+"""Letters as PDF files in a folder from which the printing house takes them: one file a letter, whole or not there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import stat
 from pathlib import Path
 
+from sekisho.adapters.sheet import sheet
 from sekisho.errors import CallerError
 from sekisho.ports import Handed, Message
 
@@ -35,10 +36,10 @@ class Spool:
         return Handed(accepted=True, said="in the folder")
 
     def _put(self, message: Message) -> None:
-        begun, whole = (self._folder / f"{message.delivery}{ending}" for ending in (".part", ".txt"))
+        begun, whole = (self._folder / f"{message.delivery}{ending}" for ending in (".part", ".pdf"))
         opened = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(opened, "w", encoding="utf-8") as out:
-            out.write(f"{message.to}\n{message.subject}\n\n{message.body}\n")
+        with os.fdopen(opened, "wb") as out:
+            out.write(sheet(message))
             out.flush()
             os.fsync(out.fileno())
         begun.rename(whole)
