@@ -61,6 +61,28 @@ def replay(files: tuple[Path, ...], finding: str | None, whole: bool, sqlite: bo
     sys.exit(0 if all(played.holds for _, played in done) else 1)
 
 
+@lab.command()
+@click.argument("a", type=_file)
+@click.argument("b", type=_file)
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write it as a page with plots into this file.")
+@_json
+@_language
+def whatif(a: Path, b: Path, html: Path | None, json_out: bool, language: str) -> None:  # noqa: FBT001
+    """Compare two policies: guesses a year, chances to break in, honest customers locked out, victims of a sweep, calls to the desk."""
+    from sekisho.lab.text import page, told_whatif
+    from sekisho.lab.whatif import as_json
+    from sekisho.lab.whatif import whatif as compare
+
+    first, second = proved(a), proved(b)
+    sections = compare(first, second)
+    if html is not None:
+        html.write_text(page(first, second, sections, language), encoding="utf-8")
+    if json_out:
+        _print(as_json(first, second, sections, language))
+    else:
+        click.echo(told_whatif(first, second, sections, language), nl=False)
+
+
 def _traces(file: Path, finding: str | None) -> Iterator[tuple[Table, Trace]]:
     from sekisho.lab.trace import of_finding, read_trace
 

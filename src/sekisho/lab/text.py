@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import jinja2
 
 from sekisho.catalogue import say
+from sekisho.lab.plots import BAR, NAME, WIDTH, plot
+from sekisho.lab.plots import told as figure_told
 from sekisho.lab.replay import Replayed, Step
 from sekisho.lab.trace import Trace, read_move
+from sekisho.lab.whatif import Figure, Line, Section
 from sekisho.policy.table import Item, Operation, ReleasePath, Table, Text
 from sekisho.policy.text import length
-from sekisho.proof.check import picked
+from sekisho.proof.check import Report, picked
 from sekisho.proof.text import aligned
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 def told_replay(table: Table, trace: Trace, played: Replayed, language: str) -> str:
@@ -24,6 +36,34 @@ def told_replay(table: Table, trace: Trace, played: Replayed, language: str) -> 
     why = say(language, f"lab.why-{played.why}", guesses=f"{played.guesses:,}")
     lines.append(say(language, "lab.holds" if played.holds else "lab.holds-not") + " " + why)
     return "\n".join(lines) + "\n"
+
+
+def told_whatif(a: Report, b: Report, sections: Sequence[Section], language: str) -> str:
+    """Every figure of two policies, section by section."""
+    lines = [say(language, "whatif.title", a=a.policy, b=b.policy)]
+    for section in sections:
+        lines += ["", say(language, f"whatif.{section.name}")]
+        lines += [f"  {say(language, f'whatif.{word}')}: {say(language, f'whatif.{section.name}-{word}')}" for word in ("formula", "assumption")]
+        lines += aligned([[say(language, "column.item"), "A", "B"], *(_line(line, language) for line in section.lines)])
+    return "\n".join(lines) + "\n"
+
+
+def _line(line: Line, language: str) -> list[str]:
+    return [say(language, "whatif.all") if line.name == "all" else line.name, *(_figure(one, language) for one in (line.a, line.b))]
+
+
+def _figure(one: Figure | None, language: str) -> str:
+    if one is None:
+        return "-"
+    return say(language, "check.unbounded") if one.value is None else figure_told(one.value)
+
+
+def page(a: Report, b: Report, sections: Sequence[Section], language: str) -> str:
+    """The same as a page with plots, whole in one file."""
+    drawn = [(section, plot(section, say(language, "check.unbounded"))) for section in sections]
+    return _TEMPLATES.get_template("whatif.html").render(
+        language=language, t=partial(say, language), a=a.policy, b=b.policy, versions=(a.version[:12], b.version[:12]), sections=drawn,
+        width=WIDTH, name_width=NAME, bar=BAR)
 
 
 def _step(step: Step, table: Table, language: str) -> list[str]:
