@@ -8,6 +8,8 @@ deleted. Whoever reads a row takes what the journal says of it, so it does not m
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
+
 import apsw
 import msgspec
 
@@ -48,6 +50,10 @@ class Journal:
         """Those of them that are not surely folded in, with the number of the record that changed them last."""
         self.due: dict[str, int | None] = {}
         """When they fall due, where that was changed; None: never any more."""
+        self._falling: list[tuple[int, str]] = []
+        """The same as a heap, soonest first. What `due` does not say any more does not hold."""
+        self._fallen: dict[str, int] = {}
+        """What was taken from the heap because its time had come."""
         self.at = 0
         """The newest time that any process has decided at: no decision is made before it."""
         self._seen = 0
@@ -77,6 +83,7 @@ class Journal:
         self._folded = folded
         self.changed = {key: number for key, number in self.changed.items() if number > folded}
         self.due = {key: due for key, due in self.due.items() if key in self.changed}
+        self._heap_up()
         if self._sweep_until <= folded:
             self._sweep.clear()
 
@@ -115,14 +122,33 @@ class Journal:
             changed[key] = number
             if due is not None:
                 falls_due[key] = due
+                heappush(self._falling, (due, key))
             elif body is None:
                 falls_due[key] = None
         self._seen = number
+
+    def fallen_due(self, now: int) -> dict[str, int]:
+        """Rows whose time has come, as far as the journal says when."""
+        if len(self._falling) > 2 * len(self.due) + FOLD_AT:
+            self._heap_up()
+        falling, due = self._falling, self.due
+        while falling and falling[0][0] <= now:
+            at, key = heappop(falling)
+            if due.get(key) == at:
+                self._fallen[key] = at
+        self._fallen = {key: at for key, at in self._fallen.items() if due.get(key) == at and self.bodies[key] is not None}
+        return {key: at for key, at in self._fallen.items() if at <= now}
+
+    def _heap_up(self) -> None:
+        self._fallen = {}
+        self._falling = [(at, key) for key, at in self.due.items() if at is not None]
+        heapify(self._falling)
 
     def forget(self) -> None:
         """What is known may not be what is on disk: read it all again."""
         self.bodies.clear()
         self.changed.clear()
         self.due.clear()
+        self._heap_up()
         self._sweep.clear()
         self._seen = self._folded = -1

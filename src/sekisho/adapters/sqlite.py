@@ -47,7 +47,8 @@ _FORGET_FEED = "DELETE FROM feed WHERE number IN (SELECT number FROM feed ORDER 
 _FORGET_DOCUMENTS = (
     "DELETE FROM document WHERE kind = ?1 AND name IN (SELECT name FROM document WHERE kind = ?1 AND name <= ?2 ORDER BY name LIMIT ?3)"
 )
-_DUE = "SELECT key, due FROM row WHERE due <= ? AND key >= ? AND key < ? ORDER BY due LIMIT ?"
+# Without the name of the index SQLite takes the range of the keys for the shorter way, and reads the whole table.
+_DUE = "SELECT key, due FROM row INDEXED BY row_due WHERE due <= ? AND key >= ? AND key < ? ORDER BY due LIMIT ?"
 
 
 def wall_clock() -> int:
@@ -265,9 +266,7 @@ class SqliteStore:
                 key: at for key, at in cursor.execute(_DUE, (now, prefix, prefix + "\U0010ffff", limit + len(known.changed)))
                 if key not in known.changed or (known.bodies[key] is not None and key not in known.due)
             }
-        found.update({
-            key: at for key, at in known.due.items() if at is not None and at <= now and key.startswith(prefix) and known.bodies[key] is not None
-        })
+        found.update((key, at) for key, at in known.fallen_due(now).items() if key.startswith(prefix))
         return sorted(found, key=lambda key: (found[key], key))[:limit]
 
     async def rows(self, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:

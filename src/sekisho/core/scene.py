@@ -134,8 +134,8 @@ class Scene:
 
     def asked_first(self) -> str | None:
         """What this device must enter rightly before anything else, because it is not known here; None: nothing."""
-        here = [(key, lock) for key, guard in self.guards.items() for lock in guard.locks]
-        for key, lock in (*here, *((THE_BANK, lock) for lock in self.asking)):
+        here = [(key, lock) for key, guard in self.guards.items() if guard.locks for lock in guard.locks]
+        for key, lock in [*here, *((THE_BANK, lock) for lock in self.asking)] if here or self.asking else ():
             if lock.first is not None and lock.stands(self.now) and self.operation.name in lock.operations and (
                 self._meant(key, lock) and not self._proved(lock.first)
             ):
