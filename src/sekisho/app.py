@@ -29,6 +29,7 @@ from sekisho.adapters.secrets import KeyedSecrets, comparison_ms
 from sekisho.adapters.smtp import Relay, SmtpChannel, relay_of
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
 from sekisho.adapters.watch import ClockWatch
+from sekisho.adapters.webauthn import Passkeys, RelyingParty, party_of
 from sekisho.core.state import IN_FORCE, SECOND, InForce, encode
 from sekisho.errors import CallerError, LedgerUnavailable, StoreIsOlder
 from sekisho.flows import clock, tick
@@ -39,10 +40,12 @@ from sekisho.flows.count_mode import CountMode
 from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
 from sekisho.flows.forms import FormsDesk
+from sekisho.flows.held import Signing
 from sekisho.flows.imports import Imports
 from sekisho.flows.incidents import Incidents
 from sekisho.flows.news import News
 from sekisho.flows.outbox import Outbox
+from sekisho.flows.passkeys import OwnPasskeys
 from sekisho.flows.policies import Note, first_policy, load_tables
 from sekisho.flows.recovery import Recoveries
 from sekisho.flows.releases import Releases
@@ -96,6 +99,8 @@ class Settings(msgspec.Struct):
     """Mail is sent, and workers beside this node hand it over."""
     letters: Path | None = None
     """The folder into which this node puts letters; None: it prints none."""
+    passkeys: RelyingParty | None = None
+    """For whom passkeys are asked; None: the bank compares them itself."""
     bounces: socket.socket | None = None
     """A listening socket to which the relay brings what comes back."""
 
@@ -125,7 +130,9 @@ class App:
         self.secrets = KeyedSecrets(keyring.secret("pepper"), keyring.versions("seeds"))
         self.runs = Runs(self.ledger, store, self.subjects)
         self.codes = KeyedCodes(keyring)
-        self.entries = Entries(self.runs, self.ledger, store, self.secrets, self.codes)
+        passkeys = Passkeys(settings.passkeys) if settings.passkeys is not None else None
+        self.entries = Entries(self.runs, self.ledger, store, self.secrets, self.codes, passkeys=passkeys)
+        self.signing = Signing(self.runs, self.ledger, self.codes, passkeys)
         self._mail = SmtpChannel(settings.relay, self.codes) if settings.relay is not None else None
         ways: dict[Way, Channel] = {**channels, **({Way.MAIL: self._mail} if self._mail is not None else {})}
         if settings.letters is not None:
@@ -142,6 +149,7 @@ class App:
         self.shadow = ShadowCountMode(counting, self.ledger, store) if settings.shadow else None
         self.count_mode = self.shadow or counting
         self.sessions = Sessions(self.ledger, store)
+        self.passkeys = OwnPasskeys(self.ledger, store)
         self.releases = Releases(self.ledger, store, self.subjects)
         self.forms = FormsDesk(self.ledger, store, self.secrets, self.codes, self.outbox)
         self.desk = Desk(self.ledger, store, self.subjects, self.secrets, self.codes)
@@ -428,5 +436,5 @@ async def apart(table: Table, clock: Callable[[], int], seed: str, file: Path | 
 
 __all__ = [
     "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "apart", "assemble", "build", "comparison_ms", "condition_of", "open_store",
-    "read_report", "relay_of", "seals_path", "wall_clock",
+    "party_of", "read_report", "relay_of", "seals_path", "wall_clock",
 ]

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from sekisho.core.state import Challenge, Secret, Token
+from sekisho.core.state import Challenge, PublicKey, Secret, Token
 from sekisho.events import Event
 from sekisho.policy.table import Table
 from sekisho.terms import MailGroup, Role, Way
@@ -251,6 +251,32 @@ class Secrets(Protocol):
 
     def resealed(self, record: Secret) -> Secret | None:
         """The record of a token under the newest key; None: it is, or its key is gone."""
+
+
+class Asserted(msgspec.Struct, frozen=True):
+    """A passkey has signed what it was asked to."""
+
+    id: bytes
+    counter: int
+    is_backed_up: bool
+    copied: bool
+    """Its counter did not grow: somebody else may have a copy."""
+
+
+class Passkeys(Protocol):
+    """What browsers are asked to make and to sign, and whether what comes back is that."""
+
+    def to_make(self, challenge: bytes, user: bytes, name: str, known: Sequence[PublicKey]) -> dict[str, object]:
+        """Options for a new passkey; `user`: 32 bytes that stand for the customer and say nothing of him."""
+
+    def to_sign(self, challenge: bytes, known: Sequence[PublicKey]) -> dict[str, object]:
+        """Options for a signature by one of these passkeys, or by any of the customer's."""
+
+    def made(self, proof: Mapping[str, str], challenge: bytes, now: int) -> PublicKey | None:
+        """The new passkey, if this is the answer to the challenge."""
+
+    def asserted(self, known: Sequence[PublicKey], proof: Mapping[str, str], challenge: bytes, user: bytes) -> Asserted | None:
+        """Which of the passkeys has signed the challenge; None: none has."""
 
 
 class Codes(Protocol):

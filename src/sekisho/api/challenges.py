@@ -138,9 +138,9 @@ class Challenges:
         if isinstance(told, Sent):
             return 201, ChallengeAnswer(told.challenge, told.delivery, told.label, told.address, rfc3339(told.again_at) or "")
         if isinstance(told, NotNow):
-            return 200, _not_sent(told.answer, language, rfc3339(told.until))
+            return 200, not_sent(told.answer, language, rfc3339(told.until))
         if isinstance(told, Refused):
-            return 200, _not_sent(self._app.entries.noted(told).answer, language)
+            return 200, not_sent(self._app.entries.noted(told).answer, language)
         if isinstance(told, NoSuchAddress):
             raise Problem(422, "no-such-address", "The address is none of those to choose from.")
         raise NOT_FOUND if isinstance(told, Missing) else KEY_REUSED
@@ -175,7 +175,8 @@ class Challenges:
         return (facts.language if facts is not None else None) or language_of(call.language)
 
 
-def _not_sent(answer: Answer, language: str, again_at: str | None = None) -> NotSentAnswer:
+def not_sent(answer: Answer, language: str, again_at: str | None = None) -> NotSentAnswer:
+    """The answer where nothing was sent."""
     return NotSentAnswer(
         answer.outcome, answer.state, [Next(item, kind) for item, kind in answer.next], say(language, f"answer.{answer.message}"), answer.message,
         again=answer.again, again_at=again_at,

@@ -55,6 +55,7 @@ from sekisho.api.forms import FormBody, FormsAnswer, Paperwork, WithdrawBody, Wi
 from sekisho.api.http import CHANNEL, STAFF, Call, Endpoint, Handler, Problem
 from sekisho.api.importing import ImportAnswer, ImportBody, Importing
 from sekisho.api.incidents import IncidentAnswer, IncidentBody, IncidentLocksAnswer, Incidents, IncidentsAnswer
+from sekisho.api.passkeys import AskedAnswer, HeldThings, NameBody, PasskeysAnswer, SignBody
 from sekisho.api.staff import (
     AgreeBody,
     ApprovalAnswer,
@@ -96,6 +97,7 @@ def operations(app: App) -> list[Operation]:
     """All calls; the most frequent first, since the router asks one after the other."""
     customer, staff, codes, importing = Customer(app), Staff(app), Challenges(app), Importing(app)
     stopping, incidents, paperwork, matters = Stopping(app), Incidents(app), Paperwork(app), Matters(app)
+    things = HeldThings(app)
     return [
         Operation("POST", "/v1/procedures/{id}/attempts", customer.enter, CHANNEL, EntryBody, {200: EntryAnswer}, holds=True),
         Operation("POST", "/v1/reservations", customer.reserve, CHANNEL, ReserveBody, {201: HeldAnswer, 200: RefusedAnswer}, holds=True),
@@ -141,6 +143,12 @@ def operations(app: App) -> list[Operation]:
         Operation("POST", "/v1/staff/cases/{id}/verifications", matters.verify, DESK, VerifyBody, {201: BeginsAnswer}),
         Operation("POST", "/v1/staff/cases/{id}/verifications/entries", matters.heard, DESK, CallerBody, {200: EnteredAnswer}),
         Operation("POST", "/v1/staff/cases/{id}/acts", matters.act, DESK, ActBody, {200: CarriedAnswer, 202: ApprovalAnswer}),
+        Operation(
+            "POST", "/v1/procedures/{id}/signatures", things.sign, CHANNEL, SignBody, {201: AskedAnswer, 200: NotSentAnswer}, holds=True,
+        ),
+        Operation("GET", "/v1/sessions/{id}/passkeys", things.passkeys, CHANNEL, None, {200: PasskeysAnswer}, holds=True),
+        Operation("PUT", "/v1/sessions/{id}/passkeys/{passkey}", things.name_passkey, CHANNEL, NameBody, {200: PasskeysAnswer}, holds=True),
+        Operation("DELETE", "/v1/sessions/{id}/passkeys/{passkey}", things.remove_passkey, CHANNEL, None, {200: PasskeysAnswer}, holds=True),
         Operation("GET", "/v1/sessions/{id}/approvals", matters.waits, CHANNEL, None, {200: WaitsAnswer}, holds=True),
         Operation("POST", "/v1/sessions/{id}/approvals", matters.approve, CHANNEL, NumberBody, {200: EnteredAnswer}, holds=True),
         Operation("GET", "/v1/sessions/{id}/release-code", matters.release_code, CHANNEL, None, {200: ReleaseCodeAnswer}, holds=True),

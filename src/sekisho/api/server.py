@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sekisho.api.http import LOCAL_HOSTS, STAFF, Problem, answer_problem
 from sekisho.api.metrics import render
 from sekisho.api.openapi import describe
+from sekisho.api.passkeys import well_known
 from sekisho.api.routes import operations, routes
 from sekisho.app import App
 from sekisho.errors import LedgerUnavailable
@@ -85,7 +86,7 @@ def application(app: App, *, hosts: frozenset[str] = LOCAL_HOSTS, pages: Sequenc
             Route("/health/ready", ready),
             Route("/openapi.json", lambda _: Response(described, media_type="application/json")),
             Route("/docs", lambda _: HTMLResponse(_docs(listed))),
-            *DeskPages(app, listed).routes(), *assets(), *pages,
+            *DeskPages(app, listed).routes(), *assets(), *well_known(app), *pages,
         ],
         lifespan=lifespan,
         exception_handlers={404: _not_found, 405: _not_allowed, 500: _fault},

@@ -101,6 +101,18 @@ def send(run: Procedure, fresh: Challenge, limits: Limits, now: int) -> Challeng
     return same
 
 
+def ask(run: Procedure, fresh: Challenge, valid_s: int, now: int) -> Challenge:
+    """Ask for a signature. What was asked for this item before is asked no more: of several one would be as good as another."""
+    asked = msgspec.structs.replace(fresh, started=now, until=now + valid_s * SECOND, deliveries=[])
+    run.challenges = [*(one for one in run.challenges if one.item != fresh.item), asked]
+    return asked
+
+
+def to_sign(challenge: Challenge) -> bytes:
+    """What is signed: 32 bytes that nobody can know before, for this run and the data entered in it, and for nothing else."""
+    return hashlib.sha256(_joined([b"to be signed", challenge.id.encode(), challenge.item.encode(), challenge.bound])).digest()
+
+
 def consume(run: Procedure, item: str, now: int, *, only: str | None = None) -> None:
     """One of them was answered: no code that was sent for this item is good for anything any more, or not to this address."""
     for one in run.challenges:

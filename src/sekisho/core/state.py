@@ -512,6 +512,24 @@ class Token(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Between when its codes are taken, microseconds; 0: from always, for ever."""
 
 
+class PublicKey(msgspec.Struct, omit_defaults=True, gc=False):
+    """The public half of a key that a customer's own device keeps. It is no secret."""
+
+    id: bytes
+    """What the device calls it."""
+    key: bytes
+    """As COSE writes it (RFC 9052 section 7)."""
+    name: str = ""
+    """What the customer calls it."""
+    counter: int = 0
+    """How often it had signed when it was last used; 0: its device does not count."""
+    since: int = 0
+    used: int = 0
+    can_be_backed_up: bool = False
+    """It may be on several devices of the customer's; that never changes."""
+    is_backed_up: bool = False
+
+
 class Secret(msgspec.Struct, omit_defaults=True, gc=False):
     """What is on record of one secret. Without the keys outside the database it gives nothing back."""
 
@@ -525,6 +543,8 @@ class Secret(msgspec.Struct, omit_defaults=True, gc=False):
     """For a hash that was taken over from another system; None: it is one of ours."""
     token: Token | None = None
     """For a token; None: its seed was set by itself in a release before."""
+    keys: list[PublicKey] = []
+    """For what is proved by a signature: with which keys."""
 
 
 T = TypeVar("T", bound=msgspec.Struct)

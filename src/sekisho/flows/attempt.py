@@ -22,7 +22,7 @@ from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.effects import secret_key
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import Facts, Subjects
-from sekisho.policy.table import Operation, place
+from sekisho.policy.table import ABOUT, Item, Operation, place
 from sekisho.ports import Tx
 from sekisho.terms import Outcome, State, Verdict
 
@@ -73,6 +73,16 @@ def secret_for(tx: Tx, scene: Scene, item: str) -> Secret | None:
     where = place(scene.table.items[item].reach, about=row is not None and row.about)
     key = scene.keys.get(where)
     return None if key is None else tx.get(secret_key(key, item), Secret)
+
+
+def secret_keys(facts: Facts, item: Item) -> list[str]:
+    """Where the secret may be: on the subject's own row, whoever's it is."""
+    found = facts.secrets.get(item.name)
+    if found is None:
+        found = facts.secrets[item.name] = [
+            secret_key(subject, item.name) for where, subject in facts.subjects.items() if where.removeprefix(ABOUT) == item.reach
+        ]
+    return found
 
 
 def record(tx: Tx, scene: Scene) -> None:

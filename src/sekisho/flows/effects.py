@@ -17,6 +17,7 @@ from sekisho.flows.addresses import addresses_key, by_desk, registers
 from sekisho.flows.subjects import Facts
 from sekisho.policy.table import Table
 from sekisho.ports import Codes, Tx
+from sekisho.terms import ItemKind
 
 WAITS_S = 30 * 24 * 3600
 """How long what somebody applied for waits for his contract, where the policy's `retention` does not say. Seconds."""
@@ -44,9 +45,14 @@ def keys(table: Table, facts: Facts) -> list[str]:
         if facts.ends:
             facts.ends.append(application_key(facts.subjects[operation.subject]))
         facts.ends += [recovery_key(facts.subjects[table.items[name].reach]) for name in by_desk(table) if name in operation.rows]
+        facts.ends += [announcements_key(facts.subjects[table.items[item].reach]) for item in _passkeys(table, renewed)]
         if _tells(table, facts.operation):
             facts.ends.append(announcements_key(facts.subjects[operation.subject]))
     return facts.ends
+
+
+def _passkeys(table: Table, items: Iterable[str | None]) -> list[str]:
+    return [item for item in items if item is not None and table.items[item].kind is ItemKind.PASSKEY]
 
 
 def recovery_key(subject: str) -> str:
@@ -102,6 +108,8 @@ def take(tx: Tx, scene: Scene) -> None:
             _renew(tx, key, scene.guards[key], item, secret)
             scene.touch(key)
             scene.tell(Event(EventKind.ITEM_SET, key, scene.operation.name, item, procedure=scene.procedure_key))
+            if secret.kind == ItemKind.PASSKEY:
+                announce(tx, key, "passkey-added", letter=False)
         else:
             waits.secrets[item] = secret
     new = registering.confirmed(run)
@@ -122,7 +130,10 @@ def take(tx: Tx, scene: Scene) -> None:
 
 
 def _renew(tx: Tx, key: str, guard: Guard, item: str, secret: Secret) -> None:
-    """The new secret is the one on record, and no first one any more."""
+    """The new secret is the one on record, and no first one any more; a new passkey stands beside those before it."""
+    if secret.kind == ItemKind.PASSKEY:
+        before = tx.get(secret_key(key, item), Secret) or Secret(kind=secret.kind)
+        secret = Secret(kind=secret.kind, keys=[*before.keys, *secret.keys])
     tx.put(secret_key(key, item), secret)
     guard.flags = sorted({*guard.flags, f"set:{item}"} - {f"first-time:{item}"})
 

@@ -16,10 +16,10 @@ from sekisho.core.attempt import Why
 from sekisho.core.fold import fold
 from sekisho.core.state import Procedure, Reservation, Secret, decode
 from sekisho.errors import CallerError, LedgerUnavailable, UnknownFate
-from sekisho.flows import effects
+from sekisho.flows import effects, held
 from sekisho.flows.addresses import by_desk, offered, sends
 from sekisho.flows.answers import Answer, Message, Refused
-from sekisho.flows.attempt import FastAttempt, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for
+from sekisho.flows.attempt import Compare, FastAttempt, Live, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for, secret_keys
 from sekisho.flows.ceilings import Ceilings
 from sekisho.flows.compare import (
     ELSEWHERE,
@@ -36,7 +36,6 @@ from sekisho.flows.compare import (
     text_of,
     well_formed,
 )
-from sekisho.flows.effects import secret_key
 from sekisho.flows.names import item_named
 from sekisho.flows.news import answered_key
 from sekisho.flows.renewing import Renew
@@ -45,8 +44,8 @@ from sekisho.flows.runs import Runs
 from sekisho.flows.slots import Slots
 from sekisho.flows.subjects import Facts, Subjects
 from sekisho.flows.waiting import WAIT_S, Waiting
-from sekisho.policy.table import ABOUT, Item, Table
-from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
+from sekisho.policy.table import Item, Table
+from sekisho.ports import Codes, Ledger, Passkeys, Secrets, Store, Tx
 from sekisho.terms import ItemKind, Outcome, State, Verdict
 
 INSTITUTION = "institution"
@@ -62,12 +61,13 @@ class Entries:
         store: the same ledger's store, for facts that never change.
         secrets: compares proofs.
         codes: makes what was sent once more, to compare with.
+        passkeys: tells whether one has signed; None: the bank compares passkeys itself.
         workers: threads that compare slow proofs.
 
     """
 
     def __init__(
-        self, runs: Runs, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes, *, workers: int = 2,
+        self, runs: Runs, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes, *, passkeys: Passkeys | None = None, workers: int = 2,
     ) -> None:
         self.waiting = Waiting()
         self.ceilings = Ceilings(ledger, store, runs.subjects)
@@ -77,6 +77,7 @@ class Entries:
         self._store = store
         self._secrets = secrets
         self._codes = codes
+        self._passkeys = passkeys
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compare", initializer=_after_others)
         self._slots = Slots()
         self._comparing: dict[str, asyncio.Task[Told]] = {}
@@ -98,10 +99,13 @@ class Entries:
         if facts is None or facts.owner != owner:
             return Missing()
         item = item_named(table, facts.operation, item_name)
-        if item.kind in ELSEWHERE or (item.kind in SENT and not _is_made_here(table, facts.operation, item)):
+        signs = self._passkeys is not None and held.is_passkey(table, item)
+        if not signs and (item.kind in ELSEWHERE or held.is_passkey(table, item) or (
+            item.kind in SENT and not _is_made_here(table, facts.operation, item)
+        )):
             detail = f"{item.name} is compared by the bank: take a reservation and give its verdict"
             raise CallerError(detail)
-        well_formed(item, proof)
+        (held.well_formed if signs else well_formed)(item, proof)
         for _ in range(3):
             at = await self._runs.named_facts(table, facts, named(item, proof)) if item.kind in NAMING else facts
             answer = await self._enter_once(table, at, item, proof, owner, replay)
@@ -118,11 +122,11 @@ class Entries:
         else:
             opens = table.operations[facts.operation].gives_session or (table.devices and facts.operation in table.devices.known_by)
             session = chance.token_urlsafe(24) if opens else ""
-            compare, live = comparer(self._secrets, self._codes, item, proof), any_sent(item.name) if item.kind in SENT else None
+            compare, live = self._comparer(table, item, proof)
             if item.name in by_desk(table):
                 released = effects.recovery_key(facts.subjects[item.reach])
                 compare, live = release_code(self._codes, released, proof), any_released(released)
-            looked_at = [answered_key(facts.key)] if item.kind in SENT else self._secret_keys(facts, kept if item.resyncs else item)
+            looked_at = [answered_key(facts.key)] if item.kind in SENT else secret_keys(facts, kept)
             work = FastAttempt(
                 self._runs.subjects, facts, item.name, owner, session, compare, secrets=[*looked_at, *effects.keys(table, facts)],
                 naming=item.kind in NAMING, replay=replay, live=live,
@@ -139,6 +143,13 @@ class Entries:
             raise UnknownFate
         return self.told(answer)
 
+    def _comparer(self, table: Table, item: Item, proof: Proof) -> tuple[Compare, Live | None]:
+        """How it is compared in the batch; and for what answers something, whether there is anything to answer."""
+        if self._passkeys is not None and isinstance(proof, Mapping) and held.is_passkey(table, item):
+            compare = held.made(self._passkeys, proof) if item.renews else held.signed(self._passkeys, self._codes, proof)
+            return compare, held.any_asked(item.name)
+        return comparer(self._secrets, self._codes, item, proof), any_sent(item.name) if item.kind in SENT else None
+
     def _institution(self, table: Table, item: Item, proof: Proof) -> str:
         """Which institution an entry names, where the policy tells them apart; without a part of that name the whole entry does."""
         if table.risk is None or all(signal.item != item.name for signal in table.risk.signals):
@@ -146,14 +157,6 @@ class Entries:
         named = proof.get(INSTITUTION, "") if isinstance(proof, Mapping) else ""
         return self._codes.digest("institution", fold(item.kind, named or text_of(proof))).hex()
 
-    def _secret_keys(self, facts: Facts, item: Item) -> list[str]:
-        """Where the secret may be: on the subject's own row, whoever's it is."""
-        found = facts.secrets.get(item.name)
-        if found is None:
-            found = facts.secrets[item.name] = [
-                secret_key(subject, item.name) for where, subject in facts.subjects.items() if where.removeprefix(ABOUT) == item.reach
-            ]
-        return found
 
     async def patiently(self, table: Table, work: FastAttempt | Reserve) -> Reserved | Told:
         """Run a work; where only guesses in flight stand in its way, wait for them a little."""
@@ -188,7 +191,7 @@ class Entries:
         self, table: Table, facts: Facts, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None,
     ) -> Told:
         work = Reserve(
-            self._runs.subjects, facts, item.name, owner, chance.token_urlsafe(18), secrets=self._secret_keys(facts, kept), replay=replay,
+            self._runs.subjects, facts, item.name, owner, chance.token_urlsafe(18), secrets=secret_keys(facts, kept), replay=replay,
             ends=effects.keys(table, facts),
         )
         taken = await self.ceilings.run(table, work)
@@ -230,7 +233,7 @@ class Entries:
             kept_as = decode(body, Reservation)
             facts = Facts(kept_as.procedure, kept_as.operation, kept_as.subjects, kept_as.session, kept_as.owner)
             made = await asyncio.get_running_loop().run_in_executor(self._pool, self._secrets.make, kind, folded)
-            await asyncio.gather(*(self._ledger.run(Renew(key, item.name, taken.secret, made)) for key in self._secret_keys(facts, kept)))
+            await asyncio.gather(*(self._ledger.run(Renew(key, item.name, taken.secret, made)) for key in secret_keys(facts, kept)))
 
     def _look_at(self, secret: Secret | None, kind: str, folded: str, is_new: bool) -> tuple[Verdict, Secret | None]:  # noqa: FBT001
         """On a worker: is it the one on record? A new secret must not be, and is made ready to be kept."""
@@ -254,7 +257,7 @@ class Entries:
 
     async def _secret_of(self, taken: Reservation, item: Item, kept: Item) -> Secret | None:
         facts = Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner)
-        return await self._ledger.run(_ReadSecret(self._runs.subjects, facts, item.name, self._secret_keys(facts, kept)))
+        return await self._ledger.run(_ReadSecret(self._runs.subjects, facts, item.name, secret_keys(facts, kept)))
 
     async def settle(
         self, reservation: str, verdict: Verdict, owner: str, replay: Replay | None, renewed: Secret | None = None,

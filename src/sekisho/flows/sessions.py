@@ -28,19 +28,23 @@ class _End:
         return True
 
 
+def is_live(tx: Tx, key: str, subject: str) -> bool:
+    """Whether a session of a subject's may be used still."""
+    session = tx.get(key, Session)
+    if session is None:
+        return False
+    operation = next(iter(tx.table.operations.values()))
+    guards = {subject: tx.get(subject, Guard) or Guard()}
+    return Scene(tx.table, operation, Procedure(), "", session, key, guards, {"owner": subject}, tx.now).session_lives(session)
+
+
 class _ReadSession:
     def __init__(self, key: str, subject: str) -> None:
         self.keys = [key, subject]
 
     def decide(self, tx: Tx) -> tuple[bool, list[tuple[str, int]]] | None:
         session = tx.get(self.keys[0], Session)
-        if session is None:
-            return None
-        guard = tx.get(self.keys[1], Guard)
-        operation = next(iter(tx.table.operations.values()))
-        guards = {self.keys[1]: guard or Guard()}
-        scene = Scene(tx.table, operation, Procedure(), "", session, self.keys[0], guards, {"owner": self.keys[1]}, tx.now)
-        return scene.session_lives(session), session.proved
+        return None if session is None else (is_live(tx, *self.keys), session.proved)
 
 
 class Sessions:

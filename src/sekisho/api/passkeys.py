@@ -1,0 +1,131 @@
+"""Passkeys over HTTP: what a browser is asked to make or to sign, and what a customer has; and where a browser finds out about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sekisho.api.challenges import not_sent
+from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name
+from sekisho.api.http import Call
+from sekisho.app import App
+from sekisho.catalogue import language_of
+from sekisho.core.base64url import spell
+from sekisho.flows.answers import Refused
+from sekisho.flows.attempt import Missing
+from sekisho.flows.held import NAME_MAX, Asked
+from sekisho.flows.passkeys import Passkey
+from sekisho.flows.replay import Repeated
+from sekisho.flows.sights import rfc3339
+
+CalledName = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern="^[^\x00-\x1f\x7f]*$")]
+
+
+class SignBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/procedures/{id}/signatures`."""
+
+    item: Name
+
+
+class AskedAnswer(msgspec.Struct):
+    """A device is asked to sign."""
+
+    challenge: str
+    sign: str
+    """What is signed, base64url."""
+    until: str
+    """From when it is asked no more."""
+    options: dict[str, Any]
+    """For a browser: what it takes as `publicKey`, in the form that its `parse…OptionsFromJSON` reads."""
+
+
+class NameBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`PUT /v1/sessions/{id}/passkeys/{passkey}`."""
+
+    name: CalledName
+
+
+class PasskeyAnswer(msgspec.Struct):
+    """One passkey of the customer's. Times: RFC 3339, UTC."""
+
+    id: str
+    item: str
+    name: str
+    since: str
+    used: str
+    backed_up: bool
+    """It is on several of his devices."""
+
+
+class PasskeysAnswer(msgspec.Struct):
+    """All of them."""
+
+    passkeys: list[PasskeyAnswer]
+
+
+class HeldThings:
+    """The calls about what customers hold."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._replay_key = app.keyring.secret("replay")
+
+    async def sign(self, call: Call[SignBody]) -> tuple[int, Any]:
+        """Ask the customer's device for a signature, or for a new passkey. It is answered once, as the proof of an entry."""
+        told = await self._app.signing.ask(
+            self._app.table, call.key.id, call.path["id"], call.body.item, call.replay(self._replay_key),
+        )
+        if isinstance(told, Repeated):
+            told = msgspec.msgpack.decode(told.answer, type=Asked)
+        if isinstance(told, Asked):
+            return 201, AskedAnswer(told.challenge, spell(told.sign), rfc3339(told.until) or "", told.options)
+        if isinstance(told, Refused):
+            facts = await self._app.runs.facts(call.path["id"])
+            language = (facts.language if facts is not None else None) or language_of(call.language)
+            return 200, not_sent(self._app.entries.noted(told).answer, language)
+        raise NOT_FOUND if isinstance(told, Missing) else KEY_REUSED
+
+    async def passkeys(self, call: Call[None]) -> tuple[int, Any]:
+        """The passkeys of the customer whose session this is."""
+        return _shown(await self._app.passkeys.shown(self._app.table, call.key.id, call.path["id"]))
+
+    async def name_passkey(self, call: Call[NameBody]) -> tuple[int, Any]:
+        """Call a passkey otherwise."""
+        return _shown(await self._app.passkeys.name(self._app.table, call.key.id, call.path["id"], call.path["passkey"], call.body.name))
+
+    async def remove_passkey(self, call: Call[None]) -> tuple[int, Any]:
+        """Remove a passkey. The customer is told on every channel."""
+        return _shown(await self._app.passkeys.remove(self._app.table, call.key.id, call.path["id"], call.path["passkey"]))
+
+
+def _shown(found: list[Passkey] | None) -> tuple[int, Any]:
+    if found is None:
+        raise NOT_FOUND
+    return 200, PasskeysAnswer([
+        PasskeyAnswer(one.id, one.item, one.name, rfc3339(one.since) or "", rfc3339(one.used) or "", one.is_backed_up) for one in found
+    ])
+
+
+def well_known(app: App) -> list[Route]:
+    """What browsers and password managers look for on a bank's own host, as far as this service was told."""
+    party = app.settings.passkeys
+    if party is None:
+        return []
+    found = [Route("/.well-known/webauthn", _telling({"origins": list(party.origins)}))]
+    if party.manage:
+        found.append(Route("/.well-known/passkey-endpoints", _telling({"enroll": party.manage, "manage": party.manage})))
+    if party.change_password:
+        there = {"location": party.change_password}
+        found.append(Route("/.well-known/change-password", lambda _: Response(status_code=303, headers=there)))
+    return found
+
+
+def _telling(body: dict[str, Any]) -> Callable[[Request], Response]:
+    told = msgspec.json.encode(body)
+    return lambda _: Response(told, media_type="application/json")
