@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from sekisho.adapters import postgres, sqlite
+from sekisho.adapters import postgres, pskc, sqlite, token_csv
 from sekisho.adapters.batching import BatchedLedger
 from sekisho.adapters.bounces import BounceServer
 from sekisho.adapters.channels import Inbox
@@ -41,7 +41,8 @@ from sekisho.flows.desk import Desk
 from sekisho.flows.entries import Entries
 from sekisho.flows.forms import FormsDesk
 from sekisho.flows.held import Signing
-from sekisho.flows.imports import Imports
+from sekisho.flows.import_lines import Fault
+from sekisho.flows.imports import Faulty, Imports
 from sekisho.flows.incidents import Incidents
 from sekisho.flows.news import News
 from sekisho.flows.outbox import Outbox
@@ -57,9 +58,10 @@ from sekisho.flows.sessions import Sessions
 from sekisho.flows.shadow import ShadowCountMode, agree_on_mode
 from sekisho.flows.stops import Stops
 from sekisho.flows.subjects import Subjects
+from sekisho.flows.tokens import Tokens
 from sekisho.flows.traces import Traces
 from sekisho.policy.table import Table
-from sekisho.ports import Change, Channel, Channels, Condition, Store
+from sekisho.ports import Change, Channel, Channels, Condition, Delivered, Store
 from sekisho.terms import Way
 
 TICK_S = 0.5
@@ -160,6 +162,7 @@ class App:
         self.sealer = Sealer(store, keyring, seals_path(settings.store, keyring))
         self.retention = Retention(self.ledger, store, self.sealer)
         self.imports = Imports(self.ledger, store, self.secrets)
+        self.tokens = Tokens(self.ledger, store, self.secrets)
         self.incidents = Incidents(self.ledger, store)
         self.stops = Stops(self.ledger, store, self.subjects)
         self._something_aged = True
@@ -308,6 +311,27 @@ def read_report(path: Path) -> Found:
         return read(opened.read(MOST))
 
 
+def read_delivery(
+    body: bytes, *, key: bytes | None = None, password: str | None = None, certificate: bytes | None = None,
+) -> list[Delivered] | Faulty:
+    """The tokens of a vendor's file, PSKC or CSV.
+
+    Args:
+        body: the file.
+        key: that it is encrypted with.
+        password: from which that key is made.
+        certificate: of whoever must have signed it, PEM.
+
+    """
+    if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        found, faults = pskc.read(body, key=key, password=password, certificate=certificate)
+    elif key is not None or password is not None or certificate is not None:
+        found, faults = [], [Fault(1, "file", "a CSV file is neither encrypted nor signed: this is another file, or it was changed")]
+    else:
+        found, faults = token_csv.read(body.decode("utf-8", "replace"))
+    return Faulty(faults) if faults else found
+
+
 def seals_path(store: str, keyring: Keyring) -> Path:
     """Where seals are kept outside the database: beside the key file, named after the store and the place it is in."""
     name, place = _database(store) if store.startswith(POSTGRES) else _file(store)
@@ -436,5 +460,5 @@ async def apart(table: Table, clock: Callable[[], int], seed: str, file: Path | 
 
 __all__ = [
     "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "apart", "assemble", "build", "comparison_ms", "condition_of", "open_store",
-    "party_of", "read_report", "relay_of", "seals_path", "wall_clock",
+    "party_of", "read_delivery", "read_report", "relay_of", "seals_path", "wall_clock",
 ]

@@ -279,6 +279,19 @@ class Passkeys(Protocol):
         """Which of the passkeys has signed the challenge; None: none has."""
 
 
+class Delivered(msgspec.Struct, frozen=True):
+    """A token as its vendor delivers it. It holds a seed: it is written nowhere."""
+
+    line: int
+    """Its line or its number in the delivery."""
+    serial: str
+    seed: bytes
+    token: Token
+    last: int | None = None
+    """The newest use it has had; None: none."""
+    model: str = ""
+
+
 class Codes(Protocol):
     """Makes codes that are sent, and keyed digests, with keys outside the database."""
 

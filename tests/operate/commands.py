@@ -53,9 +53,9 @@ class Installation:
         """The node that `serve` would run."""
         return await build(self.settings)
 
-    def says(self, *words, code=0, keys=True):
+    def says(self, *words, code=0, keys=True, store=True):
         """What a command prints on stdout; its exit code must be the one given."""
-        given = [*map(str, words), "--store", self.store, *(["--keys", str(self.keys)] if keys else [])]
+        given = [*map(str, words), *(["--store", self.store] if store else []), *(["--keys", str(self.keys)] if keys else [])]
         exit_code, said, self.complaint = call(given)
         assert exit_code == code, f"{given}: {exit_code}\n{said}{self.complaint}"
         return said

@@ -69,6 +69,19 @@ from sekisho.api.staff import (
     SubjectAnswer,
 )
 from sekisho.api.stops import CustomerStopBody, StaffStopBody, StopAnswer, StoppedAnswer, Stopping
+from sekisho.api.tokens import (
+    BindBody,
+    BoundAnswer,
+    DeliveryBody,
+    EndBody,
+    EndedAnswer,
+    Inventory,
+    SoftwareAnswer,
+    SoftwareBody,
+    StockedAnswer,
+    TokenAnswer,
+    TokensAnswer,
+)
 from sekisho.app import App
 from sekisho.flows.desk import Enrolment, ItemSetting
 from sekisho.ports import Callers
@@ -96,7 +109,7 @@ RELEASERS = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE})
 def operations(app: App) -> list[Operation]:
     """All calls; the most frequent first, since the router asks one after the other."""
     customer, staff, codes, importing = Customer(app), Staff(app), Challenges(app), Importing(app)
-    stopping, incidents, paperwork, matters = Stopping(app), Incidents(app), Paperwork(app), Matters(app)
+    stopping, incidents, paperwork, matters, inventory = Stopping(app), Incidents(app), Paperwork(app), Matters(app), Inventory(app)
     things = HeldThings(app)
     return [
         Operation("POST", "/v1/procedures/{id}/attempts", customer.enter, CHANNEL, EntryBody, {200: EntryAnswer}, holds=True),
@@ -127,6 +140,14 @@ def operations(app: App) -> list[Operation]:
         Operation("POST", "/v1/staff/forms/{id}/withdrawal", paperwork.withdraw, RELEASERS, WithdrawBody, {200: WithdrawnAnswer}),
         Operation("POST", "/v1/staff/imports", importing.send, IMPORTERS, ImportBody, {200: ImportAnswer, 202: ImportAnswer}),
         Operation("GET", "/v1/staff/imports/{id}", importing.look, IMPORTERS, None, {200: ImportAnswer}),
+        Operation("POST", "/v1/staff/tokens", inventory.stock, IMPORTERS, DeliveryBody, {201: StockedAnswer}),
+        Operation("GET", "/v1/staff/tokens", inventory.all, STAFF, None, {200: TokensAnswer}),
+        Operation("GET", "/v1/staff/tokens/{serial}", inventory.look, STAFF, None, {200: TokenAnswer}),
+        Operation("POST", "/v1/staff/tokens/{serial}/assignment", inventory.bind, IMPORTERS, BindBody, {200: BoundAnswer}),
+        Operation("POST", "/v1/staff/tokens/{serial}/end", inventory.end, RELEASERS, EndBody, {200: EndedAnswer}),
+        Operation(
+            "POST", "/v1/staff/subjects/{subject}/items/{item}/software-token", inventory.software, IMPORTERS, SoftwareBody, {201: SoftwareAnswer},
+        ),
         Operation("POST", "/v1/stops", stopping.by_customer, CHANNEL, CustomerStopBody, {200: StopAnswer}, holds=True),
         Operation("POST", "/v1/staff/subjects/{subject}/stops", stopping.by_staff, STAFF, StaffStopBody, {200: StoppedAnswer}),
         Operation("POST", "/v1/staff/incidents", incidents.open_incident, RELEASERS, IncidentBody, {201: IncidentAnswer}),

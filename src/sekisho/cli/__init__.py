@@ -12,7 +12,7 @@ from sekisho.errors import SekishoError
 
 COMMANDS = (
     "audit", "demo", "doctor", "import", "keys", "lab", "mail", "manual", "migrate", "personal", "policy", "restore", "retention", "serve",
-    "shadow", "worker",
+    "shadow", "tokens", "worker",
 )
 
 MODULES = {"import": "imports"}

@@ -150,3 +150,21 @@ def seed_of(text: str) -> bytes:
     except (binascii.Error, ValueError) as no:
         detail = "a token's seed is base 32: the letters A to Z and the digits 2 to 7"
         raise CallerError(detail) from no
+
+
+def uri(seed: bytes, token: Token, issuer: str, account: str) -> str:
+    """A token as authenticator applications read it from a picture: the key URI format, with which all of them begin."""
+    moves = f"period={token.step_s}" if token.step_s else "counter=0"
+    secret = base64.b32encode(seed).decode().rstrip("=")
+    return (
+        f"otpauth://{'totp' if token.step_s else 'hotp'}/{quoted(issuer)}:{quoted(account)}?secret={secret}&issuer={quoted(issuer)}"
+        f"&algorithm={token.algorithm.upper()}&digits={token.digits}&{moves}"
+    )
+
+
+def quoted(text: str) -> str:
+    """A text within a URI (RFC 3986 section 2.1)."""
+    return "".join(chr(one) if chr(one) in _UNRESERVED else f"%{one:02X}" for one in text.encode())
+
+
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

@@ -547,6 +547,25 @@ class Secret(msgspec.Struct, omit_defaults=True, gc=False):
     """For what is proved by a signature: with which keys."""
 
 
+class StockedToken(msgspec.Struct, omit_defaults=True, gc=False):
+    """A token as the bank has it in its books. Its seed is here while nobody has it; then it is on the row of the customer's secret."""
+
+    v: int = SEALED
+    state: str = "stock"
+    """`stock`, `assigned`, or why it is over: `lost`, `returned`, `worn-out`, `replaced`, `stolen`."""
+    subject: str = ""
+    item: str = ""
+    since: int = 0
+    """From when it has been so."""
+    model: str = ""
+    """Maker and model, as the delivery says."""
+    software: bool = False
+    """Its seed was handed over as a picture, for an application."""
+    seed: Secret | None = None
+    ends: int = 0
+    """When its battery or its maker's word ends, microseconds; 0: nobody has said."""
+
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 _decoders: dict[type[msgspec.Struct], msgspec.msgpack.Decoder[msgspec.Struct]] = {}

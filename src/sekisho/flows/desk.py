@@ -20,7 +20,17 @@ from sekisho.flows.acts import Denied, Operator
 from sekisho.flows.addresses import Enrolled, addresses_key
 from sekisho.flows.effects import secret_key
 from sekisho.flows.names import checked_subject, looked_at
-from sekisho.flows.sights import MASKED_FOR, shown_address, shown_count, shown_devices, shown_event, shown_health, shown_lock, with_shares
+from sekisho.flows.sights import (
+    MASKED_FOR,
+    shown_address,
+    shown_count,
+    shown_devices,
+    shown_event,
+    shown_health,
+    shown_lock,
+    shown_token,
+    with_shares,
+)
 from sekisho.flows.subjects import Row, Subjects
 from sekisho.policy.table import Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
@@ -163,9 +173,9 @@ class _View:
         self._where = Row(subjects, subject)
         self.keys = [*self._where.keys, addresses_key(subject), *(secret_key(subject, item) for item in items)]
 
-    def decide(self, tx: Tx) -> tuple[str, Guard, list[str], Addresses, int]:
+    def decide(self, tx: Tx) -> tuple[str, Guard, list[tuple[str, Secret]], Addresses, int]:
         key, guard = self._where.read(tx)
-        held = [item for item in self._items if tx.get(secret_key(self._subject, item), Secret) is not None]
+        held = [(item, secret) for item in self._items if (secret := tx.get(secret_key(self._subject, item), Secret)) is not None]
         return key, guard, held, tx.get(addresses_key(self._subject), Addresses) or Addresses(), tx.now
 
 
@@ -225,7 +235,7 @@ class Desk:
             "links": guard.links,
             "accounts": guard.accounts,
             "flags": guard.flags,
-            "authenticators": [{"item": item, "kind": table.items[item].kind} for item in held],
+            "authenticators": [{"item": item, "kind": table.items[item].kind, **shown_token(secret)} for item, secret in held],
             "addresses": [
                 {**shown_address(one, whole=role not in MASKED_FOR), "health": shown_health(book.heard.get(one.id, []), now)} for one in book.known
             ],

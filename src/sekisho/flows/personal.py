@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from sekisho.core.case import Case
-from sekisho.core.state import Addresses, Guard, Outgoing, Procedure, Reservation, Session, decode
+from sekisho.core.state import Addresses, Guard, Outgoing, Procedure, Reservation, Session, StockedToken, decode
 from sekisho.events import Event, EventKind, FeedItem
 from sekisho.flows.approvals import Approval
 from sekisho.flows.names import KINDS, checked_subject
@@ -70,7 +70,7 @@ class Held(msgspec.Struct):
             self._take_matter(key, body)
         elif kind == "outbox" and (message := decode(body, Outgoing)).subject == self.subject:
             self.messages[key] = message
-        elif key.partition(":")[2] == self.subject:
+        else:
             self._take_under_his_name(key, kind, body)
 
     def _take_matter(self, key: str, body: bytes) -> None:
@@ -82,6 +82,9 @@ class Held(msgspec.Struct):
             self.cases[key] = case
 
     def _take_under_his_name(self, key: str, kind: str, body: bytes) -> None:
+        whose = decode(body, StockedToken).subject if kind == "token" else key.partition(":")[2]
+        if whose != self.subject:
+            return
         if kind == "addresses":
             self.addresses = decode(body, Addresses)
         if kind == "forms":

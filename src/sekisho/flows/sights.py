@@ -11,7 +11,7 @@ import msgspec
 from sekisho.core import budget, health
 from sekisho.core.address import masked
 from sekisho.core.devices import place_of, whole_of
-from sekisho.core.state import SECOND, Address, Count, Guard, Heard, Lock
+from sekisho.core.state import SECOND, Address, Count, Guard, Heard, Lock, Secret
 from sekisho.events import Event
 from sekisho.policy.table import Counter, ReleasePath, Table, share_name
 from sekisho.terms import Role
@@ -111,3 +111,11 @@ def shown_lock(lock: Lock, table: Table, refused: Sequence[int] | None) -> dict[
             "first": rfc3339(lock.first_refused), "last": rfc3339(lock.last_refused),
         },
     }
+
+
+def shown_token(secret: Secret) -> dict[str, Any]:
+    """Of a token from the inventory: which it is, and how long it lasts."""
+    token = secret.token
+    if token is None or not token.serial:
+        return {}
+    return {"serial": token.serial, "ends": rfc3339(token.ends) if token.ends else None}
