@@ -16,7 +16,7 @@ from sekisho.adapters.keyring import Keyring
 from sekisho.adapters.memory import MemoryStore
 from sekisho.api.server import application
 from sekisho.app import App, Settings, relay_of
-from sekisho.bank import pages, seeds
+from sekisho.bank import front, pages, seeds
 from sekisho.bank.inbox import InboxPages
 from sekisho.bank.sink import Fault, Sink, Waits
 from sekisho.flows.policies import first_policy, load_tables
@@ -74,14 +74,16 @@ class Bank:
         shown = {"mail": self.sink, "telephone": self.boxes[Way.TELEPHONE], "letter": self.boxes[Way.LETTER]}
         inside = httpx.ASGITransport(self._inside)
         routes = [
-            *pages.routes(self.base, told, shown, self.table, transport=inside, clock=self.seconds), *InboxPages(self.sink).routes(),
+            *pages.routes(self.base, told, shown, self.table, transport=inside, clock=self.seconds),
+            *front.routes(self.base, told, self.table, transport=inside, clock=self.seconds), *InboxPages(self.sink, shown).routes(),
         ]
         self._asgi = application(self.app, pages=routes)
         self._server = uvicorn.Server(serving._config(self._asgi))
         serve = asyncio.create_task(self._server._serve([sock]))
         await serving._until_started(self._server, serve)
         async with httpx.AsyncClient(base_url=self.base, timeout=WAIT_S) as client:
-            await seeds.enrol(client, self.keys["ito"], self.table)
+            new = await seeds.enrol(client, self.keys["ito"], self.table)
+            await seeds.settle_in(client, self.keys["channel"], self.table, [one for one in new if one.contract])
         self._ready.set()
         await serve
         await self.sink.stop()

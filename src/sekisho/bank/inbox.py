@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 import secrets as chance
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from sekisho.bank.boxes import Box
 from sekisho.bank.seeds import CUSTOMERS
 from sekisho.bank.sink import Fault, Sink
 from sekisho.web import HEADERS, Unreadable, page, read_form
@@ -21,11 +22,13 @@ class InboxPages:
 
     Args:
         sink: where mail goes.
+        boxes: what else reaches the customers, by `telephone` and `letter`.
 
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, boxes: Mapping[str, Box] | None = None) -> None:
         self._sink = sink
+        self._boxes = boxes or {}
         self._token = chance.token_urlsafe(24)
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -35,7 +38,7 @@ class InboxPages:
     async def _look(self, request: Request) -> Response:
         """Every box, newest mail first."""
         own = [to for one in CUSTOMERS for to in one.mails]
-        others = [to for to in self._sink.addresses if to not in own]
+        unknown = [to for to in self._sink.addresses if to not in own]
         boxes = [
             {
                 "number": number, "address": to, "fault": self._sink.faults.get(to.lower(), Fault.ARRIVES).value,
@@ -44,10 +47,15 @@ class InboxPages:
                     for one in self._sink.received(to)
                 ],
             }
-            for number, to in enumerate([*own, *others])
+            for number, to in enumerate([*own, *unknown])
+        ]
+        others = [
+            {"way": way, "to": to, "messages": found}
+            for one in CUSTOMERS for way, to in (("telephone", one.telephone), ("letter", one.subject)) if way in self._boxes
+            for found in [self._boxes[way].received(to)] if found
         ]
         boxes.sort(key=lambda box: not box["mails"])
-        return page(request, "inbox.html", boxes=boxes, faults=[fault.value for fault in Fault], token=self._token)
+        return page(request, "inbox.html", boxes=boxes, others=others, faults=[fault.value for fault in Fault], token=self._token)
 
     async def _set(self, request: Request) -> Response:
         """Switch a fault on for an address, or off."""

@@ -48,9 +48,11 @@ class Service:
         """Any operator of a role."""
         return next(one for one in self.operators.values() if one.role == role)
 
-    async def channel(self, method: str, path: str, body: Json | None = None, *, language: str = "ja") -> Json | Trouble:
-        """A call on behalf of a customer."""
-        return (await self._call(self._channel_key, method, path, body, language))[1]
+    async def channel(
+        self, method: str, path: str, body: Json | None = None, *, language: str = "ja", once: str | None = None,
+    ) -> Json | Trouble:
+        """A call on behalf of a customer. `once`: sent twice it is one act."""
+        return (await self._call(self._channel_key, method, path, body, language, once))[1]
 
     async def staff(
         self, operator: Operator, method: str, path: str, body: Json | None = None, *, once: str | None = None,

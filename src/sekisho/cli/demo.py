@@ -12,8 +12,8 @@ import httpx
 
 from sekisho import serving
 from sekisho.app import App, Inbox, Keyring, Settings, relay_of
+from sekisho.bank import front, seeds
 from sekisho.bank import pages as bank_pages
-from sekisho.bank import seeds
 from sekisho.bank.boxes import Box
 from sekisho.bank.inbox import InboxPages
 from sekisho.bank.sink import Sink
@@ -55,11 +55,12 @@ def demo(port: int, data: Path, fresh: bool, bank: str) -> None:  # noqa: FBT001
     async def started(_: App) -> None:
         await sink.start(mail)
         async with httpx.AsyncClient(base_url=base, timeout=30) as client:
-            await seeds.enrol(client, str(keys["admin"]), table)
+            new = await seeds.enrol(client, str(keys["admin"]), table)
+            await seeds.settle_in(client, str(keys["channel"]), table, [one for one in new if one.contract])
         click.echo(f"ready: {base}")
 
     boxes: dict[str, Box] = {"mail": sink, "telephone": telephone, "letter": letters}
-    pages = [*bank_pages.routes(base, keys, boxes, table), *InboxPages(sink).routes()]
+    pages = [*bank_pages.routes(base, keys, boxes, table), *front.routes(base, keys, table), *InboxPages(sink, boxes).routes()]
     serving.run(settings, sock, pages=pages, started=started, channels={Way.TELEPHONE: telephone, Way.LETTER: letters})
 
 

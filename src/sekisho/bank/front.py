@@ -1,0 +1,434 @@
+"""The bank's own pages for its customers, `/bank`: whatever its policy lets them do, step by step, in a browser without scripts.
+
+The pages know no rule. What may be entered now, what is told and where a code may go, the service says; the words for it are the
+policy's. Every act is a form that ends in a redirect, and a form sent twice is one act.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets as chance
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from sekisho.bank.guests import PLACES, Guest, Guests, Walk, keep
+from sekisho.bank.holdings import JUDGED, SENT
+from sekisho.bank.lines import lines
+from sekisho.bank.seeds import CUSTOMERS
+from sekisho.bank.service import Json, Service, Trouble
+from sekisho.bank.shown import Shown
+from sekisho.catalogue import say
+from sekisho.policy import Table
+from sekisho.policy.table import Item, Operation
+from sekisho.web import HEADERS, Form, Unreadable, language_of_request, page, read_form
+
+HOME, ACCOUNT, HELP = "/bank", "/bank/account", "/bank/help"
+NEW = "new"
+"""What a form says that is no run's yet: its first entry begins one."""
+
+_DIGITS = frozenset({"code", "confirmation", "totp", "pin", "passcode"})
+_HIDDEN = frozenset({"password", "pin", "passcode", "knowledge"})
+PAYMENT = ("institution", "payee", "amount")
+"""Parts of an entry that says to whom something goes."""
+
+Act = Callable[[Guest, Form, str], Awaitable[str]]
+"""Does what a form asks for; gives the address to look at next."""
+
+
+def routes(
+    base: str, keys: Mapping[str, Any], table: Table, *, transport: httpx.AsyncBaseTransport | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Sequence[BaseRoute]:
+    """All pages.
+
+    Args:
+        base: the service's address.
+        keys: as in the demonstration's `keys.json`.
+        table: the bank's policy.
+        transport: how to reach the service; None: over the network.
+        clock: seconds since the epoch: which desk is open now.
+
+    """
+    return FrontPages(Service(base, keys, transport), table, clock).routes()
+
+
+class FrontPages:
+    """The pages over one service."""
+
+    def __init__(self, service: Service, table: Table, clock: Callable[[], float]) -> None:
+        self._service = service
+        self._table = table
+        self._clock = clock
+        self._guests = Guests()
+        aside = {str(table.cases.get("verify")), *(name for name, one in table.operations.items() if self._is_judged(one))}
+        self._offered = {name: one for name, one in table.operations.items() if name not in aside}
+
+    def _is_judged(self, operation: Operation) -> bool:
+        """Whether a step of it can only be taken on the customer's own telephone."""
+        return any(all(self._table.items[item].kind in JUDGED for item in step.items) for step in operation.steps)
+
+    def routes(self) -> list[BaseRoute]:
+        """Address to page or act."""
+        acts: dict[str, Act] = {
+            "begin": self._begin, "enter": self._enter, "send": self._send, "logout": self._log_out, "stop": self._stop, "not-me": self._not_me,
+            "number": self._number, "place": self._place,
+        }
+        return [
+            Route(HOME, self._home), Route("/bank/go/{operation}", self._go), Route(HELP, self._help), Route(ACCOUNT, self._account),
+            Route("/bank/stop", self._one_form("stop")), Route("/bank/not-me", self._one_form("not-me")),
+            *(Route(f"/bank/{name}", self._acting(act), methods=["POST"]) for name, act in acts.items()),
+        ]
+
+    def _acting(self, act: Act) -> Callable[[Request], Awaitable[Response]]:
+        """A form's address: only forms that this bank's page gave to this guest do anything."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                form = await read_form(request)
+            except Unreadable:
+                return page(request, "bank_stale.html", 400, address=HOME)
+            guest = self._guests.sent_by(request, form.get("token", ""))
+            if guest is None:
+                same = self._guests.renamed_by(request, form)
+                return page(request, "bank_stale.html", 403, address=HOME) if same is None else keep(request, _to(ACCOUNT), same)
+            to = await act(guest, form, language_of_request(request))
+            return keep(request, RedirectResponse(to, 303, headers=HEADERS), guest)
+
+        return answer
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+
+    def _page(self, request: Request, template: str, guest: Guest, *, address: str, **facts: Any) -> Response:
+        said, guest.said = guest.said, None
+        language = language_of_request(request)
+        return keep(request, page(
+            request, template, address=address, token=guest.token, once=chance.token_urlsafe(12), guest=guest,
+            said=said and (said[0], say(language, said[1])), shown=Shown(self._table, language), **facts,
+        ), guest)
+
+    def _guest(self, request: Request) -> Guest:
+        return self._guests.known(request) or self._guests.begin()
+
+    async def _home(self, request: Request) -> Response:
+        """What can be done here, and for the visitor of the demonstration who there is to be."""
+        open_to_all = [name for name, one in self._offered.items() if not one.session and one.subject == "customer"]
+        people = [one.at(self._table) for one in CUSTOMERS if one.contract]
+        return self._page(request, "bank_home.html", self._guest(request), address=HOME, offered=open_to_all, people=people, places=list(PLACES))
+
+    async def _go(self, request: Request) -> Response:
+        """Where an operation stands: what is asked for now, and what was said to the last entry."""
+        name, guest = request.path_params["operation"], self._guest(request)
+        operation = self._offered.get(name)
+        if operation is None:
+            return page(request, "bank_stale.html", 404, address=HOME)
+        walk = guest.walks.get(name)
+        if walk is None and operation.session:
+            return keep(request, _to(ACCOUNT), guest)
+        language = language_of_request(request)
+        shown = Shown(self._table, language)
+        live = walk if walk is not None and walk.state == "open" and walk.next else None
+        if live is not None and any(self._table.items[item].kind in SENT for item, _ in live.next):
+            await self._find_addresses(live, language)
+        items = [item for item, _ in live.next] if live else [] if operation.session else self._first(operation)
+        facts = {
+            "operation": shown.operation(name), "name": name, "walk": live.name if live else NEW,
+            "entries": [self._entry(shown, operation, item, live) for item in items],
+            "told": walk and walk.told and (walk.told[0], walk.words(language)), "done": walk is not None and walk.state == "done",
+            "balance": self._balance(guest, walk), "course": await self._courses(live, language) if live and live.sent else [],
+            "held": [shown.operation(one) for one in self._held(operation)] if walk is not None and walk.state == "done" else [],
+        }
+        return self._page(request, "bank_step.html", guest, address=f"/bank/go/{name}", **facts)
+
+    def _first(self, operation: Operation) -> list[str]:
+        return [item for item in operation.steps[0].items if self._table.items[item].kind not in JUDGED]
+
+    def _entry(self, shown: Shown, operation: Operation, name: str, walk: Walk | None) -> Json:
+        """One thing to be entered; who he is and his password stand on one page."""
+        then = self._then(operation, name)
+        return {
+            "item": name, "text": shown.item(name), "fields": [*self._fields(shown, name, ""), *(self._fields(shown, then, "then.") if then else [])],
+            "to": [one for one in walk.addresses if one["item"] == name] if walk else [], "sent": bool(walk and walk.sent),
+            "confirms": self._table.items[name].confirms,
+        }
+
+    def _then(self, operation: Operation, name: str) -> str | None:
+        """What is asked for right after a number that says who somebody is."""
+        steps = operation.steps
+        if self._table.items[name].kind != "identifier" or steps[0].items != (name,) or len(steps) == 1:
+            return None
+        after = [item for item in steps[1].items if self._table.items[item].kind not in JUDGED]
+        return after[0] if len(after) == 1 and not steps[1].when else None
+
+    def _fields(self, shown: Shown, name: str, prefix: str) -> list[Json]:
+        item = self._table.items[name]
+        kind = "password" if item.kind in _HIDDEN or item.renews else "text"
+        parts = self._parts(item)
+        if not parts:
+            return [_field(f"{prefix}proof", shown.item(name), kind, digits=item.kind in _DIGITS, once=item.kind in SENT or item.kind == "totp")]
+        return [
+            _field(f"{prefix}proof.{part}", self._part(shown, item, part), kind, needed=item.registers is None or part == "1") for part in parts
+        ]
+
+    def _parts(self, item: Item) -> list[str]:
+        """The named parts an entry is made of."""
+        if item.registers is not None:
+            return [str(n + 1) for n in range(int(self._table.mail["addresses"]))]
+        return list(PAYMENT) if self._pays(item) else [part for part, _ in item.parts]
+
+    def _pays(self, item: Item) -> bool:
+        risk = self._table.risk
+        return risk is not None and any(signal.item == item.name for signal in risk.signals)
+
+    def _part(self, shown: Shown, item: Item, part: str) -> str:
+        if item.registers is not None:
+            return shown.say("bank.address-n", n=part)
+        return shown.say(f"bank.{part}") if self._pays(item) else shown.item(part)
+
+    def _held(self, operation: Operation) -> Sequence[str]:
+        """What is held back for a while once this is done."""
+        path = self._table.paths.get(operation.path or "")
+        return path.holds.operations if path is not None and path.holds is not None else ()
+
+    def _balance(self, guest: Guest, walk: Walk | None) -> str | None:
+        """What only somebody sees who has come to the end of what the bank asks for it."""
+        if walk is None or walk.state != "done" or walk.operation != "balance":
+            return None
+        return next((f"{int(one.last_balance):,}" for one in CUSTOMERS if one.number == guest.number), None)
+
+    async def _courses(self, walk: Walk, language: str) -> list[Json]:
+        """What is known of the messages of a run, newest first."""
+        told = await self._service.channel("GET", f"/v1/procedures/{walk.procedure}/deliveries", language=language)
+        return [] if isinstance(told, Trouble) else told["deliveries"]
+
+    async def _find_addresses(self, walk: Walk, language: str) -> None:
+        told = await self._service.channel("GET", f"/v1/procedures/{walk.procedure}/addresses", language=language)
+        if isinstance(told, Trouble):
+            return
+        walk.addresses = told["addresses"]
+        if told["code"].startswith("no-address"):
+            walk.told = ("refused", told["code"], told["message"])
+
+    async def _help(self, request: Request) -> Response:
+        """The mail does not arrive: what is known of this very message, what fits that, another address, and who answers the telephone now."""
+        guest, language = self._guest(request), language_of_request(request)
+        name = request.query_params.get("at", "")
+        walk = guest.walks.get(name)
+        live = walk if walk is not None and walk.state == "open" else None
+        course = await self._courses(live, language) if live else []
+        if live is not None:
+            await self._find_addresses(live, language)
+        newest = course[0] if course else None
+        others = [one for one in live.addresses if newest and newest["another"] and one["address"] != newest["address"]] if live else []
+        return self._page(
+            request, "bank_help.html", guest, address=f"{HELP}?at={name}" if live else HELP, name=name if live else "", walk=live and live.name,
+            course=course, newest=newest, others=others, remedies=_remedies(course), general=self._table.mail["remedies"],
+            lines=lines(self._table, self._clock(), language), writing=self._table.cases.get("in_writing"), time=self._time,
+        )
+
+    def _time(self, at: str | None) -> str:
+        return datetime.fromisoformat(at).astimezone(ZoneInfo(self._table.zone)).strftime("%H:%M:%S") if at else ""
+
+    async def _account(self, request: Request) -> Response:
+        """Inside: what can be done, what to see to, and what the desk waits for."""
+        guest = self._guest(request)
+        language = language_of_request(request)
+        told = await self._service.channel("GET", f"/v1/sessions/{guest.session}", language=language) if guest.session else Trouble("no-session")
+        if isinstance(told, Trouble) or not told["live"]:
+            if guest.session is not None:
+                guest.session, guest.said = None, ("trouble", "bank.session-over")
+                self._forget_inside(guest)
+            return keep(request, _to("/bank/go/" + self._login), guest)
+        waits = await self._service.channel("GET", f"/v1/sessions/{guest.session}/approvals", language=language)
+        code = await self._service.channel("GET", f"/v1/sessions/{guest.session}/release-code", language=language)
+        return self._page(
+            request, "bank_account.html", guest, address=ACCOUNT, advice=told.get("advice", []),
+            inside=[name for name, one in self._offered.items() if one.session],
+            waits=not isinstance(waits, Trouble) and waits["waits"], code=None if isinstance(code, Trouble) else code["code"],
+            person=next((one for one in CUSTOMERS if one.number == guest.number), None),
+        )
+
+    @property
+    def _login(self) -> str:
+        return next(name for name, one in self._offered.items() if one.gives_session)
+
+    def _one_form(self, name: str) -> Callable[[Request], Awaitable[Response]]:
+        async def look(request: Request) -> Response:
+            return self._page(request, "bank_form.html", self._guest(request), address=f"/bank/{name}", name=name)
+
+        return look
+
+    # -- acts ----------------------------------------------------------------------------------------------------------
+
+    async def _begin(self, guest: Guest, form: Form, language: str) -> str:
+        operation = self._offered.get(form.get("operation", ""))
+        if operation is None:
+            return HOME
+        guest.walks.pop(operation.name, None)
+        if operation.session:
+            await self._start(guest, operation, form, language)
+        return _at(operation.name) if not operation.session or operation.name in guest.walks else ACCOUNT
+
+    async def _start(self, guest: Guest, operation: Operation, form: Form, language: str) -> Walk | None:
+        """Begin a run; the same form sent twice begins one."""
+        body: Json = {"operation": operation.name, "context": guest.context, **({"session": guest.session} if operation.session else {})}
+        told = await self._service.channel("POST", "/v1/procedures", body, language=language, once=_once(form, "begin"))
+        if isinstance(told, Trouble):
+            guest.said = ("trouble", f"problem.{told.kind}")
+            return None
+        walk = guest.walks.get(operation.name)
+        if walk is None or walk.procedure != told["procedure"]:
+            walk = guest.walks[operation.name] = Walk(told["procedure"], operation.name, told["state"], [])
+            walk.stands(told)
+        return walk
+
+    async def _enter(self, guest: Guest, form: Form, language: str) -> str:
+        operation = self._offered.get(form.get("operation", ""))
+        item = self._table.items.get(form.get("item", ""))
+        if operation is None or item is None:
+            return HOME
+        walk = guest.walks.get(operation.name)
+        if form.get("walk") == NEW and (walk is None or walk.state != "open" or walk.name != form.get("walk")):
+            if operation.session:
+                return ACCOUNT
+            walk = await self._start(guest, operation, form, language)
+        elif walk is None or walk.name != form.get("walk"):
+            # Another tab has gone on, or this page is from before: nothing is entered, and he sees how it stands.
+            guest.said = ("trouble", "bank.gone-on")
+            return _at(operation.name)
+        if walk is not None:
+            await self._pass_on(guest, walk, operation, item, form, language)
+        return ACCOUNT if guest.session is not None and walk is not None and walk.state == "done" and operation.gives_session else _at(operation.name)
+
+    async def _pass_on(self, guest: Guest, walk: Walk, operation: Operation, item: Item, form: Form, language: str) -> None:
+        """One entry, and the one that stands beside it on the page."""
+        told = await self._one(walk, item, self._proof(item, form, ""), _once(form, "enter"), language)
+        then = self._then(operation, item.name)
+        if told is not None and told["outcome"] == "right" and then is not None:
+            if item.kind == "identifier":
+                walk.who = form.get("proof", "").strip()
+            told = await self._one(walk, self._table.items[then], self._proof(self._table.items[then], form, "then."), _once(form, "then"), language)
+        if told is None:
+            guest.said = ("trouble", "problem.incomplete")
+        elif told.get("session") and guest.session != told["session"]:
+            self._let_in(guest, walk, told["session"], form)
+
+    async def _one(self, walk: Walk, item: Item, proof: str | dict[str, str], once: str, language: str) -> Json | None:
+        body = {"item": item.name, "proof": proof}
+        told = await self._service.channel("POST", f"/v1/procedures/{walk.procedure}/attempts", body, language=language, once=once)
+        if isinstance(told, Trouble):
+            return None
+        walk.stands(told)
+        walk.says(told)
+        if told["outcome"] == "right":
+            walk.sent = False
+        return told
+
+    def _proof(self, item: Item, form: Form, prefix: str) -> str | dict[str, str]:
+        parts = self._parts(item)
+        if not parts:
+            return form.get(f"{prefix}proof", "").strip()
+        said = {part: form.get(f"{prefix}proof.{part}", "").strip() for part in parts}
+        return {part: text for part, text in said.items() if text} if item.registers is not None else said
+
+    def _let_in(self, guest: Guest, walk: Walk, session: str, form: Form) -> None:
+        """He is in: under another name from now on."""
+        self._forget_inside(guest)
+        guest.session, guest.number = session, walk.who
+        self._guests.rename(guest, form)
+
+    def _forget_inside(self, guest: Guest) -> None:
+        guest.walks = {name: walk for name, walk in guest.walks.items() if not self._offered[name].session}
+
+    async def _send(self, guest: Guest, form: Form, language: str) -> str:
+        walk = guest.walks.get(form.get("operation", ""))
+        if walk is None or walk.name != form.get("walk") or not walk.asks_for(form.get("item", "")):
+            guest.said = ("trouble", "bank.gone-on")
+            return _at(walk.operation) if walk else HOME
+        body = {"item": form["item"], **({"address": form["address"]} if form.get("address") else {})}
+        told = await self._service.channel(
+            "POST", f"/v1/procedures/{walk.procedure}/challenges", body, language=language, once=_once(form, "send"))
+        if isinstance(told, Trouble):
+            guest.said = ("trouble", f"problem.{told.kind}")
+        elif "challenge" in told:
+            walk.sent, walk.told = True, None
+        else:
+            walk.stands(told)
+            walk.says(told)
+        return _at(walk.operation)
+
+    async def _log_out(self, guest: Guest, _form: Form, _language: str) -> str:
+        if guest.session is not None:
+            await self._service.channel("DELETE", f"/v1/sessions/{guest.session}")
+        guest.session, guest.walks, guest.number = None, {}, ""
+        self._guests.rename(guest)
+        guest.said = ("right", "bank.logged-out")
+        return HOME
+
+    async def _stop(self, guest: Guest, form: Form, language: str) -> str:
+        """The emergency stop asks less than anything else: out of his session, or for a number that anybody may name."""
+        number = guest.number if guest.session else form.get("number", "").strip()
+        body: Json = {"subject": f"customer:{number}", "context": guest.context, **({"session": guest.session} if guest.session else {})}
+        told = await self._service.channel("POST", "/v1/stops", body, language=language)
+        if isinstance(told, Trouble):
+            guest.said = ("trouble", "problem.incomplete")
+        else:
+            guest.said = ("right" if told["outcome"] == "stopped" else "refused", f"answer.{told['code']}")
+        return "/bank/stop"
+
+    async def _not_me(self, guest: Guest, form: Form, language: str) -> str:
+        """The number out of a notice: what is under way is undone, and everything stopped."""
+        body = {"subject": f"customer:{form.get('number', '').strip()}", "code": form.get("proof", "").strip()}
+        told = await self._service.channel("POST", "/v1/disavowals", body, language=language)
+        if isinstance(told, Trouble):
+            guest.said = ("trouble", "problem.incomplete")
+        else:
+            guest.said = ("right" if told["outcome"] == "stopped" else "refused", f"answer.{told['code']}")
+        return "/bank/not-me"
+
+    async def _number(self, guest: Guest, form: Form, language: str) -> str:
+        """The number that an operator has just read to him."""
+        told = await self._service.channel(
+            "POST", f"/v1/sessions/{guest.session}/approvals", {"number": form.get("number", "").strip()}, language=language,
+            once=_once(form, "number")) if guest.session else Trouble("no-session")
+        right = not isinstance(told, Trouble) and told["outcome"] == "right"
+        guest.said = ("right", "bank.number-right") if right else ("wrong", "bank.number-wrong")
+        return ACCOUNT
+
+    async def _place(self, guest: Guest, form: Form, _language: str) -> str:
+        """Where the visitor of the demonstration sits. What he was doing he was doing there."""
+        if form.get("place") in PLACES and guest.session is None:
+            guest.place, guest.walks = form["place"], {}
+        return HOME
+
+
+def _field(name: str, text: str, kind: str, *, digits: bool = False, once: bool = False, needed: bool = True) -> Json:
+    return {"name": name, "text": text, "kind": kind, "digits": digits, "once": once, "needed": needed}
+
+
+def _remedies(course: Sequence[Json]) -> list[Json]:
+    """What fits what is known of any of the messages, each once."""
+    return list({one["name"]: one for message in course for one in message["remedies"]}.values())
+
+
+def _once(form: Form, what: str) -> str:
+    """The form's own name; a form without one is each time another."""
+    return hashlib.sha256(f"{what} {form.get('token')} {form.get('once') or chance.token_urlsafe(12)}".encode("utf-8", "replace")).hexdigest()
+
+
+def _at(operation: str) -> str:
+    return f"/bank/go/{operation}"
+
+
+def _to(path: str) -> Response:
+    return RedirectResponse(path, 303, headers=HEADERS)
+
+
+__all__ = ["FrontPages", "routes"]
