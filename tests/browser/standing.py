@@ -4,6 +4,7 @@ It runs in a thread of its own: the browser's side holds the test's. Nothing in 
 """
 
 import asyncio
+import contextlib
 import threading
 import time
 
@@ -47,6 +48,7 @@ class Bank:
         self.table = compile_policy(load(self.policy))
         self._begun = time.monotonic()
         self._later_s = 0
+        self._stopped_at = None
         self.boxes = {Way.TELEPHONE: Inbox(), Way.LETTER: Inbox()}
         sock = serving.bind("127.0.0.1:0")
         self.base = f"http://127.0.0.1:{sock.getsockname()[1]}"
@@ -106,7 +108,7 @@ class Bank:
     # -- its clock
 
     def seconds(self):
-        return WEDNESDAY_NOON + self._later_s + time.monotonic() - self._begun
+        return self._stopped_at if self._stopped_at is not None else WEDNESDAY_NOON + self._later_s + time.monotonic() - self._begun
 
     def clock(self):
         return int(self.seconds() * 1_000_000)
@@ -120,6 +122,15 @@ class Bank:
         """Go on to the next time that the clock in Tokyo shows this."""
         now = (self.seconds() + TOKYO_S) % DAY_S
         self.passes((hour * 3600 + minute * 60 + second - now) % DAY_S)
+
+    @contextlib.contextmanager
+    def stands_still(self, hour, minute, second):
+        """Go on to the next time that the clock in Tokyo shows this, and let it show that for a while."""
+        self.at(hour, minute, second)
+        self._stopped_at = float(round(self.seconds()))
+        yield
+        self._later_s -= WEDNESDAY_NOON + self._later_s + time.monotonic() - self._begun - self._stopped_at
+        self._stopped_at = None
 
     # -- what a test does with it
 

@@ -134,6 +134,8 @@ class FrontPages:
             return keep(request, _to(ACCOUNT), guest)
         language = language_of_request(request)
         shown = Shown(self._table, language)
+        if walk is not None and walk.state == "open":
+            await self._look_again(walk, language)
         live = walk if walk is not None and walk.state == "open" and walk.next else None
         if live is not None and any(self._table.items[item].kind in SENT for item, _ in live.next):
             await self._find_addresses(live, language)
@@ -146,6 +148,17 @@ class FrontPages:
             "held": [shown.operation(one) for one in self._held(operation)] if walk is not None and walk.state == "done" else [],
         }
         return self._page(request, "bank_step.html", guest, address=f"/bank/go/{name}", **facts)
+
+    async def _look_again(self, walk: Walk, language: str) -> None:
+        """It may have gone on in another window, or its time may be up."""
+        told = await self._service.channel("GET", f"/v1/procedures/{walk.procedure}", language=language)
+        if isinstance(told, Trouble):
+            if told.kind != "not-found":
+                return
+            told = {"state": "ended", "next": [], "code": "start-over", "message": ""}
+        walk.stands(told)
+        if walk.state == "ended" and (walk.told is None or walk.told[0] == "right"):
+            walk.says(told)
 
     def _first(self, operation: Operation) -> list[str]:
         return [item for item in operation.steps[0].items if self._table.items[item].kind not in JUDGED]
