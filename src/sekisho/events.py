@@ -84,6 +84,8 @@ class EventKind(StrEnum):
     SIGNED_IN = "signed-in"
     """An operator at the desk's pages, by her key."""
     SIGNED_OUT = "signed-out"
+    MANUAL_ANSWERED = "manual-answered"
+    """One of the staff has said whether a page of the manual helped."""
     POLICY_PROPOSED = "policy-proposed"
     BUCKETS_AGED = "buckets-aged"
     RESTORE_ACCEPTED = "restore-accepted"

@@ -76,6 +76,12 @@ CALLS = (
     ("POST", "/v1/disavowals"),
     ("GET", "/v1/staff/approvals"),
     ("POST", "/v1/staff/approvals/{id}"),
+    ("GET", "/v1/manual"),
+    ("GET", "/v1/manual/search"),
+    ("GET", "/v1/manual/operations/{operation}"),
+    ("GET", "/v1/manual/rows/{row}"),
+    ("POST", "/v1/manual/answers"),
+    ("GET", "/v1/manual/answers"),
 )
 
 

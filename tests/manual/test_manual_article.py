@@ -10,13 +10,17 @@ from reading import Reading, says
 from scale import FULL
 
 from sekisho import catalogue
-from sekisho.manual import Article, Audience, Facts, Links, articles, files
+from sekisho.manual import Article, Audience, Facts, Links, articles, files, printed
+from sekisho.manual.words import GRAVEST, RUN_OVER
 from sekisho.policy import compile_policy, load, parse, reference
+from sekisho.policy.model import DeskAct
 from sekisho.proof.check import check
+from sekisho.terms import ItemKind, PathKind
 
 BANKS = ("postal-bank", "major-bank", *(("postal-bank-as-found",) if FULL else ()))
 LANGUAGES = ("ja", "en")
 PAGE_MAX = 100_000
+PRINTED = {f"{audience}/{language}/manual.pdf" for audience in Audience for language in LANGUAGES}
 MARK = "お客さまには案内不可"
 
 
@@ -179,6 +183,14 @@ def test_D1_two_policies_that_differ_only_in_figures_give_customers_the_same_byt
     assert mine["staff/ja/index.html"] != theirs["staff/ja/index.html"]
 
 
+def test_D1_the_customers_pdf_is_the_same_to_the_byte_too():
+    source = reference("major-bank").read_text(encoding="utf-8")
+    mine, theirs = (dict(printed(compile_policy(parse(text.encode(), "bank.yaml")))) for text in (source, scaled(source)))
+    differing = {place for place in mine if mine[place] != theirs[place]}
+    assert {body[:5] for body in mine.values()} == {b"%PDF-"}
+    assert differing == {"staff/ja/manual.pdf", "staff/en/manual.pdf"}
+
+
 # What holds for every page.
 
 
@@ -200,7 +212,7 @@ def test_every_link_leads_to_a_place_that_is_there(bank):
         for link in reading.links:
             path, _, anchor = link.partition("#")
             target = posixpath.normpath(posixpath.join(posixpath.dirname(place), path)) if path else place
-            if target not in made or (anchor and anchor not in pages[target].places):
+            if target not in {*made, *PRINTED} or (anchor and anchor not in pages[target].places):
                 lost.append((place, link))
     assert lost == []
 
@@ -220,3 +232,12 @@ def test_a_missing_text_stops_the_build(language, monkeypatch):
     monkeypatch.setattr(catalogue, "texts", lambda _: held)
     with pytest.raises(KeyError, match=r"help\.block"):
         list(files(report("postal-bank").table))
+
+
+@pytest.mark.parametrize(("prefix", "names"), [
+    ("callers.kind-", ItemKind), ("manual.may-", DeskAct), ("callers.effect-", [*GRAVEST, RUN_OVER]), ("help.", [*GRAVEST, RUN_OVER]),
+    ("path.", PathKind),
+])
+def test_every_word_that_a_policy_may_use_has_its_text(prefix, names):
+    """Whatever another bank's policy says, its manual has words for it."""
+    assert [name for name in names if f"{prefix}{name}" not in catalogue.texts("ja")] == []

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name, Next, RefusedAnswer
+from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name, Next, RefusedAnswer, help_at
 from sekisho.api.http import Call, Problem
 from sekisho.app import App
 from sekisho.catalogue import language_of, say
@@ -129,7 +129,9 @@ class Challenges:
 
     async def send(self, call: Call[SendBody]) -> tuple[int, Any]:
         """Send a code, or the same code again."""
-        language = await self._language(call)
+        facts = await self._app.runs.facts(call.path["id"])
+        language = (facts.language if facts is not None else None) or language_of(call.language)
+        article = help_at(facts.operation if facts is not None else None)
         told = await self._app.challenges.send(
             self._app.table, call.key.id, call.path["id"], call.body.item, call.body.address, language, call.replay(self._replay_key),
         )
@@ -138,9 +140,9 @@ class Challenges:
         if isinstance(told, Sent):
             return 201, ChallengeAnswer(told.challenge, told.delivery, told.label, told.address, rfc3339(told.again_at) or "")
         if isinstance(told, NotNow):
-            return 200, not_sent(told.answer, language, rfc3339(told.until))
+            return 200, not_sent(told.answer, language, article, rfc3339(told.until))
         if isinstance(told, Refused):
-            return 200, not_sent(self._app.entries.noted(told).answer, language)
+            return 200, not_sent(self._app.entries.noted(told).answer, language, article)
         if isinstance(told, NoSuchAddress):
             raise Problem(422, "no-such-address", "The address is none of those to choose from.")
         raise NOT_FOUND if isinstance(told, Missing) else KEY_REUSED
@@ -175,11 +177,11 @@ class Challenges:
         return (facts.language if facts is not None else None) or language_of(call.language)
 
 
-def not_sent(answer: Answer, language: str, again_at: str | None = None) -> NotSentAnswer:
+def not_sent(answer: Answer, language: str, article: str, again_at: str | None = None) -> NotSentAnswer:
     """The answer where nothing was sent."""
     return NotSentAnswer(
         answer.outcome, answer.state, [Next(item, kind) for item, kind in answer.next], say(language, f"answer.{answer.message}"), answer.message,
-        again=answer.again, again_at=again_at,
+        again=answer.again, article=article, again_at=again_at,
     )
 
 

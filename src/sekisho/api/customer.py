@@ -24,7 +24,8 @@ from sekisho.flows.replay import OtherBody, Repeated
 from sekisho.flows.runs import Begun, NoSession, TooMany
 from sekisho.flows.sights import rfc3339
 from sekisho.flows.subjects import NOBODY
-from sekisho.terms import Outcome, Verdict
+from sekisho.manual import SERVED, Audience
+from sekisho.terms import Outcome, State, Verdict
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Language = Literal["ja", "en"]
@@ -102,6 +103,8 @@ class RefusedAnswer(msgspec.Struct, omit_defaults=True):
     code: str
     """The name of the message, for a bank that says it in its own words."""
     again: bool = False
+    article: str | None = None
+    """Where the customer reads what happened and what to do now; on every refusal, and where a wrong entry ended the run."""
 
 
 class EntryAnswer(RefusedAnswer, omit_defaults=True):
@@ -206,7 +209,9 @@ class Customer:
         )
         if self._app.settings.hold and table.timing.hold_ms.get(call.body.item):
             await self._keep_pace(call.body.item, answer, time.monotonic() - began)
-        return 200, _entry(answer, await self._language(call, call.path["id"]))
+        facts = await self._app.runs.facts(call.path["id"])
+        language = (facts.language if facts is not None else None) or language_of(call.language)
+        return 200, _entry(answer, language, help_at(facts.operation if facts is not None else None))
 
     async def _keep_pace(self, item: str, answer: Told, took: float) -> None:
         """What was not compared takes as long as what was. Who is told to try again at once is told so at once."""
@@ -240,14 +245,15 @@ class Customer:
             return 201, HeldAnswer("granted", held.reservation)
         told = _answer(held)
         words = say(language_of(call.language), f"answer.{told.message}")
-        return 200, RefusedAnswer(told.outcome, told.state, _next(told.next), words, told.message, again=told.again)
+        return 200, RefusedAnswer(
+            told.outcome, told.state, _next(told.next), words, told.message, again=told.again, article=help_at(body.operation))
 
     async def verdict(self, call: Call[VerdictBody]) -> tuple[int, Any]:
         """Count mode: the bank's verdict on a guess it holds. One for each reservation."""
         answer = await self._app.count_mode.verdict(call.key.id, call.path["id"], call.body.verdict, replay=call.replay(self._replay_key))
         if isinstance(answer, Twice):
             raise Problem(409, "verdict-given", "This reservation has had its verdict, or its time ran out and it counted as wrong.")
-        return 200, _entry(answer, language_of(call.language))
+        return 200, _entry(answer, language_of(call.language), help_at(None))
 
     async def session(self, call: Call[None]) -> tuple[int, Any]:
         """Whether a session is live, and what was proved in it."""
@@ -282,10 +288,18 @@ KEY_REUSED = Problem(409, "key-reused", "This Idempotency-Key was used for anoth
 NOT_FOUND = Problem(404, "not-found", "There is no such thing for this key.")
 
 
-def _entry(answer: Any, language: str) -> EntryAnswer:
+def help_at(operation: str | None) -> str:
+    """The address of the customers' article on an operation; of its first page where that is not known here."""
+    return SERVED[Audience.CUSTOMER] + (f"/operation/{operation}" if operation else "")
+
+
+def _entry(answer: Any, language: str, article: str) -> EntryAnswer:
     told = _answer(answer)
     words = say(language, f"answer.{told.message}") if told.said is None else told.said[language != "ja"]
-    return EntryAnswer(told.outcome, told.state, _next(told.next), words, told.message, again=told.again, session=told.session, device=told.device)
+    stopped = told.outcome is Outcome.REFUSED or (told.outcome is Outcome.WRONG and told.state is not State.OPEN)
+    return EntryAnswer(
+        told.outcome, told.state, _next(told.next), words, told.message, again=told.again, article=article if stopped else None,
+        session=told.session, device=told.device)
 
 
 def _shown(item: FeedItem, key: str) -> dict[str, Any]:

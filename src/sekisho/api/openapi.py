@@ -62,6 +62,8 @@ def _parameter(name: str) -> dict[str, Any]:
 
 
 def _query(one: Operation) -> list[dict[str, Any]]:
+    if one.path == "/v1/manual/search":
+        return [{"name": "q", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 200}}]
     if one.path == "/v1/staff/incidents/{id}/locks":
         return [{"name": "after", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 300}}]
     if one.path != "/v1/events":

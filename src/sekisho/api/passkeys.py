@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sekisho.api.challenges import not_sent
-from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name
+from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name, help_at
 from sekisho.api.http import Call
 from sekisho.app import App
 from sekisho.catalogue import language_of
@@ -88,7 +88,7 @@ class HeldThings:
         if isinstance(told, Refused):
             facts = await self._app.runs.facts(call.path["id"])
             language = (facts.language if facts is not None else None) or language_of(call.language)
-            return 200, not_sent(self._app.entries.noted(told).answer, language)
+            return 200, not_sent(self._app.entries.noted(told).answer, language, help_at(facts.operation if facts is not None else None))
         raise NOT_FOUND if isinstance(told, Missing) else KEY_REUSED
 
     async def passkeys(self, call: Call[None]) -> tuple[int, Any]:

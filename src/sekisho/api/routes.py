@@ -55,6 +55,16 @@ from sekisho.api.forms import FormBody, FormsAnswer, Paperwork, WithdrawBody, Wi
 from sekisho.api.http import CHANNEL, STAFF, Call, Endpoint, Handler, Problem
 from sekisho.api.importing import ImportAnswer, ImportBody, Importing
 from sekisho.api.incidents import IncidentAnswer, IncidentBody, IncidentLocksAnswer, Incidents, IncidentsAnswer
+from sekisho.api.manual import (
+    OWNERS,
+    FoundAnswer,
+    FragmentAnswer,
+    HelpedAnswer,
+    HelpedBody,
+    Manual,
+    ManualAnswer,
+    Manuals,
+)
 from sekisho.api.passkeys import AskedAnswer, HeldThings, NameBody, PasskeysAnswer, SignBody
 from sekisho.api.staff import (
     AgreeBody,
@@ -102,12 +112,14 @@ class Operation(msgspec.Struct):
 
 
 IMPORTERS = frozenset({Role.ADMIN, Role.BACK_OFFICE})
+ANYBODY = CHANNEL | STAFF
 DESK = frozenset({Role.FIRST_LINE, Role.SECOND_LINE})
 RELEASERS = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE})
 
 
-def operations(app: App) -> list[Operation]:
-    """All calls; the most frequent first, since the router asks one after the other."""
+def operations(app: App, manuals: Manuals | None = None) -> list[Operation]:
+    """All calls; the most frequent first, since the router asks one after the other. `manuals`: the articles, where pages show them too."""
+    manual = Manual(app, manuals or Manuals(app))
     customer, staff, codes, importing = Customer(app), Staff(app), Challenges(app), Importing(app)
     stopping, incidents, paperwork, matters, inventory = Stopping(app), Incidents(app), Paperwork(app), Matters(app), Inventory(app)
     things = HeldThings(app)
@@ -174,6 +186,12 @@ def operations(app: App) -> list[Operation]:
         Operation("POST", "/v1/sessions/{id}/approvals", matters.approve, CHANNEL, NumberBody, {200: EnteredAnswer}, holds=True),
         Operation("GET", "/v1/sessions/{id}/release-code", matters.release_code, CHANNEL, None, {200: ReleaseCodeAnswer}, holds=True),
         Operation("POST", "/v1/disavowals", matters.not_me, CHANNEL, NotMeBody, {200: NotMeAnswer}, holds=True),
+        Operation("GET", "/v1/manual", manual.contents, ANYBODY, None, {200: ManualAnswer}),
+        Operation("GET", "/v1/manual/search", manual.search, ANYBODY, None, {200: FoundAnswer}),
+        Operation("GET", "/v1/manual/operations/{operation}", manual.operation, ANYBODY, None, {200: FragmentAnswer}),
+        Operation("GET", "/v1/manual/rows/{row}", manual.row, STAFF, None, {200: FragmentAnswer}),
+        Operation("POST", "/v1/manual/answers", manual.say, STAFF, HelpedBody, {200: HelpedAnswer}),
+        Operation("GET", "/v1/manual/answers", manual.answers, OWNERS, None, {200: dict[str, Any]}),
         Operation("GET", "/v1/staff/operator", staff.operator, STAFF, None, {200: OperatorAnswer}),
         Operation("GET", "/v1/staff/clock", staff.clock, STAFF, None, {200: ClockAnswer}),
         Operation("POST", "/v1/staff/clock", staff.agree_to_clock, frozenset({Role.ADMIN}), AgreeBody, {200: ClockAnswer}),

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sekisho.api.http import LOCAL_HOSTS, STAFF, Problem, answer_problem
+from sekisho.api.manual import Manuals
 from sekisho.api.metrics import render
 from sekisho.api.openapi import describe
 from sekisho.api.passkeys import well_known
@@ -23,6 +24,8 @@ from sekisho.app import App
 from sekisho.errors import LedgerUnavailable
 from sekisho.web import assets
 from sekisho.web.desk import DeskPages
+from sekisho.web.manual import ManualPages
+from sekisho.web.seating import Seating
 
 HOSTS_KEPT = 100
 """Ways of writing a host of ours that are remembered; there are more only where somebody makes them up."""
@@ -58,7 +61,9 @@ class HostCheck:
 
 def application(app: App, *, hosts: frozenset[str] = LOCAL_HOSTS, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     """The whole service of one node; `pages` are further routes (the demonstration's)."""
-    listed = operations(app)
+    manuals = Manuals(app)
+    listed = operations(app, manuals)
+    seating = Seating(app, listed)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -86,7 +91,8 @@ def application(app: App, *, hosts: frozenset[str] = LOCAL_HOSTS, pages: Sequenc
             Route("/health/ready", ready),
             Route("/openapi.json", lambda _: Response(described, media_type="application/json")),
             Route("/docs", lambda _: HTMLResponse(_docs(listed))),
-            *DeskPages(app, listed).routes(), *assets(), *well_known(app), *pages,
+            *DeskPages(app, seating).routes(), *ManualPages(app, seating, manuals).routes(), *assets(),
+            *well_known(app), *pages,
         ],
         lifespan=lifespan,
         exception_handlers={404: _not_found, 405: _not_allowed, 500: _fault},

@@ -19,6 +19,7 @@ from sekisho.flows.desk import Enrolment, ItemSetting
 from sekisho.flows.papers import CarriedOut, Paper
 from sekisho.flows.replay import InFlight, OtherBody, Repeated
 from sekisho.flows.sights import MASKED_FOR, rfc3339
+from sekisho.manual import row_address
 from sekisho.ports import ApiKey
 from sekisho.terms import PathKind
 
@@ -143,7 +144,10 @@ class Staff:
 
     async def view(self, call: Call[None]) -> tuple[int, Any]:
         """Everything about one subject: counts with their stages, locks with their ways out, recent events."""
-        return 200, await self._app.desk.view(self._app.table, call.path["subject"], self._app.entries.refusals, call.key.role)
+        seen = await self._app.desk.view(self._app.table, call.path["subject"], self._app.entries.refusals, call.key.role)
+        for lock in seen["locks"]:
+            lock["article"] = row_address(lock["row"])
+        return 200, seen
 
     async def operator(self, call: Call[None]) -> tuple[int, Any]:
         """Whose key this is, and what the policy in force lets her role do."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from sekisho.api.customer import KEY_REUSED, Context, Language, Name, actor_of
+from sekisho.api.customer import KEY_REUSED, Context, Language, Name, actor_of, help_at
 from sekisho.api.http import Call, Problem
 from sekisho.app import App
 from sekisho.catalogue import language_of, say
@@ -43,6 +43,8 @@ class StopAnswer(msgspec.Struct):
     outcome: Stopped
     message: str
     code: str
+    article: str
+    """Where the customer reads how it is opened again, and whom to ask."""
 
 
 class StoppedAnswer(msgspec.Struct):
@@ -69,7 +71,7 @@ class Stopping:
             device=self._app.subjects.devices.read(body.context.device if body.context else None), replay=call.replay(self._replay_key),
         ))
         code = "stopped" if done is Stopped.STOPPED else "stop-refused"
-        return 200, StopAnswer(done, say(body.language or language_of(call.language), f"answer.{code}"), code)
+        return 200, StopAnswer(done, say(body.language or language_of(call.language), f"answer.{code}"), code, help_at(None))
 
     async def by_staff(self, call: Call[StaffStopBody]) -> tuple[int, Any]:
         """Stop a customer's operations in his name, at any hour: for those whom the policy's desk lets."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from sekisho.errors import CallerError
-from sekisho.manual import Facts, files, missing, write
+from sekisho.manual import Facts, files, missing, printed, write
 from sekisho.policy import PolicyError, parse
 from sekisho.proof.check import Report, check
 
@@ -25,7 +26,7 @@ def manual() -> None:
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder to write it to.")
 @click.option("--since", help="Since when the policy is in force, as it is to be shown to staff: 2026-04-01.")
 def build(file: Path, out: Path, since: str | None) -> None:
-    """Write the articles for staff and customers, in Japanese and English. Exit 1: a text is missing."""
+    """Write the articles for staff and customers, in Japanese and English, as pages and as PDF. Exit 1: a text is missing."""
     report = _proved(file)
     holes = missing(report)
     if holes:
@@ -33,7 +34,8 @@ def build(file: Path, out: Path, since: str | None) -> None:
         sys.exit(1)
     at = datetime.now(UTC).astimezone(ZoneInfo(report.table.zone)).date().isoformat()
     try:
-        number = write(files(report.table, Facts(since, at, report)), out)
+        facts = Facts(since, at, report)
+        number = write(itertools.chain(files(report.table, facts), printed(report.table, facts)), out)
     except KeyError as no:
         raise CallerError(f"the catalogue has no text {no}; nothing was written") from no
     click.echo(f"{number} files in {out}")

@@ -21,6 +21,7 @@ from sekisho.terms import PathKind
 
 HERE = Path(__file__).parent
 STYLE = "manual.css"
+PDF = "manual.pdf"
 
 
 class Audience(StrEnum):
@@ -39,25 +40,34 @@ class Facts(NamedTuple):
     """When it was last checked."""
     report: Report | None = None
     """What the check found."""
-    pdf: str | None = None
-    """Where the article is to be had as PDF."""
+
+
+SERVED = {Audience.STAFF: "/desk/manual", Audience.CUSTOMER: "/manual"}
+"""Where a service has its articles. The staff's are below the desk, where operators have their seats."""
+
+HELPED = "<!-- did this help -->"
+"""Where a service puts the form that asks staff; it is another for each of them."""
+
+
+def row_address(row: str) -> str:
+    """Where a service's staff read about a row, in whichever language they read."""
+    return f"{SERVED[Audience.STAFF]}/rows/{row}"
 
 
 class Links(NamedTuple):
     """Where pages are: files beside one another, or addresses of a service."""
 
-    base: str | None = None
-    """The address below which a service has its articles; None: files."""
+    served: bool = False
 
     def to(self, article: Article, page: str, at: str) -> str:
         """The address of a page of an article, from the page `at` of some article of the same manual."""
-        if self.base is not None:
-            return f"{self.base}/{article.audience}/{article.language}" + ("" if page == INDEX else f"/{page}")
+        if self.served:
+            return f"{SERVED[article.audience]}/{article.language}" + ("" if page == INDEX else f"/{page}")
         return f"{'../' * (2 + at.count('/'))}{article.audience}/{article.language}/{page}.html"
 
     def style(self, at: str) -> str:
         """The address of the style sheet."""
-        return f"{self.base}/{STYLE}" if self.base is not None else f"{'../' * (2 + at.count('/'))}{STYLE}"
+        return f"{SERVED[Audience.CUSTOMER]}/{STYLE}" if self.served else f"{'../' * (2 + at.count('/'))}{STYLE}"
 
 
 class Page(NamedTuple):
@@ -90,7 +100,7 @@ class Article:
         self.facts = facts if audience is Audience.STAFF else Facts()
         self.words = Words(table, language)
         self._links = links
-        self.served = links.base is not None
+        self.served = links.served
         self._made: dict[str, Page] = {}
 
     @cached_property
@@ -122,22 +132,42 @@ class Article:
             self._made[name] = Page(name, self.title(name), self._render(f"{self._template(name)}.html", name))
         return self._made[name]
 
-    def fragment(self, name: str) -> str:
-        """The part of an operation's page that another page can show: no head, no navigation."""
-        self.page(name)
-        return self._render(f"{self._template(name)}_body.html", name)
+    def fragment(self, name: str, only: str | None = None) -> str:
+        """The part of a page that another page can show: no head, no navigation.
+
+        Args:
+            name: the page.
+            only: the one place on it that is wanted.
+
+        Raises:
+            KeyError: there is no page of this name.
+
+        """
+        if name not in self.names:
+            raise KeyError(name)
+        return self._render(f"{self._template(name)}_body.html", name, only=only)
+
+    def helped(self, name: str, token: str) -> str:
+        """The form that asks staff whether a page helped; `token` shows that it is from her own page."""
+        return self._render("helped.html", name, token=token)
 
     def found(self, query: str) -> str:
         """The page with what a search found."""
         return self._render("search.html", INDEX, query=query, found=self.search(query))
 
+    def pdf(self) -> bytes:
+        """All of it as PDF."""
+        from sekisho.manual.pdf import pdf  # noqa: PLC0415  loaded where somebody prints, not where somebody serves
+
+        return pdf(self)
+
+    def thanks(self, name: str) -> str:
+        """What staff read who have said whether a page helped."""
+        return self._render("thanks.html", name)
+
     def search(self, query: str) -> list[Found]:
         """The entries that fit best what somebody types or says."""
         return self.index.search(query)
-
-    def whole(self) -> str:
-        """All of it on one page, to print."""
-        return self._render("whole.html", INDEX)
 
     def title(self, name: str) -> str:
         """What a page is called."""
@@ -152,6 +182,11 @@ class Article:
         other = self if language in {None, self.language} else Article(self.table, self.audience, language or "ja", self.facts, self._links)
         return self._links.to(other, page, at) + (f"#{anchor}" if anchor else "")
 
+    @property
+    def href_of_pdf(self) -> str:
+        """The address of all of it as PDF, from the first page."""
+        return f"{self.href(INDEX)}/{PDF}" if self.served else PDF
+
     def href_of_row(self, row: str, at: str = INDEX) -> str:
         """The address of the place where a row is explained."""
         page, anchor = self.book.place(row)
@@ -161,6 +196,7 @@ class Article:
         return f"{self.audience}_{name.partition('/')[0]}"
 
     def _render(self, template: str, name: str, **facts: Any) -> str:
+        facts.setdefault("only", None)
         return _TEMPLATES.get_template(template).render(
             a=self, w=self.words, t=self.words.t, book=self.book, table=self.table, name=name, clock=clock, kinds=PathKind,
             at=name, href=lambda page, anchor="": self.href(page, anchor, name), row=lambda row: self.href_of_row(row, name),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from sekisho.manual.article import HERE, STYLE, Article, Audience, Facts, Links
+from sekisho.manual.article import HERE, PDF, STYLE, Article, Audience, Facts, Links
 from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Table
 from sekisho.proof.check import Report
@@ -37,6 +37,12 @@ def files(table: Table, facts: Facts | None = None) -> Iterator[File]:
     for one in articles(table, facts):
         for name in one.names:
             yield File(f"{one.audience}/{one.language}/{name}.html", one.page(name).html.encode())
+
+
+def printed(table: Table, facts: Facts | None = None) -> Iterator[File]:
+    """Each article once more, as PDF."""
+    for one in articles(table, facts):
+        yield File(f"{one.audience}/{one.language}/{PDF}", one.pdf())
 
 
 def style() -> bytes:

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sekisho.api.routes import Operation
 from sekisho.app import App
 from sekisho.catalogue import texts
 from sekisho.errors import LedgerUnavailable
@@ -42,13 +41,13 @@ class DeskPages:
 
     Args:
         app: the service.
-        listed: its calls.
+        seating: who sits at its pages.
 
     """
 
-    def __init__(self, app: App, listed: list[Operation]) -> None:
+    def __init__(self, app: App, seating: Seating) -> None:
         self._app = app
-        self._seating = Seating(app, listed)
+        self._seating = seating
 
     def routes(self) -> list[BaseRoute]:
         """Address to page or act."""
@@ -175,10 +174,20 @@ class DeskPages:
             messages += [] if isinstance(sent, Trouble) else sent["deliveries"]
         _, cases = await self._seating.staff(screen, "GET", f"/v1/staff/cases?{urlencode({'subject': subject})}")
         return self._page(
-            request, screen, "desk_customer.html", subject=subject, known=view["known"], subjects=[shown.subject(one) for one in views],
+            request, screen, "desk_customer.html", article=await self._article(request, screen),
+            subject=subject, known=view["known"], subjects=[shown.subject(one) for one in views],
             addresses=[one for each in views for one in each["addresses"]], messages=messages,
             events=shown.events(views), cases=[] if isinstance(cases, Trouble) else cases["cases"],
         )
+
+    async def _article(self, request: Request, screen: Screen) -> dict[str, Any] | None:
+        """What the manual says about the row that was asked for, beside the customer's state."""
+        row = request.query_params.get("row", "")
+        if not row:
+            return None
+        address = f"/v1/manual/rows/{quote(row, safe='')}"
+        _, told = await self._seating.staff(screen, "GET", address, language=language_of_request(request))
+        return None if isinstance(told, Trouble) else told
 
     async def _case(self, request: Request, screen: Screen) -> Response:
         """One matter: what was tried, who telephones, what may be done now and what not."""

@@ -151,10 +151,10 @@ class Seating:
             await self._app.seats.leave(name)
 
     async def staff(
-        self, screen: Screen, method: str, path: str, body: Json | None = None, *, once: str | None = None,
+        self, screen: Screen, method: str, path: str, body: Json | None = None, *, once: str | None = None, language: str = "en",
     ) -> tuple[int, Json | Trouble]:
         """A call by the operator at this screen; the status too. `once`: sent twice it is one act."""
-        return await call(self._client, self._pass(screen.key.id).decode(), method, path, body, "en", once)
+        return await call(self._client, self._pass(screen.key.id).decode(), method, path, body, language, once)
 
 
 def is_secure(request: Request) -> bool:
