@@ -354,6 +354,7 @@ class FrontPages:
     def _let_in(self, guest: Guest, walk: Walk, session: str, form: Form) -> None:
         """He is in: under another name from now on."""
         self._forget_inside(guest)
+        guest.walks.pop(walk.operation, None)
         guest.session, guest.number = session, walk.who
         self._guests.rename(guest, form)
 
