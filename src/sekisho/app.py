@@ -370,7 +370,7 @@ def open_store(url: str, *, make: bool = False, replicated: bool = False, accept
     if url.startswith("sqlite:///"):
         path = Path(url.removeprefix("sqlite:///"))
         if not make and not path.exists():
-            raise CallerError(f"{path} is not there")
+            raise NothingThere(f"{path} is not there")
         if not path.parent.is_dir():
             raise CallerError(f"the folder {path.parent} is not there; make it first")
         return SqliteStore(path)
@@ -390,6 +390,28 @@ async def condition_of(url: str, *, replicated: bool = False) -> Condition:
     if url.startswith(POSTGRES):
         return await postgres.condition(url, Promise(replicated))
     return sqlite.condition(Path(url.removeprefix("sqlite:///")))
+
+
+class NothingThere(CallerError):
+    """The store that was named was never begun."""
+
+
+async def has_policy(url: str) -> bool:
+    """Whether a policy was ever put in force in the store of a URL.
+
+    Raises:
+        CallerError: not a URL of a store that this release knows.
+        LedgerUnavailable: it cannot be reached.
+
+    """
+    try:
+        store = open_store(url, accept_weaker=True)
+    except NothingThere:
+        return False
+    try:
+        return IN_FORCE in await store.peek([IN_FORCE])
+    finally:
+        await store.close()
 
 
 async def build(settings: Settings, channels: Channels | None = None) -> App:
@@ -459,6 +481,6 @@ async def apart(table: Table, clock: Callable[[], int], seed: str, file: Path | 
 
 
 __all__ = [
-    "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "apart", "assemble", "build", "comparison_ms", "condition_of", "open_store",
-    "party_of", "read_delivery", "read_report", "relay_of", "seals_path", "wall_clock",
+    "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "apart", "assemble", "build", "comparison_ms", "condition_of", "has_policy",
+    "open_store", "party_of", "read_delivery", "read_report", "relay_of", "seals_path", "wall_clock",
 ]

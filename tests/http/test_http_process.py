@@ -10,6 +10,8 @@ import pytest
 from process import WAIT_S, Process, free_port, make_keys, sekisho
 
 from sekisho.adapters.keyring import Keyring
+from sekisho.app import open_store
+from sekisho.flows.policies import first_policy
 from sekisho.policy import reference
 from sekisho.terms import Role
 
@@ -127,6 +129,28 @@ def test_it_refuses_to_start_without_keys_or_without_a_policy(tmp_path, keys):
     """Saying which command makes them."""
     assert "sekisho keys new" in refused(tmp_path, "--keys", tmp_path / "none.json", "--policy", reference("postal-bank"))
     assert "--policy" in refused(tmp_path, "--keys", keys[0])
+
+
+def test_it_refuses_a_first_policy_that_the_proofs_refuse_and_begins_no_store(tmp_path, keys):
+    """The bank as it was found gives endless guesses away: every finding is told with its place, and what to do about it."""
+    store, port = tmp_path / "sekisho.db", free_port()
+    done = sekisho("serve", "--store", f"sqlite:///{store}", "--listen", f"127.0.0.1:{port}", "--keys", keys[0], "--policy", reference("postal-bank-as-found"))
+    assert (done.returncode, done.stdout) == (1, "") and not store.exists()
+    assert "postal-bank-as-found.yaml:" in done.stderr and "[unbounded-guesses]" in done.stderr
+    assert "accept it under `waivers:`" in done.stderr.splitlines()[-1]
+
+
+def test_a_store_that_has_its_policy_is_served_whatever_file_is_given(served):
+    """The file is for an empty store alone: a bad one neither comes into force nor keeps a node from starting."""
+    async def begin():
+        store = open_store(served.store, make=True)
+        await first_policy(store, reference("postal-bank").read_bytes(), "postal-bank.yaml")
+        await store.close()
+
+    asyncio.run(begin())
+    served.words[served.words.index("--policy") + 1] = str(reference("postal-bank-as-found"))
+    served.start()
+    assert served.call("POST", "/v1/procedures", {"operation": "login", "subject": "customer:0012345678"}).status_code == 201
 
 
 BROKEN = (

@@ -15,8 +15,9 @@ import click
 
 from sekisho import serving
 from sekisho.api.http import LOCAL_HOSTS
-from sekisho.app import Settings, build, party_of
+from sekisho.app import Settings, build, has_policy, party_of
 from sekisho.cli.mailing import mail_options, relay_from
+from sekisho.policy import parse
 
 
 @click.command()
@@ -25,7 +26,10 @@ from sekisho.cli.mailing import mail_options, relay_from
 @click.option("--accept-weaker", is_flag=True, help="PostgreSQL: count even if its settings may lose what was committed.")
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="HOST:PORT")
 @click.option("--keys", "key_file", required=True, type=click.Path(path_type=Path), help="The key file (see: sekisho keys).")
-@click.option("--policy", "policy_file", type=click.Path(exists=True, path_type=Path), help="The first policy of an empty store.")
+@click.option(
+    "--policy", "policy_file", type=click.Path(exists=True, path_type=Path),
+    help="The first policy of an empty store; one that `sekisho policy check` refuses is refused here.",
+)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that share the store.")
 @click.option("--metrics", help="HOST:PORT for /metrics; not served without it.")
 @click.option("--host", "hosts", multiple=True, help="A host name this service answers for, besides the local ones.")
@@ -48,6 +52,8 @@ def serve(
     passkeys_page: str, password_page: str, **mail: Any,
 ) -> None:
     """Serve the interface over one store."""
+    if policy_file is not None and not asyncio.run(has_policy(store)):
+        _prove(policy_file)
     settings = Settings(
         store, key_file, policy_file, hold=not no_hold, replicated=replicated, accept_weaker=accept_weaker, shadow=shadow,
         relay=relay_from(mail), mail_elsewhere=mail_elsewhere, letters=letters,
@@ -66,6 +72,15 @@ def serve(
         fork.Process(target=serving.run, args=(settings, sock, names, beside if n == 0 else None), daemon=False) for n in range(workers)
     ]
     _supervise(children)
+
+
+def _prove(policy_file: Path) -> None:
+    """A first policy comes into force by no other door than those after it: exit 1 where the proofs refuse it."""
+    from sekisho.proof import check, text  # a node that finds a policy starts without the proofs
+    report = check.check(parse(policy_file.read_bytes(), str(policy_file)))
+    if not report.accepted:
+        click.echo(text.told(report, findings_only=True), err=True, nl=False)
+        sys.exit(1)
 
 
 async def _say(listen: str) -> None:

@@ -23,6 +23,12 @@ START = 20_000 * 86_400 * SECOND
 
 FOREVER = 1 << 62
 
+PASSING = (Reach.PROCEDURE, Reach.SESSION, Reach.CALLER, Reach.ACTOR)
+"""Where counts begin anew with a new run, session or connection."""
+
+ROUNDS_MAX = 2_000
+"""Entries in one move that change more than the counts."""
+
 
 class Visit:
     """One person at one place: his run, session and connection go on from entry to entry, until a penalty ends them."""
@@ -140,11 +146,13 @@ class Board:
         """What an entry in an operation would see."""
         return self._scene_of(self.table.operations[operation], about=about, led=True, session=None)
 
-    def fired(self, seat: Seat, counter: Counter) -> int:
-        """The highest stage that the last entry of a visit found fallen, on whomever it is counted."""
-        visit = self.visit
-        holders = [] if visit is None else [visit.runs.get(seat.operation), visit.session, *visit.actors.values()]
-        return max((holder.counts[counter.name].fired for holder in holders if holder is not None and counter.name in holder.counts), default=0)
+    def visited(self, seat: Seat, counter: Counter) -> Count:
+        """The count of a visit's that an entry touches: on his run, his session or his connection."""
+        visit = self.visit or Visit()
+        run = visit.runs.get(seat.operation)
+        in_session = counter.reach is Reach.SESSION and self.table.operations[seat.operation].session
+        holder = visit.session if in_session else visit.actors.get(counter.reach.value, run)
+        return Count() if holder is None else holder.counts.get(counter.name, Count())
 
     def lasting(self, seat: Seat) -> list[Counter]:
         """The counters of a row that no new run, session or caller begins anew, as entries from this device touch them."""
@@ -153,6 +161,11 @@ class Board:
             return [gauge.counter for gauge in here if gauge.devices != KNOWN]
         return [
             gauge.counter.shares[self.place - 1] if gauge.devices == EACH else gauge.counter for gauge in here if gauge.devices != UNKNOWN]
+
+    @staticmethod
+    def passing(seat: Seat) -> list[Counter]:
+        """The counters of a row that go on within a visit only."""
+        return [gauge.counter for gauge in seat.row.gauges if gauge.counter.reach in PASSING]
 
     # Time.
 
@@ -191,34 +204,47 @@ class Board:
 
     def wrong(self, seat: Seat, most: int = 1) -> int:
         """Wrong entries, each in a new run, until one lets a lock fall, or none is admitted. How many were admitted."""
-        self.fell = []
         done = 0
-        while done < most:
-            if not self._enter(seat, Verdict.WRONG):
+        for _ in range(ROUNDS_MAX):
+            more = self._rush(seat, most - done) if done < most else 0
+            done += more
+            if not more or self.fell:
                 break
-            done += 1
-            if self.fell:
-                break
-            done += self._quietly(seat, most - done)
+        self._note_wrong(seat, done)
+        return done
+
+    def rush(self, seat: Seat, most: int) -> int:
+        """One wrong entry, and as many more as change nothing but the counts. How many were admitted."""
+        done = self._rush(seat, most)
+        self._note_wrong(seat, done)
+        return done
+
+    def _rush(self, seat: Seat, most: int) -> int:
+        self.fell = []
+        if not self._enter(seat, Verdict.WRONG):
+            return 0
+        return 1 if self.fell else 1 + self._quietly(seat, most - 1)
+
+    def _note_wrong(self, seat: Seat, done: int) -> None:
         if done:
             self.moves.append(f"wrong {seat.item} in {seat.operation} x{done}" + (" about" if seat.about else ""))
-        return done
 
     def _quietly(self, seat: Seat, most: int) -> int:
         """As many more as change nothing but the counts, put there at once."""
+        counts = [(self.count(counter), counter) for counter in self.lasting(seat)]
         if self.visit is not None:
-            return 0
-        counters = self.lasting(seat)
-        quiet = max(0, min([most, *(self.room(counter) - 1 for counter in counters)]))
-        for counter in counters if quiet else ():
-            budget.add(self.count(counter), counter, seat.item, quiet, self.now)
+            run = self.visit.runs.get(seat.operation)
+            if run is None or run.state is not State.OPEN:
+                return 0
+            counts += [(self.visited(seat, counter), counter) for counter in self.passing(seat)]
+        quiet = max(0, min([most, *(_room(count, counter) - 1 for count, counter in counts if counter.stages)]))
+        for count, counter in counts if quiet else ():
+            budget.add(count, counter, seat.item, quiet, self.now)
         return quiet
 
     def room(self, counter: Counter) -> int:
         """Wrong entries up to and with the one at which the next stage falls; 0 where none is left."""
-        count = self.count(counter)
-        stage = budget.unfired(count, counter)
-        return 0 if stage is None else stage.wrong - count.wrong
+        return _room(self.count(counter), counter)
 
     def next_stages(self, seat: Seat) -> list[Stage]:
         """The stages that fall if one more entry at this row is wrong."""
@@ -332,6 +358,11 @@ class Board:
         scene.device = "held" if self.place else ""
         scene.ticket = self.ticket
         return scene
+
+
+def _room(count: Count, counter: Counter) -> int:
+    stage = budget.unfired(count, counter)
+    return 0 if stage is None else stage.wrong - count.wrong
 
 
 def _right(scene: Scene, item: str) -> bool:

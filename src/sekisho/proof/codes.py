@@ -9,7 +9,7 @@ from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Table
 from sekisho.proof.board import START, Board
 from sekisho.proof.found import Fact, Found
-from sekisho.proof.guesses import worlds
+from sekisho.proof.guesses import MANY, worlds
 from sekisho.proof.seats import Seat, seats
 from sekisho.terms import ItemKind
 
@@ -43,14 +43,14 @@ def guesses_at_a_code(table: Table, seat: Seat, flags: Iterable[str], life_s: in
     board.moves = [f"flag {flag}" for flag in flags]
     board.stay()
     for _ in range(WAITS_MAX):
-        while got < 10_000 and not _is_over(board, seat) and not (hold and board.next_stages(seat)) and board.wrong(seat):
-            got += 1
+        while not _is_over(board, seat) and not (hold and board.next_stages(seat)) and (done := board.rush(seat, MANY)):
+            got += done
         at = board.next_change()
         if at is None or at - START >= life_s * SECOND or _is_over(board, seat):
             break
         board.wait_until(at)
-    while got < 10_000 and not _is_over(board, seat) and board.wrong(seat):
-        got += 1
+    while not _is_over(board, seat) and (done := board.rush(seat, MANY)):
+        got += done
     return got, tuple(board.moves)
 
 

@@ -9,7 +9,7 @@ from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Table
 from sekisho.proof.board import START, Board
 from sekisho.proof.found import Fact, Found, texts
-from sekisho.proof.guesses import LASTING, YEAR_S, Bound, worlds
+from sekisho.proof.guesses import LASTING, MANY, YEAR_S, Bound, worlds
 from sekisho.proof.seats import Seat, distinct, seats
 
 YEAR_MAX = 1_000
@@ -75,7 +75,7 @@ def still_asked(table: Table, item: str, flags: Iterable[str]) -> tuple[Seat, st
 def _spend(board: Board, seat: Seat) -> str | None:
     """All that a row takes now; the row of a lock for good that falls on the way."""
     lock = None
-    while board.wrong(seat, most=100_000):
+    while board.wrong(seat, most=MANY):
         lock = next((one.row for one in board.fell if one.until is None and one.kind in LASTING), lock)
         if not board.lasting(seat):
             break

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from sekisho.policy import model as m
 from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Counter, Operation, Row, Stage, Table
-from sekisho.proof.board import Board, Visit
+from sekisho.proof.board import PASSING, ROUNDS_MAX, Board, Visit
 from sekisho.proof.falls import Falls
 from sekisho.proof.found import Found, Severity
-from sekisho.proof.guesses import worlds
+from sekisho.proof.guesses import MANY, worlds
 from sekisho.proof.seats import Seat, places, seats, touching
 from sekisho.terms import Reach
 
-RUN_LIKE = frozenset({Reach.PROCEDURE, Reach.SESSION, Reach.CALLER, Reach.ACTOR})
+PATIENCE = 64
+"""Rounds in which a count comes no higher, after which it never will."""
 
 
 def row_findings(table: Table, falls: Falls | None = None) -> Iterator[Found]:
@@ -51,7 +52,7 @@ def _comes_up(table: Table, operation: Operation, item: str, row: Row) -> bool:
 def _falls(table: Table, counter: Counter, stage: Stage, falls: Falls) -> bool:
     if counter.reach is Reach.BANK:
         return True
-    if counter.reach not in RUN_LIKE:
+    if counter.reach not in PASSING:
         return falls.at(counter, stage) is not None
     return any(
         _falls_in_visit(table, flags, seat, counter, stage) for seat in touching(table, counter) for flags in worlds([seat.row]))
@@ -61,17 +62,23 @@ def _falls_in_visit(table: Table, flags: tuple[str, ...], seat: Seat, counter: C
     """Whether one person, entering wrong ones in one sitting, comes to a stage."""
     board = Board(table, flags, places(counter))
     board.visit = Visit()
-    for _ in range(min(stage.wrong, 20_000) * 2):
+    most = since = 0
+    for _ in range(ROUNDS_MAX):
         if board.next_stages(seat):
             board.right(seat)
-        if not board.wrong(seat):
+        if not board.rush(seat, MANY):
             at = board.next_change()
             if at is None:
                 return False
             board.wait_until(at)
-        if board.fired(seat, counter) >= stage.wrong:
+        found = board.visited(seat, counter)
+        if found.fired >= stage.wrong:
             return True
-    return False
+        most, since = (found.wrong, 0) if found.wrong > most else (most, since + 1)
+        if since > PATIENCE:
+            return False
+    # It comes nearer and nearer.
+    return True
 
 
 def name_findings(table: Table, file: m.PolicyFile) -> Iterator[Found]:

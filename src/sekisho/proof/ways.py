@@ -20,7 +20,7 @@ from sekisho.core.state import SECOND, Lock
 from sekisho.policy.table import Operation, PathCase, ReleasePath, Table
 from sekisho.proof.board import START, Board, held
 from sekisho.proof.falls import Falls
-from sekisho.proof.guesses import LASTING
+from sekisho.proof.guesses import LASTING, MANY
 from sekisho.proof.seats import Seat, distinct, places, seats, touching
 from sekisho.terms import ItemKind, PathKind, Reach
 
@@ -250,7 +250,7 @@ def _since(board: Board, one: Mark) -> int:
 
 def _lock_all(board: Board, found: Sequence[Seat]) -> None:
     for seat in found:
-        while board.lasting(seat) and board.wrong(seat, most=1_000):
+        while board.lasting(seat) and board.wrong(seat, most=MANY):
             pass
 
 
