@@ -474,7 +474,7 @@ async def apart(table: Table, clock: Callable[[], int], seed: str, file: Path | 
     in_force = InForce(versions=[(0, table.version)])
     await store.commit(Change([(IN_FORCE, encode(in_force), None)], None, []))
     settings = Settings("memory:" if file is None else f"sqlite:///{file}", Path("keys.json"), hold=False)
-    app = App(settings, store, seeded(settings.keys, seed), {table.version: table}, in_force, {})
+    app = App(settings, store, seeded(settings.keys, seed), {table.version: table}, in_force, {way: Inbox() for way in Way})
     app.clock = clock
     app.watch.own = lambda: clock() / SECOND
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import msgspec
 from sekisho.cli.policy import proved, table_of
 from sekisho.cli.progress import bar
 from sekisho.errors import CallerError
+from sekisho.proof.guesses import guessed
 
 if TYPE_CHECKING:
     from sekisho.lab.trace import Trace
@@ -81,6 +82,93 @@ def whatif(a: Path, b: Path, html: Path | None, json_out: bool, language: str) -
         _print(as_json(first, second, sections, language))
     else:
         click.echo(told_whatif(first, second, sections, language), nl=False)
+
+
+@lab.command()
+@click.argument("policy", type=_file)
+@click.option("--item", "items", multiple=True, help="Guess at this item only; may be given several times. Without it: at every one.")
+@click.option("--attacker", "attackers", multiple=True, help="Only free, planned, parallel, waiting, recovering or resending.")
+@click.option("--days", type=click.FloatRange(0.01, 3_650), default=7.0, show_default=True, help="For how long.")
+@click.option("--releases", type=click.IntRange(0, 1_000), default=3, show_default=True, help="Locks lifted for `recovering`.")
+@click.option("--customers", type=click.IntRange(0, 1_000_000), default=0, show_default=True, help="Count at so many how often secrets are hit.")
+@click.option("--each", type=click.IntRange(1, 1_000), default=3, show_default=True, help="Guesses of the sweep at each of them.")
+@click.option("--digits", type=click.IntRange(1, 12), help="Digits of codes there, instead of the policy's, so that there are hits to count.")
+@click.option("--seed", type=int, default=1, show_default=True, help="What all chance follows from.")
+@_sqlite
+@_json
+@_language
+def attack(
+    policy: Path, items: tuple[str, ...], attackers: tuple[str, ...], days: float, releases: int, customers: int, each: int, digits: int | None,
+    seed: int, sqlite: bool, json_out: bool, language: str,  # noqa: FBT001
+) -> None:
+    """Let attackers loose on the engine: guesses beside the proved bound, secrets that are hit. Exit 1: somebody got more than was proved."""
+    from sekisho.lab import attack as play
+    from sekisho.lab.text import told_attack
+
+    table = table_of(policy)
+    wanted = _chosen(items, guessed(table), "item")
+    who = _chosen(attackers, play.ATTACKERS, "attacker")
+    pairs = [(item, one) for item in wanted for one in who if play.fits(table, item, one)]
+    got = []
+    with bar("attack", len(pairs)) as tell:
+        for number, (item, one) in enumerate(pairs, 1):
+            got.append(asyncio.run(play.attack(table, item, one, days=days, seed=seed, releases=releases, sqlite=sqlite)))
+            tell(number)
+    broken, swept = [], []
+    for item in wanted if customers else ():
+        with bar(f"break in: {item}", customers) as tell:
+            broken.append(asyncio.run(play.break_in(table, item, customers, days=days, seed=seed, digits=digits, tell=tell)))
+        with bar(f"sweep: {item}", customers * each) as tell:
+            swept.append(asyncio.run(play.sweep(table, item, customers, each=each, seed=seed, digits=digits, tell=tell)))
+    hits, sweeps = [one for one in broken if one is not None], [one for one in swept if one is not None]
+    if json_out:
+        _print({
+            "attacks": [{**one._asdict(), "within": one.within} for one in got], "broken": [one._asdict() for one in hits],
+            "swept": [one._asdict() for one in sweeps],
+        })
+    else:
+        click.echo(told_attack(got, hits, sweeps, language), nl=False)
+    sys.exit(0 if all(one.within for one in got) else 1)
+
+
+def _chosen(named: tuple[str, ...], known: Iterable[str], what: str) -> list[str]:
+    """Those that were named, or all.
+
+    Raises:
+        CallerError: one is none of them.
+
+    """
+    all_of_them = list(known)
+    unknown = [name for name in named if name not in all_of_them]
+    if unknown:
+        raise CallerError(f"no {what} of that name can be chosen: {', '.join(unknown)}; there are: {', '.join(all_of_them)}")
+    return list(named) or all_of_them
+
+
+@lab.command()
+@click.argument("policy", type=_file)
+@click.option("--days", type=click.IntRange(1, 3_650), default=7, show_default=True, help="For how long.")
+@click.option("--visits", type=click.IntRange(1, 1_000), default=2, show_default=True, help="How often the customer comes in a day.")
+@click.option("--seed", type=int, default=1, show_default=True, help="What all chance follows from.")
+@_json
+@_language
+def dos(policy: Path, days: int, visits: int, seed: int, json_out: bool, language: str) -> None:  # noqa: FBT001
+    """Let strangers lock an honest customer out: how often he is refused, from a device that is known and from others, and what it costs them."""
+    from sekisho.lab.dos import besiege
+    from sekisho.lab.text import told_dos
+
+    table = table_of(policy)
+    sieges = []
+    for known in (True, False):
+        with bar("dos", days * visits) as tell:
+            sieges.append(asyncio.run(besiege(table, days=days, visits=visits, known=known, seed=seed, tell=tell)))
+    if json_out:
+        _print([
+            {**one._asdict(), "operations": [each._asdict() for each in one.operations], "fell": [each._asdict() for each in one.fell]}
+            for one in sieges
+        ])
+    else:
+        click.echo(told_dos(table, sieges[0], sieges[1], days, language), nl=False)
 
 
 def _traces(file: Path, finding: str | None) -> Iterator[tuple[Table, Trace]]:

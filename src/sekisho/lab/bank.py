@@ -18,19 +18,24 @@ from sekisho.app import App, apart
 from sekisho.core import attempt as core
 from sekisho.core import procedure as run_of
 from sekisho.core import release, stop, takeover
-from sekisho.core.state import NEWEST, SECOND, Device, Guard, Lock, Procedure, Session, decode, encode
-from sekisho.flows import tick
+from sekisho.core.state import NEWEST, SECOND, Addresses, Device, Guard, Lock, Procedure, Session, decode, encode
+from sekisho.flows import addresses, tick
+from sekisho.flows.addresses import Enrolled
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.attempt import FOREIGN, Reserve, Reserved, Told, record
+from sekisho.flows.challenges import Sent
 from sekisho.flows.subjects import Facts
 from sekisho.policy.table import ABOUT, Operation, Table
 from sekisho.ports import Tx
 from sekisho.proof.board import FOREVER, START
 from sekisho.proof.seats import PERSONAL, Seat
-from sekisho.terms import Outcome, Reach, State, Verdict
+from sekisho.terms import AddressState, Outcome, Reach, State, Verdict, Way
 
 OWNER = "lab"
 """The API key under which the lab calls."""
+
+REACHED = {Way.MAIL: "customer@example.com", Way.TELEPHONE: "+81 80-0000-0000"}
+"""Where customers are reached; nothing is read there."""
 
 
 class Customer:
@@ -63,7 +68,7 @@ class Customer:
 class Put:
     """Put rows on record as they are."""
 
-    def __init__(self, rows: Mapping[str, Guard]) -> None:
+    def __init__(self, rows: Mapping[str, Guard | Addresses]) -> None:
         self.rows = rows
         self.keys = list(rows)
 
@@ -335,6 +340,42 @@ class Bank:
         self._stale.append(f"reservation:{name}")
         return name
 
+    # Codes that this service sends and compares.
+
+    async def reach(self, customer: Customer) -> None:
+        """The customer can be reached by mail and by telephone, and has been for long."""
+        told = [Enrolled(kind=way, to=to, state=AddressState.CONFIRMED) for way, to in REACHED.items()]
+        books = {
+            addresses.addresses_key(key): addresses.on_file(None, key, told, self.app.codes, 0) for key in customer.subjects.values()
+        }
+        await self.app.ledger.run(Put(books))
+
+    async def open_run(self, customer: Customer, seat: Seat) -> str | None:
+        """A run of the bank's in which codes can be sent; None: there is none to be had."""
+        visitor = self.somebody()
+        session = await self._session_for(customer, self.table.operations[seat.operation], visitor, about=seat.about)
+        if session == "":
+            return None
+        name = f"lab-{next(self._numbers)}"
+        facts = self._facts(f"procedure:{name}", customer, seat.operation, session, visitor, about=seat.about)
+        if session is not None:
+            await self._begin_session(session, facts)
+        run = Procedure(operation=seat.operation, subjects=facts.subjects, owner=OWNER, session=session, led=True)
+        await self.app.ledger.run(_Open(self.app, facts, run))
+        self._stale.append(facts.key)
+        return name
+
+    async def send(self, run: str, item: str) -> bool:
+        """Have a code sent, or sent again; whether one was."""
+        return isinstance(await self.app.challenges.send(self.table, OWNER, run, item, None, "en"), Sent)
+
+    async def answer(self, run: str, item: str, code: str) -> Outcome | None:
+        """Enter a code; None: it was not looked at."""
+        self.asked += 1
+        told = await self.app.entries.enter(self.table, OWNER, run, item, code)
+        self.entries += isinstance(told, Answer)
+        return told.outcome if isinstance(told, Answer) else None
+
     async def settle(self, held: str, verdict: Verdict) -> Outcome | None:
         """The verdict on a guess that was taken."""
         told = await self.app.entries.settle(held, verdict, OWNER, None)
@@ -356,7 +397,7 @@ class Bank:
             self._visits[visitor.stays] = fresh
         if about:
             return fresh
-        if await self.may_log_in(customer):
+        if await self.may_log_in(customer, visitor):
             customer.session = fresh, self.now
         if customer.session is None:
             return ""
@@ -367,7 +408,7 @@ class Bank:
         body = (await self.app.store.peek([session])).get(session)
         return body is not None and decode(body, Session).live
 
-    async def may_log_in(self, customer: Customer) -> bool:
+    async def may_log_in(self, customer: Customer, visitor: Visitor) -> bool:
         """Whether whoever has all that a login asks for could open a session now."""
         if not await self.locks(customer):
             return True
@@ -375,13 +416,13 @@ class Bank:
         if not logins:
             return True
         flags = await self.flags(customer)
-        return any([await self._goes_through(customer, operation, flags) for operation in logins])
+        return any([await self._goes_through(customer, operation, flags, visitor) for operation in logins])
 
-    async def _goes_through(self, customer: Customer, operation: Operation, flags: frozenset[str]) -> bool:
+    async def _goes_through(self, customer: Customer, operation: Operation, flags: frozenset[str], visitor: Visitor) -> bool:
         for step in operation.steps:
             if all((condition.flag in flags) is condition.holds for condition in step.when if not condition.about):
                 seats = [Seat(operation.name, item, row) for item in step.items for row in operation.rows.get(item, ())]
-                if not any(await self.admits(customer, seats)):
+                if not any(await self.admits(customer, seats, visitor)):
                     return False
         return True
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import jinja2
 
 from sekisho.catalogue import say
+from sekisho.lab.attack import Broken, Got, Swept
+from sekisho.lab.dos import Siege
 from sekisho.lab.plots import BAR, NAME, WIDTH, plot
 from sekisho.lab.plots import told as figure_told
 from sekisho.lab.replay import Replayed, Step
@@ -36,6 +38,53 @@ def told_replay(table: Table, trace: Trace, played: Replayed, language: str) -> 
     why = say(language, f"lab.why-{played.why}", guesses=f"{played.guesses:,}")
     lines.append(say(language, "lab.holds" if played.holds else "lab.holds-not") + " " + why)
     return "\n".join(lines) + "\n"
+
+
+def told_attack(got: Sequence[Got], broken: Sequence[Broken], swept: Sequence[Swept], language: str) -> str:
+    """What attackers got beside what was proved, and how often they were right."""
+    head = [say(language, f"column.{name}") for name in ("item", "attacker")]
+    rows = [[*head, *(say(language, f"lab.{name}") for name in ("guesses", "bound", "how"))], *(_got(one, language) for one in got)]
+    lines = [*aligned(rows)]
+    if broken:
+        columns = [say(language, f"lab.{name}") for name in ("customers", "guesses", "hit", "expected", "sigmas")]
+        lines += ["", say(language, "lab.broken"), *aligned([[head[0], *columns], *(_broken(one) for one in broken)])]
+    if swept:
+        columns = [say(language, f"lab.{name}") for name in ("customers", "asked", "guesses", "ceiling", "hit", "expected", "sigmas")]
+        lines += ["", say(language, "lab.swept"), *aligned([[head[0], *columns], *(_swept(one) for one in swept)])]
+    return "\n".join(lines) + "\n"
+
+
+def _got(one: Got, language: str) -> list[str]:
+    how = "more" if not one.within else "unbounded" if one.most is None else "all" if one.guesses == one.most else "fewer"
+    most = say(language, "check.unbounded") if one.most is None else f"{one.most:,}"
+    released = f" ({say(language, 'lab.releases', number=one.releases)})" if one.releases else ""
+    return [one.item, say(language, f"attacker.{one.attacker}"), f"{one.guesses:,}", most + released, say(language, f"lab.got-{how}")]
+
+
+def _broken(one: Broken) -> list[str]:
+    return [one.item, f"{one.customers:,}", f"{one.guesses:,}", f"{one.broken:,}", f"{one.expected:.3g}", f"{one.sigmas:.1f}"]
+
+
+def _swept(one: Swept) -> list[str]:
+    ceiling = "-" if one.ceiling is None else f"{one.ceiling:,}"
+    guesses = [f"{one.asked:,}", f"{one.looked_at:,}"]
+    return [one.item, f"{one.customers:,}", *guesses, ceiling, f"{one.broken:,}", f"{one.expected:.3g}", f"{one.sigmas:.1f}"]
+
+
+def told_dos(table: Table, known: Siege, others: Siege, days: int, language: str) -> str:
+    """How often an honest customer was refused, by operation, and what it cost those who locked him out."""
+    head = [say(language, f"lab.{name}") for name in ("operation", "from-known", "from-others")]
+    refused = [
+        [picked(table.operations[one.operation].text, language), f"{one.refused:,} / {one.visits:,}", f"{other.refused:,} / {other.visits:,}"]
+        for one, other in zip(known.operations, others.operations, strict=True)
+    ]
+    cost = say(language, "lab.cost", at_once=f"{others.at_once:,}", all=f"{others.entries:,}", days=days)
+    fell = [[say(language, f"lab.{name}") for name in ("row", "times", "entries", "at-items")]]
+    fell += [
+        [one.row, f"{one.times:,}", f"{one.entries:,}", ", ".join(picked(table.items[item].text, language) for item in one.items)]
+        for one in others.fell
+    ]
+    return "\n".join([say(language, "lab.refused"), *aligned([head, *refused]), "", cost, *aligned(fell)]) + "\n"
 
 
 def told_whatif(a: Report, b: Report, sections: Sequence[Section], language: str) -> str:
