@@ -15,7 +15,7 @@ QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]
-LIFE_MS = 10_000
+LIFE_MS = 60_000
 
 
 @pytest.fixture(scope="module")

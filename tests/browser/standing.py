@@ -37,7 +37,7 @@ PHONE, WIDE = {"width": 320, "height": 640}, {"width": 1280, "height": 900}
 """Screens."""
 
 QUICK = Waits(slow_s=0.2, grey_s=0.0, later_s=0.2)
-WAIT_S = 20
+WAIT_S = 60
 
 
 class Bank:

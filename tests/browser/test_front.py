@@ -4,7 +4,7 @@ import html
 import re
 
 import pytest
-from client import Client, codes_in
+from bankclient import Client, codes_in
 
 from sekisho.bank.seeds import CUSTOMERS
 

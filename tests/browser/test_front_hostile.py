@@ -4,7 +4,7 @@ import re
 
 import httpx
 import pytest
-from client import Client
+from bankclient import Client
 
 from sekisho.bank.guests import COOKIE
 from sekisho.bank.seeds import CUSTOMERS

@@ -13,7 +13,7 @@ class Client:
 
     def __init__(self, bank, language="en"):
         self.bank, self.language = bank, language
-        self.http = httpx.Client(base_url=bank.base, headers={"accept-language": language}, follow_redirects=True, timeout=20)
+        self.http = httpx.Client(base_url=bank.base, headers={"accept-language": language}, follow_redirects=True, timeout=60)
 
     def look(self, path):
         return self._seen(self.http.get(path))
