@@ -20,6 +20,7 @@ from sekisho.adapters.batching import BatchedLedger
 from sekisho.adapters.bounces import BounceServer
 from sekisho.adapters.channels import Inbox
 from sekisho.adapters.codes import KeyedCodes
+from sekisho.adapters.devicekeys import DeviceKeys
 from sekisho.adapters.keyring import PURPOSES, Keyring, seeded
 from sekisho.adapters.memory import MemoryStore
 from sekisho.adapters.postgres import PostgresStore
@@ -33,6 +34,7 @@ from sekisho.adapters.webauthn import Passkeys, RelyingParty, party_of
 from sekisho.core.state import IN_FORCE, SECOND, InForce, encode
 from sekisho.errors import CallerError, LedgerUnavailable, StoreIsOlder
 from sekisho.flows import clock, tick
+from sekisho.flows.apps import AppEnrolments
 from sekisho.flows.callers import Callers
 from sekisho.flows.cases import CaseDesk
 from sekisho.flows.challenges import Challenges
@@ -56,6 +58,7 @@ from sekisho.flows.seals import Sealer
 from sekisho.flows.seats import Seats
 from sekisho.flows.sessions import Sessions
 from sekisho.flows.shadow import ShadowCountMode, agree_on_mode
+from sekisho.flows.signed import Signer
 from sekisho.flows.stops import Stops
 from sekisho.flows.subjects import Subjects
 from sekisho.flows.tokens import Tokens
@@ -133,7 +136,7 @@ class App:
         self.runs = Runs(self.ledger, store, self.subjects)
         self.codes = KeyedCodes(keyring)
         passkeys = Passkeys(settings.passkeys) if settings.passkeys is not None else None
-        self.entries = Entries(self.runs, self.ledger, store, self.secrets, self.codes, passkeys=passkeys)
+        self.entries = Entries(self.runs, self.ledger, store, self.secrets, self.codes, signer=Signer(self.codes, DeviceKeys()), passkeys=passkeys)
         self.signing = Signing(self.runs, self.ledger, self.codes, passkeys)
         self._mail = SmtpChannel(settings.relay, self.codes) if settings.relay is not None else None
         ways: dict[Way, Channel] = {**channels, **({Way.MAIL: self._mail} if self._mail is not None else {})}
@@ -151,6 +154,7 @@ class App:
         self.shadow = ShadowCountMode(counting, self.ledger, store) if settings.shadow else None
         self.count_mode = self.shadow or counting
         self.sessions = Sessions(self.ledger, store)
+        self.apps = AppEnrolments(self.ledger, store, self.secrets, self.codes, DeviceKeys())
         self.passkeys = OwnPasskeys(self.ledger, store)
         self.releases = Releases(self.ledger, store, self.subjects)
         self.forms = FormsDesk(self.ledger, store, self.secrets, self.codes, self.outbox)

@@ -292,6 +292,16 @@ class Delivered(msgspec.Struct, frozen=True):
     model: str = ""
 
 
+class DeviceKeys(Protocol):
+    """Keys that customers' own devices keep for the bank's app."""
+
+    def is_key(self, key: bytes) -> bool:
+        """Whether this is a public key that a device may have."""
+
+    def is_signed_by(self, key: bytes, signature: bytes, message: bytes) -> bool:
+        """Whether the signature is by the key; no for what is no key."""
+
+
 class Codes(Protocol):
     """Makes codes that are sent, and keyed digests, with keys outside the database."""
 

@@ -13,11 +13,12 @@ from starlette.routing import Route
 
 from sekisho.api.challenges import not_sent
 from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name, help_at
-from sekisho.api.http import Call
+from sekisho.api.http import Call, Problem
 from sekisho.app import App
 from sekisho.catalogue import language_of
 from sekisho.core.base64url import spell
 from sekisho.flows.answers import Refused
+from sekisho.flows.apps import OnFile
 from sekisho.flows.attempt import Missing
 from sekisho.flows.held import NAME_MAX, Asked
 from sekisho.flows.passkeys import Passkey
@@ -69,6 +70,41 @@ class PasskeysAnswer(msgspec.Struct):
     passkeys: list[PasskeyAnswer]
 
 
+class AppCodeAnswer(msgspec.Struct):
+    """A code for `POST /v1/apps`."""
+
+    code: str
+    until: str
+
+
+class AppBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/apps`: what a device answers to the code. The parts are those of docs/how/app.md."""
+
+    code: Annotated[str, Meta(min_length=24, max_length=64)]
+    name: CalledName
+    parts: dict[str, Annotated[str, Meta(max_length=2048)]]
+
+
+class AppAnswer(msgspec.Struct):
+    """The device is enrolled."""
+
+    app: str
+
+
+class OneApp(msgspec.Struct):
+    """One device of the customer's."""
+
+    app: str
+    name: str
+    since: str
+
+
+class AppsAnswer(msgspec.Struct):
+    """All of them."""
+
+    apps: list[OneApp]
+
+
 class HeldThings:
     """The calls about what customers hold."""
 
@@ -102,6 +138,36 @@ class HeldThings:
     async def remove_passkey(self, call: Call[None]) -> tuple[int, Any]:
         """Remove a passkey. The customer is told on every channel."""
         return _shown(await self._app.passkeys.remove(self._app.table, call.key.id, call.path["id"], call.path["passkey"]))
+
+
+    async def app_code(self, call: Call[None]) -> tuple[int, Any]:
+        """A code that enrols a device of the customer's in the bank's app, to be shown to him in his session."""
+        made = await self._app.apps.code(call.key.id, call.path["id"])
+        if made is None:
+            raise NOT_FOUND
+        return 201, AppCodeAnswer(made[0], rfc3339(made[1]) or "")
+
+    async def enrol_app(self, call: Call[AppBody]) -> tuple[int, Any]:
+        """Enrol a device in the bank's app: its code, its keys and its passcode, signed by it. Whole, or not at all."""
+        body = call.body
+        app = await self._app.apps.enrol(self._app.table, body.code, body.name, body.parts)
+        if app is None:
+            raise Problem(409, "not-enrolled-app", "The code is good for nothing any more, or the device has not signed it.")
+        return 201, AppAnswer(app)
+
+    async def apps(self, call: Call[None]) -> tuple[int, Any]:
+        """The devices on which the customer of this session has the bank's app."""
+        return _apps(await self._app.apps.shown(self._app.table, call.key.id, call.path["id"]))
+
+    async def remove_app(self, call: Call[None]) -> tuple[int, Any]:
+        """Remove a device: lost, or given away. The customer is told on every channel."""
+        return _apps(await self._app.apps.remove(self._app.table, call.key.id, call.path["id"], call.path["app"]))
+
+
+def _apps(found: list[OnFile] | None) -> tuple[int, Any]:
+    if found is None:
+        raise NOT_FOUND
+    return 200, AppsAnswer([OneApp(one.app, one.name, rfc3339(one.since) or "") for one in found])
 
 
 def _shown(found: list[Passkey] | None) -> tuple[int, Any]:

@@ -65,7 +65,7 @@ from sekisho.api.manual import (
     ManualAnswer,
     Manuals,
 )
-from sekisho.api.passkeys import AskedAnswer, HeldThings, NameBody, PasskeysAnswer, SignBody
+from sekisho.api.passkeys import AppAnswer, AppBody, AppCodeAnswer, AppsAnswer, AskedAnswer, HeldThings, NameBody, PasskeysAnswer, SignBody
 from sekisho.api.staff import (
     AgreeBody,
     ApprovalAnswer,
@@ -182,6 +182,10 @@ def operations(app: App, manuals: Manuals | None = None) -> list[Operation]:
         Operation("GET", "/v1/sessions/{id}/passkeys", things.passkeys, CHANNEL, None, {200: PasskeysAnswer}, holds=True),
         Operation("PUT", "/v1/sessions/{id}/passkeys/{passkey}", things.name_passkey, CHANNEL, NameBody, {200: PasskeysAnswer}, holds=True),
         Operation("DELETE", "/v1/sessions/{id}/passkeys/{passkey}", things.remove_passkey, CHANNEL, None, {200: PasskeysAnswer}, holds=True),
+        Operation("POST", "/v1/sessions/{id}/app-codes", things.app_code, CHANNEL, None, {201: AppCodeAnswer}, holds=True),
+        Operation("POST", "/v1/apps", things.enrol_app, CHANNEL, AppBody, {201: AppAnswer}, holds=True),
+        Operation("GET", "/v1/sessions/{id}/apps", things.apps, CHANNEL, None, {200: AppsAnswer}, holds=True),
+        Operation("DELETE", "/v1/sessions/{id}/apps/{app}", things.remove_app, CHANNEL, None, {200: AppsAnswer}, holds=True),
         Operation("GET", "/v1/sessions/{id}/approvals", matters.waits, CHANNEL, None, {200: WaitsAnswer}, holds=True),
         Operation("POST", "/v1/sessions/{id}/approvals", matters.approve, CHANNEL, NumberBody, {200: EnteredAnswer}, holds=True),
         Operation("GET", "/v1/sessions/{id}/release-code", matters.release_code, CHANNEL, None, {200: ReleaseCodeAnswer}, holds=True),

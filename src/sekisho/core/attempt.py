@@ -34,6 +34,8 @@ class Why(StrEnum):
     """Guesses are left only if those in flight come back: try again."""
     UNNAMED = auto()
     """The policy does not name this operation, item or subject."""
+    SENSOR = auto()
+    """The customer's device has locked its own sensor; it does so by itself (A14)."""
     NO_CODE = auto()
     """No code that was sent is valid now: there is nothing to compare with."""
 

@@ -30,6 +30,7 @@ class Message(StrEnum):
     MORE_FIRST = "more-first"
     TRY_AGAIN = "try-again"
     NOT_ACCEPTED = "not-accepted"
+    SENSOR_LOCKED = "sensor-locked"
     NO_CODE = "no-code"
     NO_ADDRESS = "no-address"
     NO_ADDRESS_BUT_PAPER = "no-address-but-paper"
@@ -91,6 +92,8 @@ def _why_refused(scene: Scene, refusal: Refusal) -> Message:
         return Message.TRY_AGAIN
     if refusal.why is Why.UNNAMED:
         return Message.NOT_ACCEPTED
+    if refusal.why is Why.SENSOR:
+        return Message.SENSOR_LOCKED
     if refusal.why is Why.NO_CODE:
         return Message.NO_CODE
     if refusal.why is Why.NOT_NOW:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from sekisho.core import attempt as core
-from sekisho.core import devices, release
+from sekisho.core import devices, enrolment, release
 from sekisho.core.penalty import end_run
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Address, Guard, Procedure, Reservation, Secret, Session, decode, encode
@@ -24,7 +24,7 @@ from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember
 from sekisho.flows.subjects import Facts, Subjects
 from sekisho.policy.table import ABOUT, Item, Operation, place
 from sekisho.ports import Tx
-from sekisho.terms import Outcome, State, Verdict
+from sekisho.terms import Outcome, PenaltyKind, State, Verdict
 
 KEEP_SETTLED_S = 24 * 3600
 """How long a settled reservation is kept, so that a second verdict is known for one. Seconds."""
@@ -105,7 +105,8 @@ def _erase(tx: Tx, scene: Scene, lock_id: str | None) -> None:
     for key, guard in scene.guards.items():
         for lock in guard.locks:
             if lock.id == lock_id:
-                for item in release.erased(key, lock, scene.table):
+                gone = release.erased(key, lock, scene.table)
+                for item in (*gone, enrolment.DEVICE) if lock.kind is PenaltyKind.REMOVE else gone:
                     tx.drop(secret_key(key, item))
 
 
@@ -246,7 +247,7 @@ def _open_session(tx: Tx, scene: Scene, session_id: str, owner: str) -> None:
 class FastAttempt(Entry):
     """Reserve, compare and settle in one batch."""
 
-    __slots__ = ("_compare", "_live")
+    __slots__ = ("_compare", "_live", "unread")
 
     def __init__(
         self, subjects: Subjects, facts: Facts, item: str, owner: str, session_id: str, compare: Compare, *,
@@ -254,6 +255,8 @@ class FastAttempt(Entry):
     ) -> None:
         super().__init__(subjects, facts, item, owner, session_id, extra=secrets, naming=naming, replay=replay)
         self._compare = compare
+        self.unread = core.Why.UNNAMED
+        """Why, where it is not looked at."""
         self._live = live
         """For an entry that answers a code."""
 
@@ -274,7 +277,7 @@ class FastAttempt(Entry):
             self.spent = granted.bank
         answer = self.conclude(tx, scene, granted, verdict)
         if answer is None:
-            return answers.refused(scene, core.Refusal(core.Why.UNNAMED))
+            return answers.refused(scene, core.Refusal(self.unread))
         remember(tx, self.replay, answer)
         return answer
 

@@ -17,7 +17,7 @@ from sekisho.flows.addresses import addresses_key, by_desk, registers
 from sekisho.flows.subjects import Facts
 from sekisho.policy.table import Table
 from sekisho.ports import Codes, Tx
-from sekisho.terms import ItemKind
+from sekisho.terms import ItemKind, Reach
 
 WAITS_S = 30 * 24 * 3600
 """How long what somebody applied for waits for his contract, where the policy's `retention` does not say. Seconds."""
@@ -39,6 +39,7 @@ def keys(table: Table, facts: Facts) -> list[str]:
         operation = table.operations[facts.operation]
         renewed = {table.items[item].renews: None for item in operation.rows}
         facts.ends = [secret_key(facts.subjects[table.items[item].reach], item) for item in renewed if item is not None]
+        facts.ends += [secret_key(facts.subjects[Reach.APP], item) for item in _sensors(table, renewed) if Reach.APP in facts.subjects]
         item = registers(table, facts.operation)
         if item is not None:
             facts.ends.append(addresses_key(facts.subjects[item.reach]))
@@ -53,6 +54,16 @@ def keys(table: Table, facts: Facts) -> list[str]:
 
 def _passkeys(table: Table, items: Iterable[str | None]) -> list[str]:
     return [item for item in items if item is not None and table.items[item].kind is ItemKind.PASSKEY]
+
+
+def _sensors(table: Table, renewed: Iterable[str | None]) -> list[str]:
+    """Sensors of an app, which are registered together with its passcode."""
+    if not any(item is not None and table.items[item].kind is ItemKind.PASSCODE and table.items[item].reach is Reach.APP for item in renewed):
+        return []
+    return [item.name for item in table.items.values() if item.reach is Reach.APP and item.kind in _BIOMETRIC]
+
+
+_BIOMETRIC = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC})
 
 
 def recovery_key(subject: str) -> str:

@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeGuard
 
 from sekisho.core.attempt import Why
+from sekisho.core.enrolment import LOCKED, REPORT
 from sekisho.core.fold import fold
 from sekisho.core.state import Procedure, Reservation, Secret, decode
 from sekisho.errors import CallerError, LedgerUnavailable, UnknownFate
-from sekisho.flows import effects, held
+from sekisho.flows import effects, held, signed
 from sekisho.flows.addresses import by_desk, offered, sends
 from sekisho.flows.answers import Answer, Message, Refused
 from sekisho.flows.attempt import Compare, FastAttempt, Live, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for, secret_keys
@@ -41,6 +42,7 @@ from sekisho.flows.news import answered_key
 from sekisho.flows.renewing import Renew
 from sekisho.flows.replay import InFlight, Replay
 from sekisho.flows.runs import Runs
+from sekisho.flows.signed import Signer, Unwrap, Verified
 from sekisho.flows.slots import Slots
 from sekisho.flows.subjects import Facts, Subjects
 from sekisho.flows.waiting import WAIT_S, Waiting
@@ -61,13 +63,15 @@ class Entries:
         store: the same ledger's store, for facts that never change.
         secrets: compares proofs.
         codes: makes what was sent once more, to compare with.
+        signer: tells what the devices of the bank's app have signed.
         passkeys: tells whether one has signed; None: the bank compares passkeys itself.
         workers: threads that compare slow proofs.
 
     """
 
     def __init__(
-        self, runs: Runs, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes, *, passkeys: Passkeys | None = None, workers: int = 2,
+        self, runs: Runs, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes, *, signer: Signer, passkeys: Passkeys | None = None,
+        workers: int = 2,
     ) -> None:
         self.waiting = Waiting()
         self.ceilings = Ceilings(ledger, store, runs.subjects)
@@ -78,6 +82,7 @@ class Entries:
         self._secrets = secrets
         self._codes = codes
         self._passkeys = passkeys
+        self._signer = signer
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compare", initializer=_after_others)
         self._slots = Slots()
         self._comparing: dict[str, asyncio.Task[Told]] = {}
@@ -99,13 +104,17 @@ class Entries:
         if facts is None or facts.owner != owner:
             return Missing()
         item = item_named(table, facts.operation, item_name)
-        signs = self._passkeys is not None and held.is_passkey(table, item)
+        by_app = held.is_by_app(table, item) and await self._is_by_app(facts, item, proof)
+        signs = by_app or (self._passkeys is not None and held.is_passkey(table, item))
         if not signs and (item.kind in ELSEWHERE or held.is_passkey(table, item) or (
             item.kind in SENT and not _is_made_here(table, facts.operation, item)
         )):
             detail = f"{item.name} is compared by the bank: take a reservation and give its verdict"
             raise CallerError(detail)
-        (held.well_formed if signs else well_formed)(item, proof)
+        if by_app and isinstance(proof, Mapping):
+            signed.well_formed(proof)
+        else:
+            (held.well_formed if signs else well_formed)(item, proof)
         for _ in range(3):
             at = await self._runs.named_facts(table, facts, named(item, proof)) if item.kind in NAMING else facts
             answer = await self._enter_once(table, at, item, proof, owner, replay)
@@ -117,6 +126,11 @@ class Entries:
 
     async def _enter_once(self, table: Table, facts: Facts, item: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         kept = table.items[item.kept_as]
+        if kept.kind is ItemKind.PASSCODE and isinstance(proof, Mapping):
+            found = await self._ledger.run(Unwrap(self._runs.subjects, facts, item.name, owner, proof, self._signer, replay))
+            if not isinstance(found, Verified):
+                return self.told(found)
+            proof = found.verifier
         if kept.kind in SLOW:
             answer = await self._slowly(table, facts, item, kept, proof, owner, replay)
         else:
@@ -127,10 +141,14 @@ class Entries:
                 released = effects.recovery_key(facts.subjects[item.reach])
                 compare, live = release_code(self._codes, released, proof), any_released(released)
             looked_at = [answered_key(facts.key)] if item.kind in SENT else secret_keys(facts, kept)
+            if held.is_by_app(table, item):
+                looked_at = [*looked_at, *signed.device_keys(facts)]
             work = FastAttempt(
                 self._runs.subjects, facts, item.name, owner, session, compare, secrets=[*looked_at, *effects.keys(table, facts)],
                 naming=item.kind in NAMING, replay=replay, live=live,
             )
+            if held.is_by_app(table, item) and isinstance(proof, Mapping) and proof.get(REPORT) == LOCKED:
+                work.unread = Why.SENSOR
             if item.kind is ItemKind.DATA:
                 work.entered = self._codes.digest("data", item.name, text_of(proof))
                 work.institution = self._institution(table, item, proof)
@@ -143,8 +161,18 @@ class Entries:
             raise UnknownFate
         return self.told(answer)
 
+    async def _is_by_app(self, facts: Facts, item: Item, proof: Proof) -> bool:
+        """Whether an entry is one that a device has signed. An enrolment with a device takes no other of a passcode."""
+        if isinstance(proof, Mapping):
+            return True
+        if item.kind not in ELSEWHERE and await self._store.peek(signed.device_keys(facts)):
+            raise CallerError(f"{item.name} is signed by the device that is enrolled")
+        return False
+
     def _comparer(self, table: Table, item: Item, proof: Proof) -> tuple[Compare, Live | None]:
         """How it is compared in the batch; and for what answers something, whether there is anything to answer."""
+        if held.is_by_app(table, item) and isinstance(proof, Mapping):
+            return self._signer.sensor(proof), held.any_asked(item.name)
         if self._passkeys is not None and isinstance(proof, Mapping) and held.is_passkey(table, item):
             compare = held.made(self._passkeys, proof) if item.renews else held.signed(self._passkeys, self._codes, proof)
             return compare, held.any_asked(item.name)

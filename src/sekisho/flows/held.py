@@ -23,7 +23,7 @@ from sekisho.flows.runs import Runs
 from sekisho.flows.subjects import Facts, Subjects
 from sekisho.policy.table import Item, Table, place
 from sekisho.ports import Codes, Ledger, Passkeys, Tx
-from sekisho.terms import ItemKind, Verdict
+from sekisho.terms import ItemKind, Reach, Verdict
 
 SIGN_S = 300
 """How long a request for a signature may be answered (WebAuthn Level 3 section 15.1). Seconds."""
@@ -60,6 +60,16 @@ def is_passkey(table: Table, item: Item) -> bool:
     return table.items[item.kept_as].kind is ItemKind.PASSKEY
 
 
+BY_APP = frozenset({ItemKind.PASSCODE, ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC})
+"""What the bank's own app enters with its device's signature."""
+
+
+def is_by_app(table: Table, item: Item) -> bool:
+    """Whether an app with a device of its own signs what it enters here, or what it registers."""
+    kept = table.items[item.kept_as]
+    return kept.reach is Reach.APP and kept.kind in BY_APP
+
+
 def well_formed(item: Item, proof: str | Mapping[str, str]) -> None:
     """Refuse what could be no browser's answer, before anything is counted.
 
@@ -85,7 +95,7 @@ class _Ask(Entry):
     __slots__ = ("_codes", "_fresh", "_kind", "_passkeys")
 
     def __init__(
-        self, subjects: Subjects, facts: Facts, item: Item, kept: Item, owner: str, passkeys: Passkeys, codes: Codes, replay: Replay | None,
+        self, subjects: Subjects, facts: Facts, item: Item, kept: Item, owner: str, passkeys: Passkeys | None, codes: Codes, replay: Replay | None,
     ) -> None:
         super().__init__(subjects, facts, item.name, owner, "", extra=secret_keys(facts, kept), replay=replay)
         self._fresh = chance.token_urlsafe(24)
@@ -103,7 +113,7 @@ class _Ask(Entry):
             return scene
         run = scene.procedure
         known = (secret_for(tx, scene, self.item) or Secret()).keys
-        if self._kind.renews and len(known) >= PASSKEYS_MAX:
+        if is_passkey(tx.table, self._kind) and self._kind.renews and len(known) >= PASSKEYS_MAX:
             return answers.refused(scene, Refusal(Why.UNNAMED))
         fresh = Challenge(self._fresh, self.item, "", challenge.bound_to(scene.procedure_key, run), 0, 0)
         asked = challenge.ask(run, fresh, SIGN_S, tx.now)
@@ -114,6 +124,8 @@ class _Ask(Entry):
         return done
 
     def _options(self, scene: Scene, asked: Challenge, known: Sequence[PublicKey]) -> dict[str, object]:
+        if self._passkeys is None or not is_passkey(scene.table, self._kind):
+            return {}
         subject = _subject(scene, self.item)
         if self._kind.renews:
             name = self.facts.subjects[scene.table.items[self._kind.renews].reach].partition(":")[2]
@@ -130,17 +142,18 @@ def _subject(scene: Scene, item: str) -> str:
 
 def any_asked(item: str) -> Live:
     """Whether a signature was asked for that may be given now."""
-    return lambda _tx, scene: _asked(scene, item) is not None
+    return lambda _tx, scene: asked_now(scene, item) is not None
 
 
-def _asked(scene: Scene, item: str) -> Challenge | None:
+def asked_now(scene: Scene, item: str) -> Challenge | None:
+    """The signature that is asked for now."""
     run = scene.procedure
     return next(iter(challenge.live(run, item, challenge.bound_to(scene.procedure_key, run), scene.now)), None)
 
 
-def _take(scene: Scene, item: str) -> bytes | None:
+def take_asked(scene: Scene, item: str) -> bytes | None:
     """What was asked to be signed. It is answered once, rightly or not."""
-    asked = _asked(scene, item)
+    asked = asked_now(scene, item)
     challenge.consume(scene.procedure, item, scene.now)
     scene.touch(scene.procedure_key)
     return None if asked is None else challenge.to_sign(asked)
@@ -150,7 +163,7 @@ def signed(passkeys: Passkeys, codes: Codes, proof: Mapping[str, str]) -> Compar
     """Whether one of the customer's passkeys has signed what was asked."""
 
     def compare(tx: Tx, scene: Scene, paid: Granted) -> Verdict:
-        asked, subject = _take(scene, paid.item), _subject(scene, paid.item)
+        asked, subject = take_asked(scene, paid.item), _subject(scene, paid.item)
         known = secret_for(tx, scene, paid.item) or Secret()
         told = None if asked is None else passkeys.asserted(known.keys, proof, asked, user_of(codes, subject))
         if told is None:
@@ -170,7 +183,7 @@ def made(passkeys: Passkeys, proof: Mapping[str, str]) -> Compare:
     """Whether it is a new passkey that was asked for; it stands on the run's own row until the run is done."""
 
     def compare(tx: Tx, scene: Scene, paid: Granted) -> Verdict:
-        asked = _take(scene, paid.item)
+        asked = take_asked(scene, paid.item)
         new = None if asked is None else passkeys.made(proof, asked, scene.now)
         known = (secret_for(tx, scene, paid.item) or Secret()).keys
         renews = scene.table.items[paid.item].renews
@@ -211,7 +224,7 @@ class Signing:
             if facts is None or facts.owner != owner:
                 return Missing()
             item = item_named(table, facts.operation, item_name)
-            if self._passkeys is None or not is_passkey(table, item):
+            if not is_by_app(table, item) and (self._passkeys is None or not is_passkey(table, item)):
                 raise CallerError(f"nothing is signed for {item.name} here")
             self._runs.subjects.keys(facts)
             work = _Ask(self._runs.subjects, facts, item, table.items[item.kept_as], owner, self._passkeys, self._codes, replay)

@@ -1,0 +1,156 @@
+"""Entries that the bank's own app makes: each answers what it was asked, is signed by its enrolment's device, and says what was shown.
+
+What the device has not signed is no entry: it is not looked at, and nothing is counted. docs/how/app.md
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+
+import msgspec
+
+from sekisho.core import enrolment
+from sekisho.core.attempt import Granted, Refusal, Why
+from sekisho.core.base64url import read
+from sekisho.core.enrolment import DEVICE, KEY, LOCKED, NO_MATCH, REPORT, SHOWN, SIGNATURE, VERIFIER
+from sekisho.core.scene import Scene
+from sekisho.core.state import Secret
+from sekisho.errors import CallerError
+from sekisho.events import Event, EventKind
+from sekisho.flows import answers
+from sekisho.flows.answers import Refused
+from sekisho.flows.apps import of_key
+from sekisho.flows.attempt import Compare, Entry, Missing, Stale, record, secret_for
+from sekisho.flows.effects import secret_key
+from sekisho.flows.held import asked_now, take_asked
+from sekisho.flows.replay import Replay, remembered
+from sekisho.flows.subjects import Facts, Subjects
+from sekisho.policy.table import ABOUT, place
+from sekisho.ports import Codes, DeviceKeys, Tx
+from sekisho.terms import ItemKind, Reach, Verdict
+
+SENSORS = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC})
+
+PART_MAX, PARTS_MAX = 2048, 16
+
+
+def device_keys(facts: Facts) -> list[str]:
+    """Where the keys of the devices are that may make an entry."""
+    return [secret_key(subject, DEVICE) for where, subject in facts.subjects.items() if where.removeprefix(ABOUT) == Reach.APP]
+
+
+def well_formed(proof: Mapping[str, str]) -> None:
+    """Refuse what no app sends, before anything is counted.
+
+    Raises:
+        CallerError: it is not signed, or too long.
+
+    """
+    if SIGNATURE not in proof or len(proof) > PARTS_MAX or any(len(part) > PART_MAX for part in proof.values()):
+        raise CallerError("an app's entry is an object of parts with their signature, as docs/how/app.md says")
+    read(proof[SIGNATURE])
+
+
+class Signer:
+    """Tells what devices have signed.
+
+    Args:
+        codes: makes digests of what was entered.
+        keys: reads devices' keys.
+
+    """
+
+    def __init__(self, codes: Codes, keys: DeviceKeys) -> None:
+        self._codes = codes
+        self.keys = keys
+
+    def by_device(self, tx: Tx, scene: Scene, item: str, parts: Mapping[str, str], asked: bytes) -> bool:
+        """Whether the enrolment's device has signed the parts, for what it was asked."""
+        app = app_of(scene, item)
+        return self.by_key(tx.get(secret_key(app, DEVICE), Secret), scene, item, parts, asked)
+
+    def by_key(self, known: Secret | None, scene: Scene, item: str, parts: Mapping[str, str], asked: bytes) -> bool:
+        """Whether this key has."""
+        if known is None or not known.keys or not self._was_shown(scene, parts):
+            return False
+        told = enrolment.message(f"{app_of(scene, item)} {item}", asked, parts)
+        return self.keys.is_signed_by(known.keys[0].key, read(parts[SIGNATURE]), told)
+
+    def _was_shown(self, scene: Scene, parts: Mapping[str, str]) -> bool:
+        """Whether the device says that it has shown what was entered in the run, word for word."""
+        items = scene.table.items
+        for item, digest in scene.procedure.entered.items():
+            if items[item].renews is None and not hmac.compare_digest(self._codes.digest("data", item, parts.get(SHOWN + item, "")), digest):
+                return False
+        return True
+
+    def sensor(self, proof: Mapping[str, str]) -> Compare:
+        """What a sensor has said. Yes is signed by a key that the sensor alone opens."""
+
+        def compare(tx: Tx, scene: Scene, paid: Granted) -> Verdict:
+            asked = take_asked(scene, paid.item)
+            if asked is None:
+                return Verdict.UNREAD
+            if REPORT not in proof:
+                return Verdict.RIGHT if self.by_key(secret_for(tx, scene, paid.item), scene, paid.item, proof, asked) else Verdict.UNREAD
+            if not self.by_device(tx, scene, paid.item, proof, asked):
+                return Verdict.UNREAD
+            if proof[REPORT] == LOCKED:
+                scene.tell(Event(EventKind.SENSOR_LOCKED, app_of(scene, paid.item), scene.operation.name, paid.item, procedure=scene.procedure_key))
+            counted = proof[REPORT] == NO_MATCH and scene.table.items[paid.item].kind is ItemKind.BIOMETRIC
+            return Verdict.WRONG if counted else Verdict.UNREAD
+
+        return compare
+
+
+def app_of(scene: Scene, item: str) -> str:
+    """The enrolment that an entry is made in."""
+    row = scene.row_of(item)
+    return scene.keys[place(Reach.APP, about=row is not None and row.about)]
+
+
+class Verified(msgspec.Struct):
+    """The device has signed; this is what it says of its passcode."""
+
+    verifier: str
+
+
+class Unwrap(Entry):
+    """Look who has signed, before a guess is taken for what it says of the passcode. What comes with a new one waits on the run."""
+
+    __slots__ = ("_parts", "_signer")
+
+    def __init__(
+        self, subjects: Subjects, facts: Facts, item: str, owner: str, parts: Mapping[str, str], signer: Signer, replay: Replay | None,
+    ) -> None:
+        super().__init__(subjects, facts, item, owner, "", extra=device_keys(facts), replay=replay)
+        self._parts = parts
+        self._signer = signer
+
+    def decide(self, tx: Tx) -> Verified | Refused | Missing | Stale:
+        """A request that comes again was looked at before: its answer is on record, or its guess is in flight."""
+        verified = Verified(self._parts.get(VERIFIER, ""))
+        if remembered(tx, self.replay) is not None:
+            return verified
+        scene = self.unclosed(tx)
+        if not isinstance(scene, Scene):
+            return scene
+        if asked_now(scene, self.item) is None:
+            return answers.refused(scene, Refusal(Why.NO_CODE))
+        asked = take_asked(scene, self.item)
+        signed = asked is not None and self._signer.by_device(tx, scene, self.item, self._parts, asked)
+        if signed:
+            self._keep_keys(scene)
+        record(tx, scene)
+        return verified if signed else answers.refused(scene, Refusal(Why.UNNAMED))
+
+    def _keep_keys(self, scene: Scene) -> None:
+        """Sensors that are registered together with a passcode."""
+        items = scene.table.items
+        if items[self.item].renews is None:
+            return
+        for name, value in self._parts.items():
+            item = items.get(name.removeprefix(KEY))
+            if name.startswith(KEY) and item is not None and item.kind in SENSORS and item.reach is Reach.APP:
+                scene.procedure.renewed = {**scene.procedure.renewed, item.name: of_key(item.name, value, self._signer.keys)}
