@@ -17,7 +17,6 @@ from sekisho.manual.words import Words, clock, outcomes
 from sekisho.policy.table import Table
 from sekisho.policy.text import Language
 from sekisho.proof.check import Report, state_name
-from sekisho.terms import PathKind
 
 HERE = Path(__file__).parent
 STYLE = "manual.css"
@@ -198,7 +197,7 @@ class Article:
     def _render(self, template: str, name: str, **facts: Any) -> str:
         facts.setdefault("only", None)
         return _TEMPLATES.get_template(template).render(
-            a=self, w=self.words, t=self.words.t, book=self.book, table=self.table, name=name, clock=clock, kinds=PathKind,
+            a=self, w=self.words, t=self.words.t, book=self.book, table=self.table, name=name, clock=clock,
             at=name, href=lambda page, anchor="": self.href(page, anchor, name), row=lambda row: self.href_of_row(row, name),
             section=self.book.section(name.removeprefix(OPERATION)) if name.startswith(OPERATION) else None, style=self._links.style(name),
             languages=[(one, self.href(name, "", name, one)) for one in ("ja", "en")], draw=self._draw, outcomes=outcomes,
