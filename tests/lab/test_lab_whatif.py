@@ -5,7 +5,9 @@ import functools
 import json
 import re
 
+import msgspec
 import pytest
+from banks_proved import proved
 from click.testing import CliRunner
 from scale import times
 
@@ -14,9 +16,8 @@ from sekisho.lab.honest import in_a_row, in_all, play, sigmas
 from sekisho.lab.plots import plot
 from sekisho.lab.text import page, told_whatif
 from sekisho.lab.whatif import SECTIONS, Figure, Line, Section, as_json, whatif
-from sekisho.policy import parse, reference
+from sekisho.policy import compile_policy, parse, reference
 from sekisho.proof.chances import PASSWORDS_ALL, likeliest, uniform
-from sekisho.proof.check import check
 from sekisho.proof.seats import seats
 
 PINS, PASSWORDS = "rockyou4_pin_counts.txt", "rockyou_password_counts.txt"
@@ -54,17 +55,12 @@ def test_DALocks_honest_customers_are_locked_out_as_often_as_in_its_table(strike
 # The closed forms beside the engine.
 
 
-@functools.cache
-def bank(name):
-    return check(parse(reference(name).read_bytes(), f"{name}.yaml"))
-
-
 def seat(name, item, operation):
-    table = bank(name).table
+    table = proved(name).table
     return table, next(one for one in seats(table, item) if one.operation == operation)
 
 
-USERS = times(120, full=3_000)
+USERS = times(60, full=3_000)
 
 
 def test_the_engine_locks_out_as_many_honest_customers_as_the_closed_form_says():
@@ -101,7 +97,7 @@ def test_a_count_that_nothing_zeroes_is_reached_as_often_as_every_order_of_entri
 
 @functools.cache
 def compared():
-    return whatif(bank("postal-bank-as-found"), bank("postal-bank"))
+    return whatif(proved("postal-bank-as-found"), proved("postal-bank"))
 
 
 def line(section, name):
@@ -110,7 +106,7 @@ def line(section, name):
 
 
 def test_every_kind_of_figure_is_there_with_formula_assumption_and_trace():
-    told = as_json(bank("postal-bank-as-found"), bank("postal-bank"), compared())["figures"]
+    told = as_json(proved("postal-bank-as-found"), proved("postal-bank"), compared())["figures"]
     assert [one["what"] for one in told] == list(SECTIONS)
     assert all(one["formula"] and one["assumption"] and one["lines"] for one in told)
     traced = [side for one in told for each in one["lines"] for side in (each["a"], each["b"]) if side is not None]
@@ -126,20 +122,20 @@ def test_the_figures_are_those_of_the_proofs():
 
 
 def test_a_policy_beside_itself_differs_in_nothing():
-    assert all(one.a == one.b for section in whatif(bank("major-bank"), bank("major-bank")) for one in section.lines)
+    assert all(one.a == one.b for section in whatif(proved("major-bank"), proved("major-bank")) for one in section.lines)
 
 
 def test_a_ceiling_spares_most_of_a_million():
     """Twenty wrong entries a day over the whole bank: 7,300 guesses a year and a day's more."""
     text = reference("postal-bank").read_text(encoding="utf-8").replace("wrong: 20000", "wrong: 20").replace("for: 6h", "for: 24h")
-    report = check(parse(text.encode(), "low.yaml"))
+    report = msgspec.structs.replace(proved("postal-bank"), table=compile_policy(parse(text.encode(), "low.yaml")))
     figure = next(one for section in whatif(report, report) if section.name == "victims-ceiling" for one in section.lines if one.name == "login-password")
     assert figure.a.value == pytest.approx(20 * 366 * likeliest(PASSWORDS, 1, PASSWORDS_ALL))
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_it_is_told_as_a_table_and_as_a_page_in_both_languages(language):
-    report = bank("postal-bank")
+    report = proved("postal-bank")
     text, html = told_whatif(report, report, compared(), language), page(report, report, compared(), language)
     assert ("窓口への連絡" in text) is (language == "ja") and f'<html lang="{language}">' in html
     assert html.count("<svg") == len(SECTIONS) == html.count("</table>") and "<script" not in html
