@@ -1,6 +1,7 @@
 """What every test may use. Hypothesis is repeatable: a failure on one machine is a failure on all."""
 
 import pytest
+from bankside import number_anew
 from hypothesis import HealthCheck, settings
 from postgres import Server
 
@@ -8,6 +9,12 @@ pytest.register_assert_rewrite("histories", "scenario", "trail")
 
 settings.register_profile("default", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def numbered_from_one():
+    """Customers have the same numbers whatever ran before: which strangers share a bucket does not change from run to run."""
+    number_anew()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@
 PostgreSQL refuses to run as root. Whoever is root gets a copy of the binaries where `nobody` can read them, run as nobody.
 """
 
+import asyncio
 import contextlib
 import ctypes
 import functools
@@ -25,6 +26,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+import asyncpg
 import psutil
 
 START_S = 60
@@ -210,3 +212,21 @@ def _home():
 def _end_with_parent():
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+async def seen(url, statement):
+    """What a connection of its own finds."""
+    con = await asyncpg.connect(url)
+    try:
+        return await con.fetch(statement)
+    finally:
+        await con.close()
+
+
+async def until_waiting(url, what="Lock"):
+    """Until somebody waits for a lock in this database."""
+    for _ in range(500):
+        if await seen(url, f"SELECT FROM pg_stat_activity WHERE wait_event_type = '{what}' AND datname = current_database()"):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits")

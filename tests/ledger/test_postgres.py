@@ -8,7 +8,7 @@ import traceback
 import asyncpg
 import pytest
 from house import expecting
-from postgres import Server
+from postgres import Server, seen, until_waiting
 from scale import times
 
 from sekisho.adapters import postgres as adapter
@@ -40,14 +40,6 @@ async def committed(store, *rows, feed=()):
 async def let_go(*stores):
     for store in stores:
         await store.close()
-
-
-async def seen(url, statement):
-    con = await asyncpg.connect(url)
-    try:
-        return await con.fetch(statement)
-    finally:
-        await con.close()
 
 
 # Rows that others hold
@@ -138,15 +130,6 @@ def test_whoever_waits_does_not_wait_for_ever(url, monkeypatch):
         await one.rollback()
         await let_go(one, other)
     told(story())
-
-
-async def until_waiting(url, what="Lock"):
-    """Until somebody waits for a lock in this database."""
-    for _ in range(500):
-        if await seen(url, f"SELECT FROM pg_stat_activity WHERE wait_event_type = '{what}' AND datname = current_database()"):
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits")
 
 
 @pytest.mark.parametrize("patient", [True, False])

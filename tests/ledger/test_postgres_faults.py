@@ -7,7 +7,7 @@ import time
 import asyncpg
 import pytest
 from house import House, expecting
-from postgres import Server
+from postgres import Server, until_waiting
 from scale import times
 from tables import block, counter, row, stage, table
 
@@ -217,6 +217,23 @@ def test_a_subject_that_another_node_holds_stalls_nobody_else(url):
             assert not held.done()
             await holder.rollback()
             assert await held == 2
+        await holder.close()
+    asyncio.run(story())
+
+
+def test_all_who_come_while_a_subject_is_waited_for_share_the_batch_after(url):
+    async def story():
+        holder = PostgresStore(url)
+        async with node(url) as ledger:
+            await ledger.run(Count())
+            await holder.begin([SUBJECT])
+            first = asyncio.create_task(ledger.run(Count()))
+            await until_waiting(url)
+            batches, others = ledger.batches, [asyncio.create_task(ledger.run(Count())) for _ in range(50)]
+            await asyncio.sleep(0)
+            await holder.rollback()
+            assert await asyncio.gather(first, *others) == list(range(2, 53))
+            assert ledger.batches == batches + 2
         await holder.close()
     asyncio.run(story())
 
