@@ -31,10 +31,10 @@ def follow(service):
 
 def test_a_policy_decides_from_its_time_on_and_not_before(service):
     hana = service.customer()
-    accept(service)
+    accept(service, at=service.clock() + 3600 * 1_000_000)
     follow(service)
     assert [MODES["verify"](service).run("login", hana).wrong("login-password")["message"] for _ in range(6)] == ["wrong"] * 6
-    service.passes(AHEAD_S + 1)
+    service.passes(3601)
     follow(service)
     assert MODES["verify"](service).run("login", hana).right("login-password")["outcome"] == "refused"
 
