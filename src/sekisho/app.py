@@ -18,6 +18,8 @@ import msgspec
 from sekisho.adapters import postgres, pskc, sqlite, token_csv
 from sekisho.adapters.batching import BatchedLedger
 from sekisho.adapters.bounces import BounceServer
+from sekisho.adapters.breach import Breached
+from sekisho.adapters.breach import build as build_breached
 from sekisho.adapters.channels import Inbox
 from sekisho.adapters.codes import KeyedCodes
 from sekisho.adapters.devicekeys import DeviceKeys
@@ -106,6 +108,8 @@ class Settings(msgspec.Struct):
     """The folder into which this node puts letters; None: it prints none."""
     passkeys: RelyingParty | None = None
     """For whom passkeys are asked; None: the bank compares them itself."""
+    breached: Path | None = None
+    """The file of passwords that nobody may choose; None: this node has none."""
     bounces: socket.socket | None = None
     """A listening socket to which the relay brings what comes back."""
 
@@ -136,7 +140,10 @@ class App:
         self.runs = Runs(self.ledger, store, self.subjects)
         self.codes = KeyedCodes(keyring)
         passkeys = Passkeys(settings.passkeys) if settings.passkeys is not None else None
-        self.entries = Entries(self.runs, self.ledger, store, self.secrets, self.codes, signer=Signer(self.codes, DeviceKeys()), passkeys=passkeys)
+        self.entries = Entries(
+            self.runs, self.ledger, store, self.secrets, self.codes, signer=Signer(self.codes, DeviceKeys()), passkeys=passkeys,
+            breached=None if settings.breached is None else Breached(settings.breached).knows,
+        )
         self.signing = Signing(self.runs, self.ledger, self.codes, passkeys)
         self._mail = SmtpChannel(settings.relay, self.codes) if settings.relay is not None else None
         ways: dict[Way, Channel] = {**channels, **({Way.MAIL: self._mail} if self._mail is not None else {})}
@@ -485,6 +492,7 @@ async def apart(table: Table, clock: Callable[[], int], seed: str, file: Path | 
 
 
 __all__ = [
-    "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "apart", "assemble", "build", "comparison_ms", "condition_of", "has_policy",
+    "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "apart", "assemble", "build", "build_breached", "comparison_ms", "condition_of",
+    "has_policy",
     "open_store", "party_of", "read_delivery", "read_report", "relay_of", "seals_path", "wall_clock",
 ]

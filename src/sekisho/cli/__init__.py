@@ -11,7 +11,7 @@ from sekisho import __version__
 from sekisho.errors import SekishoError
 
 COMMANDS = (
-    "audit", "demo", "doctor", "import", "keys", "lab", "mail", "manual", "migrate", "personal", "policy", "restore", "retention", "serve",
+    "audit", "breach", "demo", "doctor", "import", "keys", "lab", "mail", "manual", "migrate", "personal", "policy", "restore", "retention", "serve",
     "shadow", "tokens", "worker",
 )
 

@@ -44,11 +44,12 @@ from sekisho.policy import parse
 @click.option("--passkeys-on", "origins", multiple=True, help="A page that may use them, as https://www.bank.example; left out: https://DOMAIN.")
 @click.option("--passkeys-page", default="", help="Where customers find their passkeys (told at /.well-known/passkey-endpoints).")
 @click.option("--password-page", default="", help="Where they change their password (told at /.well-known/change-password).")
+@click.option("--breached", type=click.Path(path_type=Path), help="A file that `sekisho breach build` has made: no password in it can be chosen.")
 @click.option("--no-hold", is_flag=True, help="Answer at once instead of on the policy's time grid. For benches only.")
 def serve(
     store: str, replicated: bool, accept_weaker: bool, listen: str, key_file: Path,  # noqa: FBT001  click passes options by position
     policy_file: Path | None, workers: int, metrics: str | None, hosts: tuple[str, ...], shadow: bool, no_hold: bool,  # noqa: FBT001  as above
-    mail_elsewhere: bool, letters: Path | None, passkeys_for: str | None, passkeys_name: str, origins: tuple[str, ...],  # noqa: FBT001  as above
+    mail_elsewhere: bool, letters: Path | None, breached: Path | None, passkeys_for: str | None, passkeys_name: str, origins: tuple[str, ...],  # noqa: FBT001  as above
     passkeys_page: str, password_page: str, **mail: Any,
 ) -> None:
     """Serve the interface over one store."""
@@ -56,7 +57,7 @@ def serve(
         _prove(policy_file)
     settings = Settings(
         store, key_file, policy_file, hold=not no_hold, replicated=replicated, accept_weaker=accept_weaker, shadow=shadow,
-        relay=relay_from(mail), mail_elsewhere=mail_elsewhere, letters=letters,
+        relay=relay_from(mail), mail_elsewhere=mail_elsewhere, letters=letters, breached=breached,
         passkeys=party_of(passkeys_for, passkeys_name, origins, passkeys_page, password_page) if passkeys_for else None,
     )
     names = LOCAL_HOSTS | frozenset(hosts) | {listen.rpartition(":")[0]}

@@ -8,7 +8,7 @@ import os
 import secrets as chance
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeGuard
 
@@ -65,13 +65,14 @@ class Entries:
         codes: makes what was sent once more, to compare with.
         signer: tells what the devices of the bank's app have signed.
         passkeys: tells whether one has signed; None: the bank compares passkeys itself.
+        breached: whether a password is known from a breach; None: nobody knows here.
         workers: threads that compare slow proofs.
 
     """
 
     def __init__(
         self, runs: Runs, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes, *, signer: Signer, passkeys: Passkeys | None = None,
-        workers: int = 2,
+        breached: Callable[[str], bool] | None = None, workers: int = 2,
     ) -> None:
         self.waiting = Waiting()
         self.ceilings = Ceilings(ledger, store, runs.subjects)
@@ -83,6 +84,7 @@ class Entries:
         self._codes = codes
         self._passkeys = passkeys
         self._signer = signer
+        self._breached = breached
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compare", initializer=_after_others)
         self._slots = Slots()
         self._comparing: dict[str, asyncio.Task[Told]] = {}
@@ -264,8 +266,10 @@ class Entries:
             await asyncio.gather(*(self._ledger.run(Renew(key, item.name, taken.secret, made)) for key in secret_keys(facts, kept)))
 
     def _look_at(self, secret: Secret | None, kind: str, folded: str, is_new: bool) -> tuple[Verdict, Secret | None]:  # noqa: FBT001
-        """On a worker: is it the one on record? A new secret must not be, and is made ready to be kept."""
+        """On a worker: is it the one on record? A new secret must not be, nor a password that is known; and it is made ready to be kept."""
         same = self._secrets.matches(secret, kind, folded)
+        if is_new and kind == ItemKind.PASSWORD and self._breached is not None and self._breached(folded):
+            return Verdict.WRONG, None
         made = self._secrets.make(kind, folded) if is_new and not same else None
         return (Verdict.RIGHT if same != is_new else Verdict.WRONG), made
 
