@@ -33,7 +33,7 @@ def bench(*words):
 
 
 def test_without_a_name_the_benches_are_listed():
-    assert [line.split()[0] for line in bench().splitlines()] == ["attempts", "check", "ledger", "mail", "pages", "table"]
+    assert [line.split()[0] for line in bench().splitlines()] == ["attempts", "check", "ledger", "mail", "manual", "pages", "table"]
 
 
 def test_attempts_are_measured_against_their_limits_and_every_sample_is_kept(tmp_path):
