@@ -53,15 +53,16 @@ def is_real(kind, before, after):
 class Customer:
     """One customer's rows, and everything anybody does with them through the engine."""
 
-    def __init__(self, table, flags=()):
+    def __init__(self, table, flags=(), *, without=None, attacked=False):
         self.table = table
+        self.without, self.attacked = without, attacked
         self.now = START
         self.guards = {f"{kind}:1": Guard(known=True) for kind in ("customer", "account", "app")}
         self.guards["customer:1"].flags = list(flags)
         self.since = START
 
     def copy(self):
-        other = Customer(self.table)
+        other = Customer(self.table, without=self.without, attacked=self.attacked)
         other.now, other.since = self.now, self.since
         other.guards = {key: decode(encode(guard), Guard) for key, guard in self.guards.items()}
         return other
@@ -232,6 +233,8 @@ def _walks_out(who, targets, had, depth, seen):
     if at is not None and at < START + 30 * DAY and any(one.until for guard in who.guards.values() for one in guard.locks):
         after = who.copy()
         after.waits(at)
+        if after.attacked:
+            _attack(after)
         if _walks_out(after, targets, had, depth - 1, seen):
             return True
     for name, way in who.table.paths.items():
@@ -245,7 +248,7 @@ def _walks_out(who, targets, had, depth, seen):
 def _walked(who, way, name, had):
     case = way.cases[-1]
     free = {item for item, one in who.table.items.items() if one.kind in {"identifier", "data", "pair"}}
-    if way.kind in {PathKind.WAIT, PathKind.START_OVER, PathKind.NONE} or not all(set(needs) & (had | free) for needs in case.needs):
+    if way.kind in {PathKind.WAIT, PathKind.START_OVER, PathKind.NONE, who.without} or not all(set(needs) & (had | free) for needs in case.needs):
         return None
     if way.kind is PathKind.PROCEDURE:
         session = who.table.operations[way.operation].session
@@ -306,8 +309,120 @@ def _spared_in(who, operation, item, run):
     return trial.enter(operation, item, Verdict.WRONG, own) is not None and trial.locks() == who.locks() and own.state is State.OPEN
 
 
+def leaves_paper_alone(_, after, *__):
+    """Whoever has lost his mailbox gets out by some sequence of ways back, by none without a form, and no `paper:` says so."""
+    lost = {name for name, item in after.items.items() if item.kind == "code"}
+    if not _gets_out(Customer(after), set(), lost) or _gets_out(Customer(after, without=PathKind.FORM), set(), lost):
+        return False
+    asked = {row.id for operation in after.operations.values() for item in lost for row in operation.rows.get(item, ())}
+    asking = {row for row in asked if not any(row in paper.rows and after.paths[paper.form].cases[-1].gives for paper in after.paper)}
+    giving = {name for name, way in after.paths.items() if lost & {one for case in way.cases for one in case.gives} and way.kind is PathKind.FORM}
+    return bool(asking) or not giving & {paper.form for paper in after.paper}
+
+
+def closed_by_a_stranger(before, after, *_):
+    """A lock that no sequence of ways back leads out of while a stranger enters wrong ones wherever he comes to, and one did before."""
+    return bool(_closed_by_a_stranger(after) - _of_the_sound(before, _closed_by_a_stranger))
+
+
+def _closed_by_a_stranger(table):
+    who = Customer(table, attacked=True)
+    _attack(who)
+    locks = [(key, one) for key, guard in who.guards.items() for one in guard.locks if one.until is None]
+    return {one.row for key, one in locks if not _gets_out(who, {(key, one.kind, tuple(one.operations), tuple(one.items), one.counter)}, set())}
+
+
+def _attack(who):
+    """Every wrong entry that a stranger without a secret can make now."""
+    while sum(_spends(who, name, item) for name in who.table.operations for item in _reached(who.table, name)):
+        pass
+
+
+def _reached(table, name):
+    """The items of an operation that come before one that only the customer can pass."""
+    operation = table.operations[name]
+    for step in () if operation.session else operation.steps:
+        yield from (item for item in step.items if item in operation.rows and table.items[item].kind != "identifier")
+        if not any(table.items[item].kind in KNOWN for item in step.items):
+            return
+
+
+def _spends(who, name, item):
+    """Wrong entries until one is refused or leaves everything as it was. Whether any changed something."""
+    for number in range(2_000):
+        stood = [encode(guard) for guard in who.guards.values()]
+        if who.enter(name, item, Verdict.WRONG) is None or stood == [encode(guard) for guard in who.guards.values()]:
+            return number > 0
+    return False
+
+
+def asks_for_nothing(before, after, *_):
+    """A way back that somebody walks who has nothing at all, and that lifts a lock or gives an item."""
+    return bool(_free(after) - _of_the_sound(before, _free))
+
+
+def _free(table):
+    return {name for name, way in table.paths.items()
+            if (way.cases[-1].gives or _lifts_any(table, name)) and _walked(Customer(table), way, name, set()) is not None}
+
+
+def _lifts_any(table, name):
+    return any(name in stage.undo for counter in table.counters.values() for stage in counter.stages)
+
+
+def never_falls(before, after, *_):
+    """A stage to which no wrong entries lead, however long they go on at every row of its count, with right ones between that spare a lock."""
+    return bool(_never_fallen(after) - _of_the_sound(before, _never_fallen))
+
+
+def _never_fallen(table):
+    return {(counter.name, stage.wrong) for counter in table.counters.values() for stage in counter.stages
+            if counter.reach in {"customer", "account"} and not any(_comes_to(table, counter, stage, spares=spares) for spares in (False, True))}
+
+
+def _comes_to(table, counter, stage, *, spares):
+    who = Customer(table)
+    rows = [(name, item) for name, operation in table.operations.items() for item, variants in operation.rows.items()
+            if any(gauge.counter.name == counter.name for row in variants for gauge in row.gauges)]
+    for _ in range(200):
+        who.logs_in()
+        if spares:
+            _spares(who, rows)
+        while sum(_spends(who, name, item) for name, item in rows):
+            who.logs_in()
+        count = who.guards[f"{counter.reach}:1"].counts.get(counter.name)
+        if count is not None and count.fired >= stage.wrong:
+            return True
+        at = who.next_change()
+        if at is None:
+            return False
+        who.waits(at)
+    return True
+
+
+def _spares(who, rows):
+    """Wrong entries that let no lock fall, and the customer's right ones whenever one would, for as long as that changes anything."""
+    for _ in range(200):
+        before = [encode(guard) for guard in who.guards.values()]
+        for name, item in rows:
+            while _spared(who, name, item):
+                pass
+            who.enter(name, item, Verdict.RIGHT)
+        if before == [encode(guard) for guard in who.guards.values()]:
+            return
+
+
+def never_holds(_, after, *__):
+    """A variant of a row that speaks for no customer, whatever marks he carries."""
+    flags = sorted(after.flags)
+    worlds = [chosen for number in range(len(flags) + 1) for chosen in itertools.combinations(flags, number)]
+    return any(
+        all(Customer(after, chosen).scene(name).row_of(item) is not row for chosen in worlds)
+        for name, operation in after.operations.items() for item, variants in operation.rows.items() for row in variants if len(variants) > 1)
+
+
 def always(*_):
-    """A fault by its definition: what the text or the name says can be read off it."""
+    """A fault in words, by its definition: what the text or the name says can be read off it."""
     return True
 
 
@@ -436,7 +551,7 @@ def what_is_lost_is_never_given_again(file, chance):
     file["ceilings"]["mail-a-year"]["undo"] = ["form-mail"]
 
 
-@fault("circular-release", "no-way-out", real=always)
+@fault("circular-release", "no-way-out", real=leaves_paper_alone)
 def paper_alone_is_left_and_nobody_says_so(file, chance):
     """The login asks for a code by mail, and the form is the only way out of a lost mailbox; the policy no longer says that it is."""
     if "new-mail" in file["procedures"]:
@@ -447,7 +562,7 @@ def paper_alone_is_left_and_nobody_says_so(file, chance):
     return None
 
 
-@fault("stranger-locks", real=always)
+@fault("stranger-locks", real=closed_by_a_stranger)
 def a_stranger_locks_the_login_and_what_releases_it(file, chance):
     """Ten pairs at the reset and ten passwords at the login close both, and the paper way is gone."""
     for stage in (file["operations"]["login"]["items"]["password"]["stages"][0], file["ceilings"]["password-a-year"]):
@@ -472,7 +587,7 @@ def a_login_asks_for_numbers_alone(file, chance):
         "items": {"number": {"row": "Q-1", "stages": ["others"]}}}
 
 
-@fault("weaker-release", "side-door", real=always)
+@fault("weaker-release", "side-door", real=asks_for_nothing)
 def a_release_asks_for_nothing(file, chance):
     chance.choice([way for way in file["forms"].values() if way["needs"]])["needs"] = []
 
@@ -535,14 +650,14 @@ def a_name_is_used_nowhere(file, chance):
     file[section]["nobody-asks"] = cell
 
 
-@fault("unreachable-row", real=always)
+@fault("unreachable-row", real=never_falls)
 def a_stage_lies_behind_a_lock_for_good(file, chance):
     stages = file["operations"]["login"]["items"]["password"]["stages"]
     stages[0]["penalty"] = [{"block": "login"}, {"disable": "password"}]
     stages.append({**stages[0], "wrong": stages[0]["wrong"] + chance.randint(1, 20)})
 
 
-@fault("unreachable-row", real=always)
+@fault("unreachable-row", real=never_holds)
 def a_variant_never_holds(file, chance):
     file["flags"] = {"watched": text("注意", "Watched")}
     row = file["operations"]["login"]["items"]["password"]

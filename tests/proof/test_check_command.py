@@ -50,8 +50,10 @@ SMALL = reference("major-bank").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize("source", [
     b"", b"\xff\xfe\x00", b"policy: [", b"\tpolicy: x", b"a: &a [*a]", b"a: &a [1]\nb: [*a, *a]", b"policy: x\npolicy: y",
-    *(SMALL.replace("wrong: 100", f"wrong: {figure}", 1).encode() for figure in ("0", "-1", "1000000000")),
-    *(SMALL.replace("within: 365d", f"within: {length}", 1).encode() for length in ("0d", "1000000000000d")),
+    *(SMALL.replace("wrong: 100", f"wrong: {figure}", 1).encode() for figure in ("0", "-1", "1000000000", "1e9", "0x10", "", "9" * 30)),
+    *(SMALL.replace("within: 365d", f"within: {length}", 1).encode() for length in ("0d", "1000000000000d", "-1d", "1.5h", "P1D", "")),
+    b"a: " + b"[" * 5_000, b"lol: &lol [x]\n" + b"".join(b"l%d: &l%d [*l%d, *l%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 30)),
+    SMALL.encode("utf-16"), SMALL.encode("euc-jp"),
     SMALL.replace("undo: [wait]", "undo: [nowhere]", 1).encode(),
     SMALL.replace("        row: M-RESET-5", "        row: M-RESET-6", 1).encode(),
 ])
