@@ -37,6 +37,15 @@ def test_what_a_change_does(edit, is_looser, one):
     assert one in found if one else found == set()
 
 
+def test_a_lock_from_before_whose_ways_back_all_go_is_left_stuck():
+    """It keeps the ways of its day: a form under another name does not lift it."""
+    before = good(2)
+    assert before["ceilings"]["mail-a-year"]["undo"] == ["form-mail"]
+    after = json.loads(json.dumps(before).replace('"form-mail"', '"form-address"'))
+    found = changes(check(loaded(before)), check(loaded(after)))
+    assert {(one.way.value, one.name, one.before, one.after) for one in found} == {("newly-stuck", "mail-a-year", "form-mail", "none")}
+
+
 def test_the_command_ends_with_1_when_something_got_looser_and_with_0_when_nothing_did():
     bank, as_found = str(reference("major-bank")), str(reference("postal-bank-as-found"))
     same = CliRunner().invoke(group, ["policy", "diff", bank, bank])

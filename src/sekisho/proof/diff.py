@@ -35,7 +35,7 @@ class Change(msgspec.Struct, frozen=True):
 
 def changes(old: Report, new: Report) -> list[Change]:
     """All differences that matter, the graver first."""
-    found = [*_guesses(old, new), *_stages(old.table, new.table), *_ways(old, new), *_findings(old, new)]
+    found = [*_guesses(old, new), *_stages(old.table, new.table), *_ways(old, new), *_left_over(old.table, new.table), *_findings(old, new)]
     order = list(Way)
     return sorted(found, key=lambda change: order.index(change.way))
 
@@ -92,6 +92,14 @@ def _ways(old: Report, new: Report) -> Iterator[Change]:
                 worse = _rank(now) > _rank(then)
                 way = Way.STUCK if now is None else Way.TIGHTER if worse else Way.OTHER
                 yield Change(way, "way-out", f"{one.state.name}, {when}", _plan(then), _plan(now))
+
+
+def _left_over(old: Table, new: Table) -> Iterator[Change]:
+    """Locks that stand from before keep the ways back of their day; where the new version has none of them, nothing lifts them."""
+    rows = {stage.row: stage.undo for counter in old.counters.values() for stage in counter.stages if stage.undo}
+    for row, undo in rows.items():
+        if not new.paths.keys() & set(undo):
+            yield Change(Way.STUCK, "way-out", row, " ".join(undo), NONE)
 
 
 def _name(answer: Answer) -> tuple[str, frozenset[object]]:
