@@ -100,6 +100,33 @@ def test_what_was_read_before_a_doubt_was_told_says_nothing_of_it():
     assert times.look() and times.watch.agreed({}) and not times.watch.agreed({times.watch.node: HOUR})
 
 
+def test_a_jump_while_the_doubt_of_another_is_put_on_record_is_still_to_be_told():
+    """Whoever then takes back the first has not agreed to the second."""
+    times = Times()
+    times.ledger += 21
+    assert times.look()
+    told = times.watch.moved_s
+    times.ledger += HOUR
+    assert times.look()
+    times.watch.note_told(told)
+    times.pass_(1)
+    assert times.look() and not times.watch.told and not times.watch.agreed({})
+    times.watch.note_told(times.watch.moved_s)
+    times.pass_(1)
+    assert times.look() and times.watch.agreed({})
+
+
+def test_a_doubt_that_is_over_by_the_time_it_is_on_record_is_taken_back():
+    times = Times()
+    times.ledger += HOUR
+    assert times.look()
+    told = times.watch.moved_s
+    times.ledger -= HOUR
+    assert not times.look()
+    times.watch.note_told(told)
+    assert times.watch.told
+
+
 class Node(House):
     """A node with a watch; its own clock goes with the test's, the ledger's may jump away."""
 

@@ -70,7 +70,7 @@ class Node:
             contended=contended if chance.random() < 0.7 else None, watch=self.watch, batch_max=chance.choice([1, 3, 64]), name=name,
         )
         self.runs = Runs(self.ledger, self.store, self.subjects)
-        self.entries = self.entries_kind(self.runs, self.ledger, self.store, SaysItself(), None)
+        self.entries = self.entries_kind(self.runs, self.ledger, self.store, SaysItself(), None, signer=None)
         self.count_mode = CountMode(self.runs, self.entries, self.store)
         self.sessions = Sessions(self.ledger, self.store)
         self.releases = Releases(self.ledger, self.store, self.subjects)

@@ -62,6 +62,14 @@ class ClockWatch:
     def told(self, told: bool) -> None:
         self._told_at = self.own() if told else None
 
+    def note_told(self, moved_s: float) -> None:
+        """The doubt of a jump of that length is on record now.
+
+        Meanwhile the clock may have jumped again: of that jump the ledger does not know, and whoever takes this doubt back has not agreed to it.
+        """
+        if not self.doubting or abs(self.moved_s - moved_s) <= TOLERATED_S:
+            self.told = True
+
     def agreed(self, doubts: Container[str]) -> bool:
         """Whether somebody else has taken our doubt back, by the doubts that were read with the last look.
 

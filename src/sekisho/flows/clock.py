@@ -27,6 +27,9 @@ class Watch(Protocol):
     def doubting(self) -> bool:
         """Whether nothing may be granted."""
 
+    def note_told(self, moved_s: float) -> None:
+        """The doubt of a jump of that length is on record."""
+
     def stale(self) -> bool:
         """Whether the clocks should be compared though nobody asks for anything."""
 
@@ -41,9 +44,9 @@ class Doubt:
         self._moved_s = moved_s
 
     def decide(self, tx: Tx) -> None:
-        """Put it on record, once."""
+        """Put it on record, once for each jump."""
         row = tx.get(CLOCK, Clock) or Clock()
-        if self._node in row.doubts:
+        if row.doubts.get(self._node) == round(self._moved_s):
             return
         row.doubts = {**row.doubts, self._node: round(self._moved_s)}
         tx.put(CLOCK, row)
@@ -109,8 +112,9 @@ async def mind(ledger: Ledger, store: Store, watch: Watch, wall: Callable[[], in
     A store whose clock is this machine's own proves nothing to this machine: there only an operator can agree.
     """
     if watch.doubting and not watch.told:
-        await ledger.run(Doubt(watch.node, watch.moved_s))
-        watch.told = True
+        moved_s = watch.moved_s
+        await ledger.run(Doubt(watch.node, moved_s))
+        watch.note_told(moved_s)
     elif watch.told and not watch.doubting:
         await ledger.run(TakeBack(watch.node))
         watch.told = False
