@@ -56,6 +56,8 @@ async def _attempts(home, size, seed):
         chance = random.Random(seed)
         await node.rate(node.spread(TWO_COUNTS, size.batched // 4, chance), size.at_once)
         spread = await node.rate(node.spread(TWO_COUNTS, size.batched, chance), size.at_once)
+        # Those who asked a moment ago still count as company: one subject is alone after that.
+        await node.rate(node.hot(TWO_COUNTS, size.batched // 4), size.at_once)
         hot = await node.rate(node.hot(TWO_COUNTS, size.batched), size.at_once)
         return {"spread": spread, "hot": hot}
 

@@ -17,6 +17,7 @@ def signs_in(tab, bank, operator):
     """By her key and the return key: the door waits for nothing else."""
     tab.context.clear_cookies()
     tab.go("/desk")
+    tab.page.wait_for_selector("#key:focus")
     tab.page.keyboard.type(bank.keys[operator])
     tab.page.keyboard.press("Enter")
     tab.page.wait_for_selector("#number")

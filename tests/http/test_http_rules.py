@@ -253,7 +253,7 @@ def test_A17_a_run_without_a_session_ends_with_a_block_too(service, verify):
     assert begun.right("number-pair")["outcome"] == "right"
     blocking = verify.run("login", hana)
     blocking.wrong("login-password", times=9)
-    assert blocking.wrong("login-password") == {"outcome": "wrong", "state": "ended", "next": [], "message": "wrong-locked"}
+    assert blocking.wrong("login-password") == {"outcome": "wrong", "state": "ended", "next": [], "message": "wrong-locked", "article": "/manual/operation/login"}
     assert begun.look() == {"state": "ended", "next": [], "message": "start-over"}
     assert begun.now("mail-otp")["message"] == "start-over"
     again = verify.run("reset-password", hana)

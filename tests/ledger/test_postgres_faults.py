@@ -221,7 +221,9 @@ def test_a_subject_that_another_node_holds_stalls_nobody_else(url):
     asyncio.run(story())
 
 
-def test_all_who_come_while_a_subject_is_waited_for_share_the_batch_after(url):
+def test_all_who_come_while_a_subject_is_waited_for_share_the_batch_after(url, monkeypatch):
+    monkeypatch.setattr("sekisho.adapters.queue.COMPANY_S", 0)
+
     async def story():
         holder = PostgresStore(url)
         async with node(url) as ledger:

@@ -88,7 +88,7 @@ def test_an_operation_in_a_session_asks_for_the_login_first(visitor):
     visitor.enter("customer-number")
     page = visitor.enter("login-password")
     assert page.asked == ["amount-and-payee"]
-    assert visitor.enter("amount-and-payee").asked == ["token-otp", "app-passcode", "mail-otp"]
+    assert visitor.enter("amount-and-payee").asked == ["token-otp", "app-passcode", "mail-otp", "passkey"]
     assert visitor.send("logout").asked == []
 
 

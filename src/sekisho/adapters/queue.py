@@ -142,7 +142,7 @@ class Queue:
         """Whether subjects share this lane: a work without the row needed most, in this batch or the one before."""
         if not needed:
             return
-        if max(needed.values()) < works or self._crowd not in needed:
+        if max(needed.values()) < works or (self._crowd and self._crowd not in needed):
             self._company_until = self._clock() + COMPANY_S
         self._crowd = max(needed, key=needed.__getitem__)
 

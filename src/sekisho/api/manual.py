@@ -25,6 +25,9 @@ from sekisho.policy.text import Language
 from sekisho.proof.check import Report, check
 from sekisho.terms import Role
 
+QUERY_MAX = 200
+"""Longest text that is looked for, in characters."""
+
 OWNERS = frozenset({Role.ADMIN, Role.AUDITOR})
 """Who reads what staff say of the manual."""
 
@@ -196,6 +199,8 @@ class Manual:
         """Search the article by word, or by what somebody says who telephones: `q`."""
         one = await self._manuals.of(call.key.role, _language(call))
         query = dict(parse_qsl(call.query, keep_blank_values=True)).get("q", "")
+        if len(query) > QUERY_MAX:
+            raise Problem(422, "wrong-shape", f"q is what to look for, in at most {QUERY_MAX} characters.")
         return 200, FoundAnswer([FoundPlace(found.title, found.text, one.href(found.page, found.anchor)) for found in one.search(query)])
 
     async def say(self, call: Call[HelpedBody]) -> tuple[int, Any]:

@@ -9,6 +9,7 @@ import msgspec
 
 from sekisho import __version__
 from sekisho.api.http import ProblemBody
+from sekisho.api.manual import QUERY_MAX
 from sekisho.api.routes import Operation
 
 ABOUT = "Whether an entry may be looked at, what a wrong one costs, how the customer gets back in."
@@ -63,7 +64,7 @@ def _parameter(name: str) -> dict[str, Any]:
 
 def _query(one: Operation) -> list[dict[str, Any]]:
     if one.path == "/v1/manual/search":
-        return [{"name": "q", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 200}}]
+        return [{"name": "q", "in": "query", "required": False, "schema": {"type": "string", "maxLength": QUERY_MAX}}]
     if one.path == "/v1/staff/incidents/{id}/locks":
         return [{"name": "after", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 300}}]
     if one.path != "/v1/events":
