@@ -15,9 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from sekisho.adapters import postgres, pskc, sqlite, token_csv
+from sekisho.adapters import postgres, sqlite, token_csv
 from sekisho.adapters.batching import BatchedLedger
-from sekisho.adapters.bounces import BounceServer
 from sekisho.adapters.breach import Breached
 from sekisho.adapters.breach import build as build_breached
 from sekisho.adapters.channels import Inbox
@@ -191,18 +190,29 @@ class App:
         return table
 
     @contextlib.asynccontextmanager
+    async def _hearing_of_mail(self) -> AsyncIterator[None]:
+        """Take what the relay brings back, where there is a relay and a socket for it."""
+        if self._mail is None or self.settings.bounces is None:
+            yield
+            return
+        from sekisho.adapters.bounces import BounceServer  # noqa: PLC0415  a mail server is loaded where there is mail
+
+        bounces = BounceServer(self._mail.envelopes, self.news)
+        await bounces.start(self.settings.bounces)
+        try:
+            yield
+        finally:
+            await bounces.stop()
+
+    @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[App]:
         """Serve from here on; on the way out finish what is queued and seal."""
         await self.ledger.start()
         tasks = [asyncio.create_task(turns()) for turns in (self._ticking, self._sealing, self._delivering)]
-        bounces = BounceServer(self._mail.envelopes, self.news) if self._mail is not None else None
-        if bounces is not None and self.settings.bounces is not None:
-            await bounces.start(self.settings.bounces)
         try:
-            yield self
+            async with self._hearing_of_mail():
+                yield self
         finally:
-            if bounces is not None:
-                await bounces.stop()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -335,6 +345,8 @@ def read_delivery(
 
     """
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        from sekisho.adapters import pskc  # noqa: PLC0415  it brings certificates and XML along, and deliveries are rare
+
         found, faults = pskc.read(body, key=key, password=password, certificate=certificate)
     elif key is not None or password is not None or certificate is not None:
         found, faults = [], [Fault(1, "file", "a CSV file is neither encrypted nor signed: this is another file, or it was changed")]

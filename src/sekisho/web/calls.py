@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 Json = dict[str, Any]
 
@@ -23,6 +24,8 @@ async def call(
     client: httpx.AsyncClient, key: str, method: str, path: str, body: Json | None, language: str, once: str | None = None,
 ) -> tuple[int, Json | Trouble]:
     """One call under one key; status and answer. `once`: sent twice it is one act."""
+    import httpx  # noqa: PLC0415  only pages need it, and it takes long to load
+
     headers = {"authorization": f"Bearer {key}", "accept-language": language, **({"idempotency-key": once} if once else {})}
     try:
         answer = await client.request(method, path, json=body, headers=headers)

@@ -12,9 +12,9 @@ import hashlib
 import hmac
 import secrets as chance
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,6 +26,9 @@ from sekisho.app import App
 from sekisho.flows.seats import SHIFT_S
 from sekisho.ports import ApiKey
 from sekisho.web.calls import Json, Trouble, call
+
+if TYPE_CHECKING:
+    import httpx
 
 COOKIE = "sekisho-desk"
 
@@ -104,9 +107,14 @@ class Seating:
     def __init__(self, app: App, listed: list[Operation]) -> None:
         self._app = app
         self._secret = chance.token_bytes(32)
-        staff = [one for one in listed if not one.roles & CHANNEL]
-        inside: Any = httpx.ASGITransport(Starlette(routes=routes(app, staff, self)), raise_app_exceptions=False)
-        self._client = httpx.AsyncClient(transport=inside, base_url="http://inside", timeout=TIMEOUT_S, trust_env=False)
+        self._staff = [one for one in listed if not one.roles & CHANNEL]
+
+    @cached_property
+    def _client(self) -> httpx.AsyncClient:
+        import httpx  # noqa: PLC0415  a service whose desk nobody opens does not load it
+
+        inside: Any = httpx.ASGITransport(Starlette(routes=routes(self._app, self._staff, self)), raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=inside, base_url="http://inside", timeout=TIMEOUT_S, trust_env=False)
 
     def who(self, plain: str) -> ApiKey | None:
         """Whose seat stands behind a call from inside."""
