@@ -181,8 +181,10 @@ def test_base64url_has_one_spelling(text):
     assert read(spell(b"\xfb\xff")) == b"\xfb\xff"
 
 
-def test_an_assertion_costs_less_than_a_tenth_of_a_password():
+def test_an_assertion_costs_less_than_a_tenth_of_a_password(monkeypatch):
     """Both on this machine, in processor time: a password takes some twenty milliseconds, so this is under two."""
+    # Other tests hash with less memory; here it is what a service takes.
+    monkeypatch.setattr("sekisho.adapters.secrets.MEMORY_KIB", 19 * 1024)
     held, secrets = Passkey(), KeyedSecrets(bytes(32))
     _, known = enrolled(held)
     answer = held.sign(BANK.to_sign(ASKED, [known]))
