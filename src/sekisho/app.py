@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from sekisho.adapters import postgres, sqlite, token_csv
+from sekisho.adapters import sqlite, token_csv
 from sekisho.adapters.batching import BatchedLedger
 from sekisho.adapters.breach import Breached
 from sekisho.adapters.breach import build as build_breached
@@ -24,8 +24,6 @@ from sekisho.adapters.codes import KeyedCodes
 from sekisho.adapters.devicekeys import DeviceKeys
 from sekisho.adapters.keyring import PURPOSES, Keyring, seeded
 from sekisho.adapters.memory import MemoryStore
-from sekisho.adapters.postgres import PostgresStore
-from sekisho.adapters.postgres_wire import Promise
 from sekisho.adapters.reports import MOST, Found, read
 from sekisho.adapters.secrets import KeyedSecrets, comparison_ms
 from sekisho.adapters.smtp import Relay, SmtpChannel, relay_of
@@ -65,7 +63,7 @@ from sekisho.flows.subjects import Subjects
 from sekisho.flows.tokens import Tokens
 from sekisho.flows.traces import Traces
 from sekisho.policy.table import Table
-from sekisho.ports import Change, Channel, Channels, Condition, Delivered, Store
+from sekisho.ports import Change, Channel, Channels, Condition, Delivered, ManyLanes, Store
 from sekisho.terms import Way
 
 TICK_S = 0.5
@@ -130,7 +128,7 @@ class App:
         self.subjects = Subjects(keyring.secret("subjects"))
         name = f"node/{keyring.newest('audit')}"
         self.watch = ClockWatch()
-        others = [store.another() for _ in range(QUICK_LANES)] if isinstance(store, PostgresStore) else []
+        others = [store.another() for _ in range(QUICK_LANES)] if isinstance(store, ManyLanes) else []
         self.ledger = BatchedLedger(
             store, keyring.secret("audit"), tables, beside=others[1:], contended=others[0] if others else None, watch=self.watch,
             batch_max=settings.batch_max, name=name,
@@ -389,6 +387,9 @@ def open_store(url: str, *, make: bool = False, replicated: bool = False, accept
 
     """
     if url.startswith(POSTGRES):
+        from sekisho.adapters.postgres import PostgresStore  # noqa: PLC0415  a node over a file needs no driver
+        from sekisho.adapters.postgres_wire import Promise  # noqa: PLC0415  as above
+
         return PostgresStore(url, Promise(replicated, accept_weaker))
     if url.startswith("sqlite:///"):
         path = Path(url.removeprefix("sqlite:///"))
@@ -411,6 +412,9 @@ async def condition_of(url: str, *, replicated: bool = False) -> Condition:
 
     """
     if url.startswith(POSTGRES):
+        from sekisho.adapters import postgres  # noqa: PLC0415  a node over a file needs no driver
+        from sekisho.adapters.postgres_wire import Promise  # noqa: PLC0415  as above
+
         return await postgres.condition(url, Promise(replicated))
     return sqlite.condition(Path(url.removeprefix("sqlite:///")))
 

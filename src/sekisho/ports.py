@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -134,6 +134,14 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let go of everything."""
+
+
+@runtime_checkable
+class ManyLanes(Store, Protocol):
+    """A store that takes several transactions at once, each by a store object of its own."""
+
+    def another(self) -> Store:
+        """Another store object over the same database, with connections of its own."""
 
 
 class Schema(msgspec.Struct, frozen=True):

@@ -16,7 +16,6 @@ from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses, parseaddr
 
-import flufl.bounce
 import msgspec
 
 from sekisho.core.bounce import Said, Stage, group_of, parse
@@ -396,6 +395,8 @@ def _addresses(mail: Message, raw: bytes, words: str, human: str, returned: str)
 
 def _by_known_forms(raw: bytes) -> set[str]:
     """The forms of bounces that a library knows. It was written for honest ones: what makes it fail is not one of them."""
+    import flufl.bounce  # noqa: PLC0415  most reports are read without it
+
     try:
         temporary, permanent = flufl.bounce.all_failures(email.message_from_bytes(raw, policy=email.policy.compat32))
         return {address.decode("utf-8", "replace") for address in temporary | permanent}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import cache
 
 import msgspec
 
@@ -53,7 +54,6 @@ _STAGES = (
     (Stage.HELLO, r"in reply to (?:ehlo|helo)|after (?:ehlo|helo)"),
     (Stage.CONNECT, r"refused to talk to me|while (?:performing )?(?:initial )?(?:greeting|connection)|initial connection"),
 )
-_STAGE_WORDS = [(stage, re.compile(words)) for stage, words in _STAGES]
 
 
 def parse(text: str, status: str = "", stage: Stage = Stage.UNKNOWN) -> Said:
@@ -68,7 +68,13 @@ def parse(text: str, status: str = "", stage: Stage = Stage.UNKNOWN) -> Said:
 
 def _stage_in(text: str) -> Stage:
     low = text.lower()
-    return next((stage for stage, words in _STAGE_WORDS if words.search(low)), Stage.UNKNOWN)
+    return next((stage for stage, words in _STAGES if _pattern(words).search(low)), Stage.UNKNOWN)
+
+
+@cache
+def _pattern(words: str) -> re.Pattern[str]:
+    """Compiled when the first answer comes: together they take a tenth of a second, and most nodes read none."""
+    return re.compile(words)
 
 
 # In this order: the first group one of whose words is in the text is the one.
@@ -268,7 +274,7 @@ _WORDS: tuple[tuple[MailGroup, tuple[str, ...]], ...] = (
     )),
 )
 
-WORDS = [(group, re.compile("|".join(f"(?:{one})" for one in patterns))) for group, patterns in _WORDS]
+_GROUP_WORDS = [(group, "|".join(f"(?:{one})" for one in patterns)) for group, patterns in _WORDS]
 
 _STATUS_GROUPS = {
     "1.0": MailGroup.UNKNOWN, "1.1": MailGroup.DEAD, "1.2": MailGroup.DEAD, "1.3": MailGroup.DEAD, "1.4": MailGroup.DEAD, "1.6": MailGroup.DEAD,
@@ -294,7 +300,7 @@ LONGEST = 1200
 def group_of(said: Said) -> MailGroup:
     """What an answer says of the address."""
     text = " ".join(said.text[:LONGEST].lower().replace("’", "'").split())
-    found = next((group for group, words in WORDS if words.search(text)), None)
+    found = next((group for group, words in _GROUP_WORDS if _pattern(words).search(text)), None)
     if found is MailGroup.TRANSIENT and _by_status(said.status) is MailGroup.DEAD and said.status.startswith("5"):
         # `Unable to deliver`, `transport failed`: the status is more exact than such words.
         return MailGroup.DEAD

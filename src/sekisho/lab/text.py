@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import jinja2
-
+from sekisho import templates
 from sekisho.catalogue import say
 from sekisho.lab.attack import Broken, Got, Swept
 from sekisho.lab.dos import Siege
@@ -21,10 +20,7 @@ from sekisho.policy.text import length
 from sekisho.proof.check import Report, picked
 from sekisho.proof.text import aligned
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-    lstrip_blocks=True,
-)
+HERE = Path(__file__).parent
 
 
 def told_replay(table: Table, trace: Trace, played: Replayed, language: str) -> str:
@@ -110,7 +106,8 @@ def _figure(one: Figure | None, language: str) -> str:
 def page(a: Report, b: Report, sections: Sequence[Section], language: str) -> str:
     """The same as a page with plots, whole in one file."""
     drawn = [(section, plot(section, say(language, "check.unbounded"))) for section in sections]
-    return _TEMPLATES.get_template("whatif.html").render(
+    return templates.render(
+        HERE / "templates", "whatif.html",
         language=language, t=partial(say, language), a=a.policy, b=b.policy, versions=(a.version[:12], b.version[:12]), sections=drawn,
         width=WIDTH, name_width=NAME, bar=BAR)
 

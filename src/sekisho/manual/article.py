@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 from markupsafe import Markup
 
+from sekisho import templates
 from sekisho.manual import diagrams
 from sekisho.manual.book import CHECKED, INDEX, LIMITS, OPERATION, WAYS, Book
 from sekisho.manual.search import Found, Index
@@ -196,8 +196,8 @@ class Article:
 
     def _render(self, template: str, name: str, **facts: Any) -> str:
         facts.setdefault("only", None)
-        return _TEMPLATES.get_template(template).render(
-            a=self, w=self.words, t=self.words.t, book=self.book, table=self.table, name=name, clock=clock,
+        return templates.render(
+            HERE / "templates", template, a=self, w=self.words, t=self.words.t, book=self.book, table=self.table, name=name, clock=clock,
             at=name, href=lambda page, anchor="": self.href(page, anchor, name), row=lambda row: self.href_of_row(row, name),
             section=self.book.section(name.removeprefix(OPERATION)) if name.startswith(OPERATION) else None, style=self._links.style(name),
             languages=[(one, self.href(name, "", name, one)) for one in ("ja", "en")], draw=self._draw, outcomes=outcomes,
@@ -208,8 +208,3 @@ class Article:
         if what == "operation":
             return Markup(diagrams.operation(self.words, given[0], figures=self.audience is Audience.STAFF))  # noqa: S704
         return Markup((diagrams.ways if what == "ways" else diagrams.hours)(self.words))  # noqa: S704
-
-
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from sekisho import templates
 from sekisho.catalogue import LANGUAGES, language_of, say
 
 HERE = Path(__file__).parent
@@ -35,10 +35,6 @@ HEADERS = {
     "cache-control": "no-store",
 }
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-)
-
 
 def language_of_request(request: Request) -> str:
     """The language asked for in the address, else the one chosen before, else the browser's."""
@@ -58,9 +54,9 @@ def page(
     at = address or request.url.path
     language = language_of_request(request)
     words = functools.partial(say, language)
-    html = _TEMPLATES.get_template(template).render(
-        t=words, language=language, languages=[(name, _in_language(at, name)) for name in LANGUAGES], path=at.partition("?")[0],
-        stylesheet=STYLESHEET, **facts,
+    html = templates.render(
+        HERE / "templates", template, t=words, language=language, languages=[(name, _in_language(at, name)) for name in LANGUAGES],
+        path=at.partition("?")[0], stylesheet=STYLESHEET, **facts,
     )
     answer = HTMLResponse(html, status, headers={**HEADERS, "content-language": language, "vary": "accept-language, cookie"})
     if request.query_params.get("lang") in LANGUAGES:
