@@ -11,8 +11,8 @@ from sekisho import __version__
 from sekisho.errors import SekishoError
 
 COMMANDS = (
-    "audit", "breach", "demo", "doctor", "import", "keys", "lab", "mail", "manual", "migrate", "personal", "policy", "restore", "retention", "serve",
-    "shadow", "tokens", "worker",
+    "audit", "breach", "demo", "docs", "doctor", "import", "keys", "lab", "mail", "manual", "migrate", "personal", "policy", "restore", "retention",
+    "serve", "shadow", "tokens", "worker",
 )
 
 MODULES = {"import": "imports"}

@@ -19,6 +19,8 @@ from sekisho.policy.text import Language
 from sekisho.proof.check import Report, state_name
 
 HERE = Path(__file__).parent
+FRAME = HERE / "templates"
+"""Where the frame is that every page stands in, and what goes into it here."""
 STYLE = "manual.css"
 PDF = "manual.pdf"
 
@@ -67,6 +69,15 @@ class Links(NamedTuple):
     def style(self, at: str) -> str:
         """The address of the style sheet."""
         return f"{SERVED[Audience.CUSTOMER]}/{STYLE}" if self.served else f"{'../' * (2 + at.count('/'))}{STYLE}"
+
+
+class Choice(NamedTuple):
+    """One of the pages that are named at the head of each."""
+
+    title: str
+    href: str
+    here: bool
+    """It is the one that is read."""
 
 
 class Page(NamedTuple):
@@ -196,10 +207,14 @@ class Article:
 
     def _render(self, template: str, name: str, **facts: Any) -> str:
         facts.setdefault("only", None)
+        alone = [page for page in self.names if "/" not in page and page != INDEX]
+        menu = [Choice(self.title(page), self.href(page, "", name), page == name) for page in alone]
         return templates.render(
-            HERE / "templates", template, a=self, w=self.words, t=self.words.t, book=self.book, table=self.table, name=name, clock=clock,
-            at=name, href=lambda page, anchor="": self.href(page, anchor, name), row=lambda row: self.href_of_row(row, name),
-            section=self.book.section(name.removeprefix(OPERATION)) if name.startswith(OPERATION) else None, style=self._links.style(name),
+            FRAME, template, language=self.language, title=self.title(name), site=self.words.t(f"manual.name-{self.audience}"), menu=menu,
+            home=self.href(INDEX, "", name), at_home=name == INDEX, a=self, w=self.words, t=self.words.t, book=self.book,
+            table=self.table, name=name, clock=clock, at=name, href=lambda page, anchor="": self.href(page, anchor, name),
+            row=lambda row: self.href_of_row(row, name),
+            style=self._links.style(name), section=self.book.section(name.removeprefix(OPERATION)) if name.startswith(OPERATION) else None,
             languages=[(one, self.href(name, "", name, one)) for one in ("ja", "en")], draw=self._draw, outcomes=outcomes,
             state_name=state_name, **facts)
 

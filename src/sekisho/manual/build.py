@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -55,7 +55,7 @@ def missing(report: Report) -> list[str]:
     return [f"{one.where}: {one.text.en}" for one in report.findings if one.code is FindingCode.MISSING_TEXT and one.waived is None]
 
 
-def write(made: Iterator[File], out: Path) -> int:
+def write(made: Iterable[File], out: Path) -> int:
     """Put the files below a folder. Gives how many."""
     whole = list(made)  # all of them are made before the first is written
     for one in whole:
