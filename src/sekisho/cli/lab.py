@@ -171,6 +171,31 @@ def dos(policy: Path, days: int, visits: int, seed: int, json_out: bool, languag
         click.echo(told_dos(table, sieges[0], sieges[1], days, language), nl=False)
 
 
+@lab.command()
+@click.argument("policy", type=_file)
+@click.option("--customers", type=click.IntRange(1, 10_000), default=12, show_default=True, help="How many get into each trouble.")
+@click.option("--attacked", is_flag=True, help="A stranger locks meanwhile what he can.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write it as a page with plots into this file.")
+@click.option("--seed", type=int, default=1, show_default=True, help="What all chance follows from.")
+@_json
+@_language
+def recovery(policy: Path, customers: int, attacked: bool, html: Path | None, seed: int, json_out: bool, language: str) -> None:  # noqa: FBT001
+    """Let customers into every trouble the policy knows, and back out: how long it takes them. Exit 1: one could not go the way that is proved."""
+    from sekisho.lab.recovery import recover
+    from sekisho.lab.recovery_text import as_json, recovery_page, told_recovery
+
+    table = table_of(policy)
+    with bar("recovery") as tell:
+        backs = asyncio.run(recover(table, customers=customers, seed=seed, attacked=attacked, tell=tell))
+    if html is not None:
+        html.write_text(recovery_page(table, policy.name, backs, language, attacked=attacked), encoding="utf-8")
+    if json_out:
+        _print(as_json(backs))
+    else:
+        click.echo(told_recovery(table, policy.name, backs, language, attacked=attacked), nl=False)
+    sys.exit(0 if all(one.as_proved for one in backs if one.plan is not None) else 1)
+
+
 def _traces(file: Path, finding: str | None) -> Iterator[tuple[Table, Trace]]:
     from sekisho.lab.trace import of_finding, read_trace
 

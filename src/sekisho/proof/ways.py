@@ -485,9 +485,10 @@ class Ways:
         if not any(way is not None and way.opens_s for way in ways):
             return took
         closes = [day * 86_400 + way.opens_s[1] for way in ways if way is not None and way.opens_s for day in range(7)]
-        return max(self._lasts(path, begun) for begun in closes)
+        return max(self.lasts(path, begun) for begun in closes)
 
-    def _lasts(self, path: Sequence[str], begun: int) -> int:
+    def lasts(self, path: Sequence[str], begun: int) -> int:
+        """How long the moves take, in seconds, when they are begun at some second of the week; 0 is Monday, midnight."""
         now = begun
         for name in path:
             way = self.table.paths.get(name)
