@@ -49,7 +49,7 @@ def test_K1_a_row_is_for_staff_alone(service):
     assert service.get("/v1/manual/rows/Y-NONE-1", by="aoki").status_code == 404
 
 
-@pytest.mark.parametrize("row", ["M-STOP-1", "Y-ABOLISHED-1", "login-password-a-year", "Y-OTHER-1", "Y-RULE-5", "passwords-of-a-sweep"])
+@pytest.mark.parametrize("row", ["M-STOP-1", "M-BULK-1", "other-locks", "Y-ABOLISHED-1", "login-password-a-year", "Y-OTHER-1", "Y-RULE-5", "passwords-of-a-sweep"])
 def test_K1_whatever_a_lock_names_has_a_piece_of_its_own(service, row):
     html = service.get(f"/v1/manual/rows/{row}", by="aoki").json()["html"]
     assert row in html and len(re.findall(r'<section class="entry"', html)) == 1
@@ -95,6 +95,11 @@ def test_K1_every_lock_in_the_staff_view_says_where_its_row_is_explained(service
     assert led.status_code == 303 and led.headers["location"] == "/desk/manual/ja/operation/login#Y-LOGIN-3"
 
 
+def test_K1_a_lock_that_an_older_policy_left_is_explained_too(service):
+    led = service.get("/desk/manual/rows/Y-GONE-1", by="aoki", accept_language="en")
+    assert led.headers["location"] == "/desk/manual/en/ways#other-locks"
+
+
 def test_a_page_that_is_not_there_leads_to_the_first_one(service):
     for address, first in (("/manual/ja/none", "/manual/ja"), ("/manual/operation/none", "/manual/en"), ("/manual/xx", "/manual/en")):
         assert service.get(address, by=None).headers["location"] == first
@@ -132,6 +137,16 @@ def test_K1_did_this_help_is_kept_and_shown_to_the_policy_owner_alone(service):
     assert told["pages"] == [{"page": "operation/login", "helped": 1, "not": 1}]
     assert [(one["by"], one["helped"], one["note"]) for one in told["newest"]] == [("chiba", True, ""), ("aoki", False, "what about tokens")]
     assert service.get("/v1/manual/answers", by="aoki").status_code == 403
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_K1_the_policy_owner_has_a_page_of_what_staff_said_and_nobody_is_named_on_it(service, language):
+    body = {"page": "operation/login", "helped": False, "note": "a token of 10000-12345671, x@y.example, 3 steps", "language": "en"}
+    assert service.post("/v1/manual/answers", body, by="aoki").status_code == 200
+    page = service.get(f"/desk/manual/{language}/answers", by="ito")
+    assert page.status_code == 200 and "a token of …, … 3 steps" in page.text and "operation/login" in page.text
+    assert not {name for name in ("aoki", "12345671", "y.example") if name in page.text}
+    assert [service.get(f"/desk/manual/{language}/answers", by=who).status_code for who in ("aoki", "endo", "bank", None)] == [403, 403, 401, 401]
 
 
 TEN = "{wrong: 10, count: login-password-in-a-row"

@@ -223,7 +223,16 @@ def test_every_row_and_every_lock_has_its_place(bank):
     for one in articles(table):
         if one.audience is Audience.STAFF:
             named = [row.id for row in one.book.rows] + [stage.row for counter in table.counters.values() for stage in counter.stages]
-            assert [name for name in [*named, *table.abolished, "M-STOP-1"] if one.book.place(name) == ("index", "")] == []
+            assert [name for name in [*named, *table.abolished, "M-STOP-1", "M-BULK-1"] if one.book.place(name) == ("index", "")] == []
+            assert one.book.place_of_lock("Y-GONE-1") == ("ways", "other-locks")
+
+
+@pytest.mark.parametrize("bank", BANKS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_K1_a_lock_that_no_entry_brought_about_has_what_to_say_and_what_not_too(bank, language):
+    one, reading = article(bank, "staff", language), page(bank, "staff", language, "ways")
+    for name in ("M-STOP-1", "M-BULK-1", "other-locks", *one.table.abolished, *(["Y-RULE-5"] if one.table.suspension else [])):
+        assert one.words.t("manual.say") in reading.place(name) and one.words.t("manual.not-say") in reading.place(name), name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

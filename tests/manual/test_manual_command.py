@@ -1,12 +1,18 @@
 """`sekisho manual build`: files that a bank can put on any server, or none where a text is missing."""
 
+import asyncio
+import json
 import re
 
 import pytest
 from click.testing import CliRunner
 
+from sekisho.app import open_store
 from sekisho.cli.manual import manual
+from sekisho.core.state import encode
+from sekisho.flows.helped import ANSWERS, Answered, Answers
 from sekisho.policy import reference
+from sekisho.ports import Change
 
 
 @pytest.fixture
@@ -36,6 +42,21 @@ def test_a_policy_whose_japanese_is_missing_makes_no_manual(build):
     done, out = build(hole)
     assert done.exit_code == 1 and not out.exists()
     assert re.search(r"bank\.yaml:\d+:\d+: ", done.output)
+
+
+def test_what_staff_said_is_shown_by_page_and_nobody_is_named(tmp_path):
+    async def said():
+        store = open_store(f"sqlite:///{tmp_path / 'bank.db'}", make=True)
+        await store.begin([ANSWERS])
+        kept = Answers(tally={"ways": (2, 1), "limits": (0, 3)}, newest=[Answered("limits", "en", False, "which day?", "aoki", 0, "v")])
+        await store.commit(Change([(ANSWERS, encode(kept), None)], None, []))
+        await store.close()
+
+    asyncio.run(said())
+    given = ["answers", "--store", f"sqlite:///{tmp_path / 'bank.db'}"]
+    done, told = (CliRunner().invoke(manual, [*given, *more]) for more in ([], ["--json"]))
+    assert done.output.splitlines() == ["limits  helped 0  did not 3", "    1970-01-01  which day?", "ways  helped 2  did not 1"]
+    assert json.loads(told.output)["newest"][0]["note"] == "which day?" and "aoki" not in told.output
 
 
 def test_a_file_that_is_no_policy_makes_no_manual(build):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,9 +62,18 @@ class _Say:
         tx.tell(Event(EventKind.MANUAL_ANSWERED, ANSWERS, operator=self._operator.name, path=self._page))
 
 
+_ABOUT_SOMEBODY = re.compile(r"\S+@\S+|\d[\d\s-]{2,}\d")
+"""What may be a mail address, or the number of a customer, an account or a telephone."""
+
+
+def without_names(note: str) -> str:
+    """A note without what names a customer, should somebody have written it all the same."""
+    return _ABOUT_SOMEBODY.sub("…", note)
+
+
 async def say(ledger: Ledger, page: str, language: str, note: str, operator: Operator, *, helped: bool) -> None:
     """Keep what an operator says of a page. The page is one that there is: their number bounds the row."""
-    await ledger.run(_Say(page, language, note, operator, helped=helped))
+    await ledger.run(_Say(page, language, without_names(note), operator, helped=helped))
 
 
 async def shown(store: Store) -> dict[str, Any]:

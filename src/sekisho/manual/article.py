@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from sekisho import templates
 from sekisho.manual import diagrams
 from sekisho.manual.book import CHECKED, INDEX, LIMITS, OPERATION, WAYS, Book
 from sekisho.manual.search import Found, Index
-from sekisho.manual.words import Words, clock, outcomes
+from sekisho.manual.words import Words, clock, closed, outcomes
 from sekisho.policy.table import Table
 from sekisho.policy.text import Language
 from sekisho.proof.check import Report, state_name
@@ -23,6 +24,8 @@ FRAME = HERE / "templates"
 """Where the frame is that every page stands in, and what goes into it here."""
 STYLE = "manual.css"
 PDF = "manual.pdf"
+ANSWERS = "answers"
+"""Where a service shows whoever owns the policy what staff have said of its pages."""
 
 
 class Audience(StrEnum):
@@ -157,9 +160,20 @@ class Article:
             raise KeyError(name)
         return self._render(f"{self._template(name)}_body.html", name, only=only)
 
-    def helped(self, name: str, token: str) -> str:
-        """The form that asks staff whether a page helped; `token` shows that it is from her own page."""
-        return self._render("helped.html", name, token=token)
+    def helped(self, name: str, token: str, *, owner: bool) -> str:
+        """The form that asks staff whether a page helped.
+
+        Args:
+            name: the page.
+            token: shows that the form is from her own page.
+            owner: whether she reads what has been said, and is told where.
+
+        """
+        return self._render("helped.html", name, token=token, answers=f"{self.href(INDEX)}/{ANSWERS}" if owner else None)
+
+    def answers(self, told: Mapping[str, Any]) -> str:
+        """The page with what staff have said of all pages."""
+        return self._render("answers.html", INDEX, told=told)
 
     def found(self, query: str) -> str:
         """The page with what a search found."""
@@ -202,6 +216,10 @@ class Article:
         page, anchor = self.book.place(row)
         return self.href(page, anchor, at)
 
+    def href_of_lock(self, row: str) -> str:
+        """The address of the place where a lock is explained that names this row."""
+        return self.href(*self.book.place_of_lock(row))
+
     def _template(self, name: str) -> str:
         return f"{self.audience}_{name.partition('/')[0]}"
 
@@ -215,7 +233,7 @@ class Article:
             table=self.table, name=name, clock=clock, at=name, href=lambda page, anchor="": self.href(page, anchor, name),
             row=lambda row: self.href_of_row(row, name),
             style=self._links.style(name), section=self.book.section(name.removeprefix(OPERATION)) if name.startswith(OPERATION) else None,
-            languages=[(one, self.href(name, "", name, one)) for one in ("ja", "en")], draw=self._draw, outcomes=outcomes,
+            languages=[(one, self.href(name, "", name, one)) for one in ("ja", "en")], draw=self._draw, outcomes=outcomes, closed=closed,
             state_name=state_name, **facts)
 
     def _draw(self, what: str, *given: Any) -> Markup:

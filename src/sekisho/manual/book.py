@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 from sekisho.policy.table import KNOWN, UNKNOWN, Condition, Counter, Gauge, Operation, Row, Stage, Table
 
-STOP_ROW, SUSPENSION_ROW = "M-STOP-1", "Y-RULE-5"
-"""Rows that stand in no operation: the emergency stop, and the customer's own suspension."""
+STOP_ROW, SUSPENSION_ROW, INCIDENT_ROW = "M-STOP-1", "Y-RULE-5", "M-BULK-1"
+"""Rows that stand in no operation: the emergency stop, the customer's own suspension, and locks by the bank's own fault."""
+
+OTHER_LOCKS = "other-locks"
+"""Where a lock is explained whose row the policy in force has no more, or never had: one that an older policy left, say."""
 
 OPERATION = "operation/"
 """Before the name of an operation: its page."""
@@ -77,6 +80,10 @@ class Book:
         """The page and the place on it where a row, or what a lock names as one, is explained; the index where it is gone."""
         return self._places.get(row, (INDEX, ""))
 
+    def place_of_lock(self, row: str) -> tuple[str, str]:
+        """The same for a lock that stands: there is none that is explained nowhere."""
+        return self._places.get(row, (WAYS, OTHER_LOCKS))
+
     def section(self, name: str) -> Section:
         """One operation's."""
         return next(one for one in self.sections if one.operation.name == name)
@@ -130,7 +137,7 @@ class Book:
             for count in limit.counts:
                 yield count.stage.row, (LIMITS, limit.counter.name)
             yield limit.counter.name, (LIMITS, limit.counter.name)
-        for row in (*self.table.abolished, STOP_ROW, SUSPENSION_ROW):
+        for row in (*self.table.abolished, STOP_ROW, SUSPENSION_ROW, INCIDENT_ROW, OTHER_LOCKS):
             yield row, (WAYS, row)
         for name in self.table.paths:
             yield f"way:{name}", (WAYS, f"way-{name}")

@@ -256,6 +256,16 @@ class Words(Printer):
         ways = self.t("manual.or-else").join(self.way_of(name) for name in found.undo)
         return self.t("say.sentence", happened=self.happened(found), ways=ways)
 
+    def to_say_of(self, reason: str, found: Outcome) -> str:
+        """The sentence to say where it was no wrong entry: `stop`, `suspension` or `abolished` says what it was."""
+        ways = self.t("manual.or-else").join(self.way_of(name) for name in found.undo)
+        return self.t(f"say.{reason}", happened=self.happened(found), ways=ways)
+
+
+def closed(penalties: Iterable[Penalty], undo: tuple[str, ...]) -> Outcome:
+    """What stands on a customer that no wrong entry has brought about."""
+    return Outcome(effects(penalties), undo)
+
 
 def clock(second: int) -> str:
     """A time of the day."""

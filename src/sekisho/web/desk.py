@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 from sekisho.app import App
 from sekisho.catalogue import texts
 from sekisho.errors import LedgerUnavailable
+from sekisho.manual.book import OTHER_LOCKS
 from sekisho.policy.table import Table
 from sekisho.web.calls import Trouble, subject_path
 from sekisho.web.forms import Form, Unreadable, read_form
@@ -185,9 +186,12 @@ class DeskPages:
         row = request.query_params.get("row", "")
         if not row:
             return None
-        address = f"/v1/manual/rows/{quote(row, safe='')}"
-        _, told = await self._seating.staff(screen, "GET", address, language=language_of_request(request))
-        return None if isinstance(told, Trouble) else told
+        for name in (row, OTHER_LOCKS):
+            address = f"/v1/manual/rows/{quote(name, safe='')}"
+            _, told = await self._seating.staff(screen, "GET", address, language=language_of_request(request))
+            if not isinstance(told, Trouble):
+                return told
+        return None
 
     async def _case(self, request: Request, screen: Screen) -> Response:
         """One matter: what was tried, who telephones, what may be done now and what not."""

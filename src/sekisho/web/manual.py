@@ -10,13 +10,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sekisho.api.http import STAFF
-from sekisho.api.manual import Manuals
+from sekisho.api.manual import OWNERS, Manuals
 from sekisho.app import App
 from sekisho.catalogue import LANGUAGES
 from sekisho.errors import LedgerUnavailable
-from sekisho.manual import HELPED, PDF, SERVED, STYLE, Article, Audience, style
+from sekisho.flows import helped
+from sekisho.manual import ANSWERS, HELPED, PDF, SERVED, STYLE, Article, Audience, style
 from sekisho.manual.book import INDEX, OPERATION
 from sekisho.policy.text import Language
+from sekisho.ports import ApiKey
 from sekisho.web.forms import Unreadable, read_form
 from sekisho.web.pages import HEADERS, language_of_request, page
 from sekisho.web.seating import Screen, Seating
@@ -49,6 +51,7 @@ class ManualPages:
             Route(customer, self._index), Route(f"{customer}/operation/{{operation}}", self._operation),
             Route(f"{staff}/rows/{{row}}", self._staff(self._row)), Route(f"{staff}/helped", self._helped, methods=["POST"]),
             Route(staff, self._staff(self._page)), Route(f"{staff}/{{language}}", self._staff(self._page)),
+            Route(f"{staff}/{{language}}/{ANSWERS}", self._staff(self._answers)),
             Route(f"{staff}/{{language}}/{SEARCH}", self._staff(self._search)), Route(f"{staff}/{{language}}/{PDF}", self._staff(self._pdf)),
             Route(f"{staff}/{{language}}/{{page:path}}", self._staff(self._page)),
             Route(f"{customer}/{{language}}", self._customer(self._page)), Route(f"{customer}/{{language}}/{SEARCH}", self._customer(self._search)),
@@ -60,7 +63,7 @@ class ManualPages:
 
     async def _index(self, request: Request) -> Response:
         """By the key that is shown: the staff's to staff, the customers' to everybody else."""
-        look = self._staff(self._page) if self._shows_staff_key(request) else self._customer(self._page)
+        look = self._staff(self._page) if self._staff_key(request) else self._customer(self._page)
         return await look(request)
 
     async def _operation(self, request: Request) -> Response:
@@ -87,7 +90,7 @@ class ManualPages:
         async def answer(request: Request) -> Response:
             try:
                 screen = await self._seating.screen(request)
-                if screen is None and not self._shows_staff_key(request):
+                if screen is None and not self._staff_key(request):
                     return page(request, "desk_door.html", 401, address="/desk", why=None)
                 return await look(request, await self._manuals.staff(_language(request)), screen)
             except LedgerUnavailable:
@@ -95,10 +98,10 @@ class ManualPages:
 
         return answer
 
-    def _shows_staff_key(self, request: Request) -> bool:
+    def _staff_key(self, request: Request) -> ApiKey | None:
         kind, _, plain = request.headers.get("authorization", "").partition(" ")
         key = self._app.keyring.who(plain) if kind.lower() == "bearer" else None
-        return key is not None and key.role in STAFF
+        return key if key is not None and key.role in STAFF else None
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
@@ -106,7 +109,7 @@ class ManualPages:
         name = request.path_params.get("page", INDEX)
         if name not in one.names or request.path_params.get("language", one.language) not in LANGUAGES:
             return RedirectResponse(one.href(INDEX), 303, headers=HEADERS)
-        form = one.helped(name, screen.token) if screen is not None else ""
+        form = one.helped(name, screen.token, owner=screen.key.role in OWNERS) if screen is not None else ""
         return _html(one.page(name).html.replace(HELPED, form), one)
 
     async def _search(self, request: Request, one: Article, _: Screen | None) -> Response:
@@ -120,8 +123,15 @@ class ManualPages:
         return Response(self._printed[one], media_type="application/pdf", headers=HEADERS)
 
     async def _row(self, request: Request, one: Article, _: Screen | None) -> Response:
-        """Where a row is explained."""
-        return RedirectResponse(one.href_of_row(request.path_params["row"]), 303, headers=HEADERS)
+        """Where a row is explained, or a lock that names it."""
+        return RedirectResponse(one.href_of_lock(request.path_params["row"]), 303, headers=HEADERS)
+
+    async def _answers(self, request: Request, one: Article, screen: Screen | None) -> Response:
+        """What staff have said, to whoever owns the policy."""
+        key = screen.key if screen is not None else self._staff_key(request)
+        if key is None or key.role not in OWNERS:
+            return page(request, "desk_door.html", 403, address="/desk", why="problem.wrong-role")
+        return _html(one.answers(await helped.shown(self._app.store)), one)
 
     async def _helped(self, request: Request) -> Response:
         """Keep what an operator says of a page; her own page's form alone does it."""
