@@ -1,6 +1,6 @@
 """Every sentence a person reads, in Japanese and English, looked up by its name.
 
-The texts are in `locale/`: those of the manual in files of their own.
+The texts are in `locale/`: those of the manual, and of customers' telephones, in files of their own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib import resources
 from babel.messages.pofile import read_po
 
 LANGUAGES = ("ja", "en")
-FILES = ("{}.po", "manual-{}.po")
+FILES = ("{}.po", "manual-{}.po", "phone-{}.po")
 
 
 @cache

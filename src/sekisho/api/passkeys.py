@@ -89,6 +89,8 @@ class AppAnswer(msgspec.Struct):
     """The device is enrolled."""
 
     app: str
+    customer: str
+    """Whose it is: a code by letter comes without a session that would say so."""
 
 
 class OneApp(msgspec.Struct):
@@ -150,10 +152,10 @@ class HeldThings:
     async def enrol_app(self, call: Call[AppBody]) -> tuple[int, Any]:
         """Enrol a device in the bank's app: its code, its keys and its passcode, signed by it. Whole, or not at all."""
         body = call.body
-        app = await self._app.apps.enrol(self._app.table, body.code, body.name, body.parts)
-        if app is None:
+        enrolled = await self._app.apps.enrol(self._app.table, body.code, body.name, body.parts)
+        if enrolled is None:
             raise Problem(409, "not-enrolled-app", "The code is good for nothing any more, or the device has not signed it.")
-        return 201, AppAnswer(app)
+        return 201, AppAnswer(*enrolled)
 
     async def apps(self, call: Call[None]) -> tuple[int, Any]:
         """The devices on which the customer of this session has the bank's app."""

@@ -12,9 +12,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import httpx
+import segno
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -25,12 +27,13 @@ from sekisho.bank.lines import lines
 from sekisho.bank.seeds import CUSTOMERS
 from sekisho.bank.service import Json, Service, Trouble
 from sekisho.bank.shown import Shown
+from sekisho.bank.telephone import Telephone, is_by_app, words_of
 from sekisho.catalogue import say
 from sekisho.policy import Table
 from sekisho.policy.table import Item, Operation
 from sekisho.web import HEADERS, Form, Unreadable, language_of_request, page, read_form
 
-HOME, ACCOUNT, HELP = "/bank", "/bank/account", "/bank/help"
+HOME, ACCOUNT, HELP, APPS = "/bank", "/bank/account", "/bank/help", "/bank/apps"
 NEW = "new"
 """What a form says that is no run's yet: its first entry begins one."""
 
@@ -68,6 +71,7 @@ class FrontPages:
         self._table = table
         self._clock = clock
         self._guests = Guests()
+        self._telephone = Telephone(service, table, self._guests)
         aside = {str(table.cases.get("verify")), *(name for name, one in table.operations.items() if self._is_judged(one))}
         self._offered = {name: one for name, one in table.operations.items() if name not in aside}
 
@@ -79,11 +83,12 @@ class FrontPages:
         """Address to page or act."""
         acts: dict[str, Act] = {
             "begin": self._begin, "enter": self._enter, "send": self._send, "logout": self._log_out, "stop": self._stop, "not-me": self._not_me,
-            "number": self._number, "place": self._place,
+            "number": self._number, "place": self._place, "add-app": self._add_app, "use-app": self._use_app, "remove-app": self._remove_app,
         }
         return [
             Route(HOME, self._home), Route("/bank/go/{operation}", self._go), Route(HELP, self._help), Route(ACCOUNT, self._account),
             Route("/bank/stop", self._one_form("stop")), Route("/bank/not-me", self._one_form("not-me")),
+            Route(APPS, self._apps), *self._telephone.routes(),
             *(Route(f"/bank/{name}", self._acting(act), methods=["POST"]) for name, act in acts.items()),
         ]
 
@@ -136,18 +141,38 @@ class FrontPages:
         shown = Shown(self._table, language)
         if walk is not None and walk.state == "open":
             await self._look_again(walk, language)
+        if walk is not None and walk.session is not None:
+            # Opened on his telephone: this browser is in from now on.
+            self._let_in(guest, walk, walk.session)
+            return keep(request, _to(ACCOUNT), guest)
         live = walk if walk is not None and walk.state == "open" and walk.next else None
         if live is not None and any(self._table.items[item].kind in SENT for item, _ in live.next):
             await self._find_addresses(live, language)
-        items = [item for item, _ in live.next] if live else [] if operation.session else self._first(operation)
-        facts = {
+        by_app = await self._devices(guest, operation, live) if live else []
+        asked = [item for item, _ in live.next if not self._is_elsewhere(item, by_app)] if live else []
+        items = asked if live or operation.session else self._first(operation)
+        facts: Json = {
             "operation": shown.operation(name), "name": name, "walk": live.name if live else NEW,
             "entries": [self._entry(shown, operation, item, live) for item in items],
             "told": walk and walk.told and (walk.told[0], walk.words(language)), "done": walk is not None and walk.state == "done",
             "balance": self._balance(guest, walk), "course": await self._courses(live, language) if live and live.sent else [],
             "held": [shown.operation(one) for one in self._held(operation)] if walk is not None and walk.state == "done" else [],
+            "devices": by_app,
         }
         return self._page(request, "bank_step.html", guest, address=f"/bank/go/{name}", **facts)
+
+    async def _devices(self, guest: Guest, operation: Operation, walk: Walk) -> list[str]:
+        """On which of his telephones he may enter what is asked for now, by their names; nobody is told which a stranger has."""
+        if not any(is_by_app(self._table.items[item]) for item, _ in walk.next):
+            return []
+        if not operation.session:
+            return [""] if walk.who else []
+        return [one["name"] for one in await self._apps_of(guest) if walk.app in {None, one["app"]}]
+
+    def _is_elsewhere(self, item: str, devices: list[str]) -> bool:
+        """Whether it is entered on a telephone and not here."""
+        found = self._table.items[item]
+        return found.kind in JUDGED or (bool(devices) and is_by_app(found))
 
     async def _look_again(self, walk: Walk, language: str) -> None:
         """It may have gone on in another window, or its time may be up."""
@@ -166,8 +191,10 @@ class FrontPages:
     def _entry(self, shown: Shown, operation: Operation, name: str, walk: Walk | None) -> Json:
         """One thing to be entered; who he is and his password stand on one page."""
         then = self._then(operation, name)
+        in_app = then is not None and self._may_go_on_in_app(operation)
         return {
-            "item": name, "text": shown.item(name), "fields": [*self._fields(shown, name, ""), *(self._fields(shown, then, "then.") if then else [])],
+            "item": name, "text": shown.item(name), "in_app": in_app,
+            "fields": [*self._fields(shown, name, ""), *(self._fields(shown, then, "then.", needed=not in_app) if then else [])],
             "to": [one for one in walk.addresses if one["item"] == name] if walk else [], "sent": bool(walk and walk.sent),
             "confirms": self._table.items[name].confirms,
         }
@@ -180,12 +207,17 @@ class FrontPages:
         after = [item for item in steps[1].items if self._table.items[item].kind not in JUDGED]
         return after[0] if len(after) == 1 and not steps[1].when else None
 
-    def _fields(self, shown: Shown, name: str, prefix: str) -> list[Json]:
+    def _may_go_on_in_app(self, operation: Operation) -> bool:
+        """Whether something may be entered in the app where the password is asked for."""
+        return any(is_by_app(self._table.items[item]) for item in operation.steps[1].items)
+
+    def _fields(self, shown: Shown, name: str, prefix: str, *, needed: bool = True) -> list[Json]:
         item = self._table.items[name]
         kind = "password" if item.kind in _HIDDEN or item.renews else "text"
         parts = self._parts(item)
         if not parts:
-            return [_field(f"{prefix}proof", shown.item(name), kind, digits=item.kind in _DIGITS, once=item.kind in SENT or item.kind == "totp")]
+            once = item.kind in SENT or item.kind == "totp"
+            return [_field(f"{prefix}proof", shown.item(name), kind, digits=item.kind in _DIGITS, once=once, needed=needed)]
         return [
             _field(f"{prefix}proof.{part}", self._part(shown, item, part), kind, needed=item.registers is None or part == "1") for part in parts
         ]
@@ -266,7 +298,55 @@ class FrontPages:
             inside=[name for name, one in self._offered.items() if one.session],
             waits=not isinstance(waits, Trouble) and waits["waits"], code=None if isinstance(code, Trouble) else code["code"],
             person=next((one for one in CUSTOMERS if one.number == guest.number), None),
+            with_app=any(is_by_app(item) for item in self._table.items.values()),
         )
+
+    # -- his telephones ------------------------------------------------------------------------------------------------
+
+    async def _apps_of(self, guest: Guest) -> list[Json]:
+        """The devices on which he has the app, the oldest first."""
+        told = await self._service.channel("GET", f"/v1/sessions/{guest.session}/apps") if guest.session else Trouble("no-session")
+        return [] if isinstance(told, Trouble) else told["apps"]
+
+    async def _app_for(self, guest: Guest, operation: Operation) -> str | None:
+        """The device that a run is about: the one he has chosen, else his newest."""
+        if not operation.session or not any(is_by_app(self._table.items[item]) for item in operation.rows):
+            return None
+        found = [one["app"] for one in await self._apps_of(guest)]
+        return guest.app if guest.app in found else found[-1] if found else None
+
+    async def _apps(self, request: Request) -> Response:
+        """His devices with the app; how another is added, and a lost one removed."""
+        guest = self._guest(request)
+        if guest.session is None:
+            return keep(request, _to(ACCOUNT), guest)
+        code, guest.app_code = guest.app_code, None
+        found = await self._apps_of(guest)
+        used = guest.app if any(one["app"] == guest.app for one in found) else found[-1]["app"] if found else None
+        qr = segno.make(code, error="m", micro=False).svg_inline(scale=4) if code else ""
+        return self._page(request, "bank_apps.html", guest, address=APPS, apps=found, used=used, code=code, qr=qr)
+
+    async def _add_app(self, guest: Guest, form: Form, language: str) -> str:
+        told = await self._service.channel(
+            "POST", f"/v1/sessions/{guest.session}/app-codes", language=language, once=_once(form, "app")) if guest.session else Trouble("no-session")
+        if isinstance(told, Trouble):
+            guest.said = ("trouble", f"problem.{told.kind}")
+        else:
+            guest.app_code = told["code"]
+        return APPS
+
+    async def _use_app(self, guest: Guest, form: Form, _language: str) -> str:
+        """On which of several he approves from now on."""
+        guest.app = form.get("app")
+        return APPS
+
+    async def _remove_app(self, guest: Guest, form: Form, language: str) -> str:
+        """Lost, sold, or no longer wanted."""
+        app = quote(form.get("app", ""), safe="")
+        told = await self._service.channel(
+            "DELETE", f"/v1/sessions/{guest.session}/apps/{app}", language=language) if guest.session else Trouble("no-session")
+        guest.said = ("trouble", f"problem.{told.kind}") if isinstance(told, Trouble) else ("right", "bank.app-removed")
+        return APPS
 
     @property
     def _login(self) -> str:
@@ -292,6 +372,9 @@ class FrontPages:
     async def _start(self, guest: Guest, operation: Operation, form: Form, language: str) -> Walk | None:
         """Begin a run; the same form sent twice begins one."""
         body: Json = {"operation": operation.name, "context": guest.context, **({"session": guest.session} if operation.session else {})}
+        app = await self._app_for(guest, operation)
+        if app is not None:
+            body["about"] = app
         told = await self._service.channel("POST", "/v1/procedures", body, language=language, once=_once(form, "begin"))
         if isinstance(told, Trouble):
             guest.said = ("trouble", f"problem.{told.kind}")
@@ -300,6 +383,7 @@ class FrontPages:
         if walk is None or walk.procedure != told["procedure"]:
             walk = guest.walks[operation.name] = Walk(told["procedure"], operation.name, told["state"], [])
             walk.stands(told)
+            walk.app = app
         return walk
 
     async def _enter(self, guest: Guest, form: Form, language: str) -> str:
@@ -327,6 +411,8 @@ class FrontPages:
         if told is not None and told["outcome"] == "right" and then is not None:
             if item.kind == "identifier":
                 walk.who = form.get("proof", "").strip()
+            if not form.get("then.proof") and self._may_go_on_in_app(operation):
+                return
             told = await self._one(walk, self._table.items[then], self._proof(self._table.items[then], form, "then."), _once(form, "then"), language)
         if told is None:
             guest.said = ("trouble", "problem.incomplete")
@@ -342,6 +428,8 @@ class FrontPages:
         walk.says(told)
         if told["outcome"] == "right":
             walk.sent = False
+            if item.kind == "data" and item.renews is None:
+                walk.entered[item.name] = words_of(proof)
         return told
 
     def _proof(self, item: Item, form: Form, prefix: str) -> str | dict[str, str]:
@@ -351,7 +439,7 @@ class FrontPages:
         said = {part: form.get(f"{prefix}proof.{part}", "").strip() for part in parts}
         return {part: text for part, text in said.items() if text} if item.registers is not None else said
 
-    def _let_in(self, guest: Guest, walk: Walk, session: str, form: Form) -> None:
+    def _let_in(self, guest: Guest, walk: Walk, session: str, form: Form | None = None) -> None:
         """He is in: under another name from now on."""
         self._forget_inside(guest)
         guest.walks.pop(walk.operation, None)

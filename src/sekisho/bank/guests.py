@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets as chance
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -42,6 +43,12 @@ class Walk:
     sent: bool = False
     who: str = ""
     """The number that was entered in it."""
+    app: str | None = None
+    """The device that it is about, where the customer has several."""
+    entered: dict[str, str] = field(default_factory=dict)
+    """Item to what was entered, word for word: what his telephone shows before he approves."""
+    session: str | None = None
+    """Opened by an entry on his telephone; his browser takes it when it looks next."""
 
     def stands(self, told: Json) -> None:
         """Note how it stands."""
@@ -79,6 +86,10 @@ class Guest:
     walks: dict[str, Walk] = field(default_factory=dict)
     said: tuple[str, str] | None = None
     """Kind of the message and name of its text: what the last act came to. Shown once."""
+    app_code: str | None = None
+    """The code that begins the enrolment of a device. Shown once."""
+    app: str | None = None
+    """The device he approves on, where he has chosen one of several."""
 
     @property
     def context(self) -> Json:
@@ -100,6 +111,9 @@ class Guests:
         if guest is not None:
             self._of.move_to_end(guest.id)
         return guest
+
+    def __iter__(self) -> Iterator[Guest]:
+        return iter(list(self._of.values()))
 
     def begin(self) -> Guest:
         """A new guest."""

@@ -120,6 +120,8 @@ async def enrol_one(client: httpx.AsyncClient, key: str, customer: Customer) -> 
     """Enrol one customer; what an older system left behind comes over the first time only. Whether he is new."""
     new = False
     for subject, body in customer.enrolments:
+        # A device that he has added since is his newest app, and stays it.
+        body["links"] |= await _links(client, key, subject)
         new |= await _put(client, key, subject_path(subject), body) == httpx.codes.CREATED
     for subject, item, body in _secrets(customer):
         await _put(client, key, subject_path(subject, "items", item), body)
@@ -183,6 +185,11 @@ def _all_secrets(one: Customer) -> list[tuple[str, str, dict[str, Any]]]:
 def _addresses(kind: str, *addresses: str) -> list[dict[str, str]]:
     """As the bank tells them: it has known them for long, and that he reads what is sent there."""
     return [{"kind": kind, "to": to, "state": "confirmed", "since": ON_FILE_SINCE} for to in addresses]
+
+
+async def _links(client: httpx.AsyncClient, key: str, subject: str) -> dict[str, str]:
+    answer = await client.get(subject_path(subject), headers={"authorization": f"Bearer {key}"})
+    return {} if answer.is_error else dict(answer.json()["links"])
 
 
 async def _put(client: httpx.AsyncClient, key: str, path: str, body: dict[str, Any]) -> int:

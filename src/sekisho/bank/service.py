@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -47,6 +49,10 @@ class Service:
     def one_of(self, role: str) -> Operator:
         """Any operator of a role."""
         return next(one for one in self.operators.values() if one.role == role)
+
+    def seal(self, *texts: str) -> str:
+        """What only this bank can have written of them."""
+        return hmac.new(self._channel_key.encode(), "\0".join(texts).encode(), hashlib.sha256).hexdigest()
 
     async def channel(
         self, method: str, path: str, body: Json | None = None, *, language: str = "ja", once: str | None = None,

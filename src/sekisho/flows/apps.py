@@ -233,8 +233,10 @@ class AppEnrolments:
         until = await self._ledger.run(_Code(self._codes, f"session:{session}", subject, code))
         return None if until is None else (code, until)
 
-    async def enrol(self, table: Table, code: str, name: str, parts: Mapping[str, str]) -> str | None:
-        """Enrol a device by a code, with its keys and its passcode; None: the code is none, or the device has not signed it.
+    async def enrol(self, table: Table, code: str, name: str, parts: Mapping[str, str]) -> tuple[str, str] | None:
+        """Enrol a device by a code, with its keys and its passcode: the enrolment and its customer.
+
+        None: the code is none, or the device has not signed it.
 
         Raises:
             CallerError: a part is none.
@@ -253,7 +255,8 @@ class AppEnrolments:
         made = await asyncio.to_thread(kept, table, parts, self._secrets, self._keys)
         app = f"app:{chance.token_hex(12)}"
         customer = decode(body, Adding).subject
-        return await self._ledger.run(_Enrol(key, customer, await self._account(customer), app, name, {DEVICE: device, **made}))
+        done = await self._ledger.run(_Enrol(key, customer, await self._account(customer), app, name, {DEVICE: device, **made}))
+        return None if done is None else (done, customer)
 
     async def shown(self, table: Table, owner: str, session: str) -> list[OnFile] | None:
         """A customer's enrolments; None: there is no such live session."""

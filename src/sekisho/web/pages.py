@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -35,6 +36,12 @@ HEADERS = {
     "cache-control": "no-store",
 }
 
+WITH_SCRIPT = {
+    # The pages that cannot do without one: its own file, which calls nobody but this host; and what makes a page an app.
+    **HEADERS,
+    "content-security-policy": HEADERS["content-security-policy"] + "; script-src 'self'; connect-src 'self'; manifest-src 'self'",
+}
+
 
 def language_of_request(request: Request) -> str:
     """The language asked for in the address, else the one chosen before, else the browser's."""
@@ -45,11 +52,11 @@ def language_of_request(request: Request) -> str:
 
 
 def page(
-    request: Request, template: str, status: int = 200, *, address: str | None = None, **facts: Any,
+    request: Request, template: str, status: int = 200, *, address: str | None = None, headers: Mapping[str, str] = HEADERS, **facts: Any,
 ) -> Response:
     """A whole page in the request's language. A choice of language made in the address is remembered.
 
-    `address` is where the switch of language leads; None: to the page that was asked for.
+    `address` is where the switch of language leads; None: to the page that was asked for. `headers`: what it may load.
     """
     at = address or request.url.path
     language = language_of_request(request)
@@ -58,7 +65,7 @@ def page(
         HERE / "templates", template, t=words, language=language, languages=[(name, _in_language(at, name)) for name in LANGUAGES],
         path=at.partition("?")[0], stylesheet=STYLESHEET, **facts,
     )
-    answer = HTMLResponse(html, status, headers={**HEADERS, "content-language": language, "vary": "accept-language, cookie"})
+    answer = HTMLResponse(html, status, headers={**headers, "content-language": language, "vary": "accept-language, cookie"})
     if request.query_params.get("lang") in LANGUAGES:
         answer.set_cookie(LANGUAGE_COOKIE, language, max_age=LANGUAGE_COOKIE_S, httponly=True, samesite="lax")
     return answer
@@ -77,4 +84,4 @@ def _asset(name: str, media_type: str) -> Route:
 
 def assets() -> list[BaseRoute]:
     """What pages load beside themselves."""
-    return [_asset("sekisho.css", "text/css"), _asset("gate.svg", "image/svg+xml")]
+    return [_asset("sekisho.css", "text/css"), _asset("gate.svg", "image/svg+xml"), _asset("phone.js", "text/javascript")]

@@ -1,0 +1,269 @@
+"""`/phone`: the bank's app as a page that can be installed. What it keeps and what it signs is in web/phone.js; this is the bank's side of it.
+
+The page shows the bank a ticket that it got when its device was enrolled, and the bank passes on what it says (docs/how/app.md).
+Nothing is decided by a ticket: it lets a device see what waits for it. What the device enters, its keys sign.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from sekisho.bank.guests import Guests, Walk
+from sekisho.bank.service import Json, Service, Trouble
+from sekisho.bank.shown import Shown
+from sekisho.catalogue import say
+from sekisho.policy import Table
+from sekisho.policy.table import Item
+from sekisho.web import HEADERS, WITH_SCRIPT, language_of_request, page
+
+SENSORS = frozenset({"biometric", "device-biometric"})
+BY_APP = SENSORS | {"passcode", "pin"}
+"""Kinds that are entered in the app, where they belong to an enrolment of it."""
+
+BODY_MAX = 16 * 1024
+"""Longest request of the page, in bytes."""
+
+TICKETS_MAX = 10
+"""Accounts that one device may hold here."""
+
+RUNS_MAX = 500
+"""Runs that were begun in the app and are remembered; the oldest is forgotten first."""
+
+BETWEEN = "\x1f"
+"""Stands between the parts of what was entered (docs/how/app.md)."""
+
+PASSED_ON = ("code", "message")
+
+
+def is_by_app(item: Item) -> bool:
+    """Whether it is entered in the app."""
+    return item.reach == "app" and item.kind in BY_APP and item.renews is None
+
+
+def words_of(proof: str | dict[str, str]) -> str:
+    """What was entered, word for word, as an app shows it and signs it."""
+    return proof if isinstance(proof, str) else BETWEEN.join(f"{name}={value}" for name, value in sorted(proof.items()))
+
+
+class Telephone:
+    """The page and its calls.
+
+    Args:
+        service: what stands behind the bank.
+        table: the bank's policy.
+        guests: whoever stands before the bank's pages: what they began waits on their telephones.
+
+    """
+
+    def __init__(self, service: Service, table: Table, guests: Guests) -> None:
+        self._service = service
+        self._table = table
+        self._guests = guests
+        self._own: OrderedDict[str, tuple[str, Walk]] = OrderedDict()
+        self._registers = next((
+            name for name, one in table.operations.items() if one.subject == "app" and any(_renews_passcode(table, item) for item in one.rows)
+        ), None)
+
+    def routes(self) -> list[BaseRoute]:
+        """Address to page or call."""
+        calls = {
+            "accounts": self._add, "requests": self._requests, "register": self._register, "sign": self._sign, "send": self._send,
+            "enter": self._enter,
+        }
+        return [
+            Route("/phone", self._page), Route("/phone/app.webmanifest", self._manifest),
+            *(Route(f"/phone/{name}", self._calling(act), methods=["POST"]) for name, act in calls.items()),
+        ]
+
+    # -- the page ------------------------------------------------------------------------------------------------------
+
+    async def _page(self, request: Request) -> Response:
+        shown = Shown(self._table, language_of_request(request))
+        items = [item for item in self._table.items.values() if is_by_app(item)]
+        return page(
+            request, "phone.html", headers=WITH_SCRIPT,
+            sensors=[(one.name, shown.item(one.name)) for one in items if one.kind in SENSORS],
+            codes=[(one.name, shown.item(one.name)) for one in items if one.kind == "pin"],
+            can_register=self._registers is not None,
+        )
+
+    async def _manifest(self, request: Request) -> Response:
+        """What a telephone needs to put the page among its apps (W3C Web Application Manifest)."""
+        language = language_of_request(request)
+        told = {
+            "name": say(language, "phone.title"), "short_name": say(language, "phone.title"), "lang": language,
+            "id": "/phone", "start_url": "/phone", "scope": "/phone", "display": "standalone",
+            "background_color": "#f4f5f7", "theme_color": "#1f3a5f",
+            "icons": [{"src": "/assets/gate.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}],
+        }
+        return JSONResponse(told, headers=HEADERS, media_type="application/manifest+json")
+
+    # -- its calls -----------------------------------------------------------------------------------------------------
+
+    def _calling(self, act: Callable[[Json, str], Awaitable[Json | Trouble]]) -> Callable[[Request], Awaitable[Response]]:
+        """A call of the page: JSON in and out. Whatever is not understood is answered in the customer's words, and is not repeated."""
+
+        async def answer(request: Request) -> Response:
+            language = language_of_request(request)
+            body = await _read(request)
+            told = Trouble("not-json") if body is None else await act(body, language)
+            if isinstance(told, Trouble):
+                return JSONResponse({"trouble": say(language, f"problem.{told.kind}"), "kind": told.kind}, 400, headers=HEADERS)
+            return JSONResponse(told, headers=HEADERS)
+
+        return answer
+
+    async def _add(self, body: Json, language: str) -> Json | Trouble:
+        """A device answers a code with its keys: from now on it has a ticket."""
+        sent = {name: body.get(name) for name in ("code", "name", "parts")}
+        told = await self._service.channel("POST", "/v1/apps", sent, language=language)
+        if isinstance(told, Trouble):
+            return told
+        app, number = told["app"], told["customer"].partition(":")[2]
+        return {"app": app, "number": number, "ticket": f"{app} {number} {self._service.seal('ticket', app, number)}"}
+
+    async def _requests(self, body: Json, language: str) -> Json | Trouble:
+        """What waits for this device's accounts."""
+        tickets = body.get("tickets")
+        if not isinstance(tickets, list) or len(tickets) > TICKETS_MAX:
+            return Trouble("not-json")
+        found: dict[str, list[Json]] = {}
+        for ticket in tickets:
+            held = self._holder(ticket)
+            if held is not None:
+                found[held[0]] = [self._seen(walk, language) for walk in self._waiting(*held)]
+        return {"requests": found}
+
+    def _waiting(self, app: str, number: str) -> Iterator[Walk]:
+        """The runs that this device may enter something in: those of its customer in any browser, and its own."""
+        for guest in self._guests:
+            for walk in guest.walks.values():
+                his = walk.who == number or (bool(guest.number) and guest.number == number)
+                if his and walk.app in {None, app} and self._asked(walk):
+                    yield walk
+        yield from (walk for whose, walk in self._own.values() if whose == app and walk.state == "open")
+
+    def _asked(self, walk: Walk) -> list[str]:
+        return [name for name, _ in walk.next if is_by_app(self._table.items[name])] if walk.state == "open" else []
+
+    def _seen(self, walk: Walk, language: str) -> Json:
+        """A run as the app shows it: what for, what was entered in it, and what may be entered now."""
+        shown, own = Shown(self._table, language), walk.name in self._own
+        items = [name for name, _ in walk.next] if own else self._asked(walk)
+        return {
+            "walk": walk.name, "operation": shown.operation(walk.operation), "own": own, "addresses": walk.addresses, "sent": walk.sent,
+            "shown": [{"item": name, "label": shown.item(name), "text": text} for name, text in walk.entered.items()],
+            "next": [{"item": name, "kind": self._kind(name), "label": shown.item(name)} for name in items],
+        }
+
+    def _kind(self, item: str) -> str:
+        found = self._table.items[item]
+        return "new-passcode" if _renews_passcode(self._table, item) else str(found.kind)
+
+    async def _register(self, body: Json, language: str) -> Json | Trouble:
+        """Passcode and sensors were erased: a run in which they are registered anew."""
+        held = self._holder(body.get("ticket"))
+        if held is None or self._registers is None:
+            return Trouble("not-found")
+        told = await self._service.channel("POST", "/v1/procedures", {"operation": self._registers, "subject": held[0]}, language=language)
+        if isinstance(told, Trouble):
+            return told
+        walk = Walk(told["procedure"], self._registers, told["state"], [])
+        walk.stands(told)
+        self._own[walk.name] = (held[0], walk)
+        if len(self._own) > RUNS_MAX:
+            self._own.popitem(last=False)
+        return self._seen(walk, language)
+
+    async def _sign(self, body: Json, language: str) -> Json | Trouble:
+        """What the device is asked to sign for an item."""
+        walk = self._meant(body)
+        if walk is None or not walk.asks_for(str(body.get("item"))):
+            return Trouble("not-found")
+        told = await self._service.channel("POST", f"/v1/procedures/{walk.procedure}/signatures", {"item": body["item"]}, language=language)
+        return told if isinstance(told, Trouble) or "sign" in told else self._refusal(walk, told)
+
+    async def _send(self, body: Json, language: str) -> Json | Trouble:
+        """Have a code sent in a run of the app's own."""
+        walk = self._meant(body)
+        if walk is None or walk.name not in self._own:
+            return Trouble("not-found")
+        sent = {"item": body.get("item"), "address": body.get("address")}
+        told = await self._service.channel("POST", f"/v1/procedures/{walk.procedure}/challenges", sent, language=language)
+        if isinstance(told, Trouble):
+            return told
+        walk.sent = walk.sent or "challenge" in told
+        return self._seen(walk, language) if "challenge" in told else self._refusal(walk, told)
+
+    async def _enter(self, body: Json, language: str) -> Json | Trouble:
+        """One entry. What came of it is shown on the telephone, and in the browser where the run was begun."""
+        walk = self._meant(body)
+        if walk is None or not walk.asks_for(str(body.get("item"))):
+            return Trouble("not-found")
+        entry = {"item": body["item"], "proof": body.get("proof")}
+        told = await self._service.channel("POST", f"/v1/procedures/{walk.procedure}/attempts", entry, language=language)
+        if isinstance(told, Trouble):
+            return told
+        walk.stands(told)
+        walk.says(told)
+        walk.session = told.get("session")
+        if walk.name in self._own:
+            await self._find_addresses(walk)
+        return {"outcome": told["outcome"], "state": walk.state, **{name: told[name] for name in PASSED_ON}, "run": self._seen(walk, language)}
+
+    async def _find_addresses(self, walk: Walk) -> None:
+        """Where a code may go to, if one is asked for now."""
+        walk.addresses, walk.sent = [], False
+        if any(self._table.items[name].kind == "code" for name, _ in walk.next):
+            told = await self._service.channel("GET", f"/v1/procedures/{walk.procedure}/addresses")
+            walk.addresses = [] if isinstance(told, Trouble) else told["addresses"]
+
+    def _refusal(self, walk: Walk, told: Json) -> Json:
+        walk.says(told)
+        return {"outcome": "refused", "state": walk.state, **{name: told[name] for name in PASSED_ON}}
+
+    # -- whose device --------------------------------------------------------------------------------------------------
+
+    def _holder(self, ticket: object) -> tuple[str, str] | None:
+        """Enrolment and customer number of a ticket that this bank gave out."""
+        parts = ticket.split(" ") if isinstance(ticket, str) else []
+        if len(parts) != 3 or not hmac.compare_digest(self._service.seal("ticket", *parts[:2]).encode(), parts[2].encode("utf-8", "replace")):
+            return None
+        return parts[0], parts[1]
+
+    def _meant(self, body: Json) -> Walk | None:
+        """The run that a call names, if it waits for the device that calls."""
+        held = self._holder(body.get("ticket"))
+        return None if held is None else next((walk for walk in self._waiting(*held) if walk.name == body.get("walk")), None)
+
+
+def _renews_passcode(table: Table, name: str) -> bool:
+    renews = table.items[name].renews
+    return renews is not None and table.items[renews].kind == "passcode"
+
+
+async def _read(request: Request) -> dict[str, Any] | None:
+    """The object that was sent; None: it is none. No other site can send this type without asking first (CORS)."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return None
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_MAX:
+            return None
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) else None
+
+
+__all__ = ["Telephone", "is_by_app", "words_of"]

@@ -1,0 +1,306 @@
+// The bank's app on one device: the protocol of docs/how/app.md, with the keys that the browser keeps for this page.
+// Keys cannot be read out, not even by this page. A passcode is kept nowhere, and neither is anything to try one against.
+
+const ROUNDS = 100_000;
+const PASSCODE = "passcode";
+const POLL_MS = 2_000;
+const DEVICE_TRIES = 5; // of the made-up device's own sensor; the bank counts nothing of it
+const CURVE = { name: "ECDSA", namedCurve: "P-256" };
+const SIGNING = { name: "ECDSA", hash: "SHA-256" };
+
+const $ = id => document.getElementById(id);
+const bytes = text => new TextEncoder().encode(text);
+const say = name => $("words").content.querySelector(`[data-word="${name}"]`).textContent;
+
+// -- bytes -------------------------------------------------------------------------------------------------------------
+
+function spell(raw) {
+  const text = btoa(String.fromCharCode(...new Uint8Array(raw)));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+function read(text) {
+  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), sign => sign.charCodeAt(0));
+}
+
+// What is signed: each piece after its length in four bytes.
+function message(purpose, asked, parts) {
+  const names = Object.keys(parts).sort();
+  const pieces = [bytes("sekisho app 1"), bytes(purpose), asked, ...names.flatMap(name => [bytes(name), bytes(parts[name])])];
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + 4 + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    new DataView(whole.buffer).setUint32(at, piece.length);
+    whole.set(piece, at + 4);
+    at += 4 + piece.length;
+  }
+  return whole;
+}
+
+// -- keys --------------------------------------------------------------------------------------------------------------
+
+const newKey = () => crypto.subtle.generateKey(CURVE, false, ["sign"]);
+const publicOf = async key => spell(await crypto.subtle.exportKey("spki", key.publicKey));
+const sign = async (key, told) => spell(await crypto.subtle.sign(SIGNING, key.privateKey, told));
+
+async function verifier(passcode, salt) {
+  const key = await crypto.subtle.importKey("raw", bytes(passcode), "PBKDF2", false, ["deriveBits"]);
+  return spell(await crypto.subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt, iterations: ROUNDS }, key, 256));
+}
+
+async function sensorKeys(items) {
+  const made = {};
+  for (const item of items) made[item] = await newKey();
+  return made;
+}
+
+async function registration(passcode, salt, sensors) {
+  const parts = { passcode: await verifier(passcode, salt) };
+  for (const [item, key] of Object.entries(sensors)) parts[`key.${item}`] = await publicOf(key);
+  return parts;
+}
+
+// The parts of an entry, with every text that was shown, signed for what the device was asked with.
+async function answer(account, item, asked, parts, shown, key) {
+  const told = { ...parts };
+  for (const one of shown) told[`shown.${one.item}`] = one.text;
+  return { ...told, signature: await sign(key, message(`${account.app} ${item}`, read(asked), told)) };
+}
+
+// -- what the device keeps ---------------------------------------------------------------------------------------------
+
+const opened = new Promise((done, failed) => {
+  const asked = indexedDB.open("sekisho-phone", 1);
+  asked.onupgradeneeded = () => asked.result.createObjectStore("accounts", { keyPath: "app" });
+  asked.onsuccess = () => done(asked.result);
+  asked.onerror = () => failed(asked.error);
+});
+
+async function kept(mode, act) {
+  const store = (await opened).transaction("accounts", mode).objectStore("accounts");
+  return new Promise((done, failed) => {
+    const asked = act(store);
+    asked.onsuccess = () => done(asked.result);
+    asked.onerror = () => failed(asked.error);
+  });
+}
+
+const accounts = () => kept("readonly", store => store.getAll());
+const keep = account => kept("readwrite", store => store.put(account));
+const forget = app => kept("readwrite", store => store.delete(app));
+
+// -- the bank ----------------------------------------------------------------------------------------------------------
+
+async function call(name, body) {
+  try {
+    const told = await fetch(`/phone/${name}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+    return await told.json();
+  } catch {
+    return { trouble: say("no-bank") };
+  }
+}
+
+function tell(told) {
+  const line = document.createElement("p");
+  line.className = `message ${told.trouble ? "trouble" : told.outcome}`;
+  line.textContent = told.trouble ?? told.message;
+  $("told").replaceChildren(line);
+}
+
+// -- the made-up device's sensor ---------------------------------------------------------------------------------------
+
+const device = { failed: 0 };
+const isLocked = () => device.failed >= DEVICE_TRIES;
+const isOwner = () => $("owner").checked;
+
+function touched() {
+  device.failed = isOwner() && !isLocked() ? 0 : device.failed + 1;
+  $("locked").hidden = !isLocked();
+}
+
+$("unlock").addEventListener("click", () => {
+  device.failed = 0;
+  $("locked").hidden = true;
+  $("owner").checked = true;
+  tell({ outcome: "right", message: say("unlocked") });
+});
+
+// -- entries -----------------------------------------------------------------------------------------------------------
+
+// One request of the bank's is answered at a time; what is looked up meanwhile would be another's.
+let busy = false;
+
+async function alone(act) {
+  if (busy) return;
+  busy = true;
+  document.body.toggleAttribute("aria-busy", true);
+  try {
+    await act();
+  } catch {
+    tell({ trouble: say("no-bank") });
+  } finally {
+    busy = false;
+    document.body.removeAttribute("aria-busy");
+  }
+  await look(true);
+}
+
+// Ask the bank what to sign, sign it, send it; note what has been erased.
+async function enter(account, run, item, made) {
+  const common = { ticket: account.ticket, walk: run.walk, item: item.item };
+  let proof = made;
+  if (typeof made === "function") {
+    const asked = await call("sign", common);
+    if (!asked.sign) return noted(account, item, asked);
+    proof = await made(asked.sign);
+  }
+  return noted(account, item, await call("enter", { ...common, proof }));
+}
+
+async function noted(account, item, told) {
+  tell(told);
+  const erased = told.code === "wrong-register-again" || told.code === "register-again";
+  if (erased && item.kind === "pin") await forget(account.app);
+  else if (erased) await keep({ ...account, gone: item.item in account.sensors ? [...account.gone, item.item] : everything(account) });
+  return told;
+}
+
+const everything = account => [PASSCODE, ...Object.keys(account.sensors)];
+
+const byPasscode = (account, run, item, passcode) =>
+  enter(account, run, item, async asked => answer(account, item.item, asked, { passcode: await verifier(passcode, account.salt) }, run.shown, account.key));
+
+function bySensor(account, run, item) {
+  touched();
+  if (isLocked()) return enter(account, run, item, report(account, run, item, "locked"));
+  if (isOwner()) return enter(account, run, item, asked => answer(account, item.item, asked, {}, run.shown, account.sensors[item.item]));
+  if (item.kind === "biometric") return enter(account, run, item, report(account, run, item, "no-match"));
+  return tell({ outcome: "wrong", message: say("not-recognised") }); // the device's own affair
+}
+
+const report = (account, run, item, said) => asked => answer(account, item.item, asked, { report: said }, run.shown, account.key);
+
+async function registerAgain(account, run, item, passcode) {
+  const sensors = await sensorKeys(Object.keys(account.sensors));
+  const parts = await registration(passcode, account.salt, sensors);
+  const told = await enter(account, run, item, asked => answer(account, item.item, asked, parts, [], account.key));
+  if (told.outcome === "right") await keep({ ...account, sensors, gone: [] });
+}
+
+async function add(form) {
+  const code = form.get("code").toUpperCase().replace(/[^0-9A-Z]/g, "");
+  const [key, salt] = [await newKey(), crypto.getRandomValues(new Uint8Array(32))];
+  const sensors = await sensorKeys(form.getAll("sensor"));
+  const parts = { device: await publicOf(key), ...(await registration(form.get("passcode"), salt, sensors)) };
+  for (const field of document.querySelectorAll("[data-code]")) if (field.value) parts[field.dataset.code] = field.value;
+  parts.signature = await sign(key, message("enrol", bytes(code), parts));
+  const told = await call("accounts", { code, name: form.get("name"), parts });
+  if (told.trouble) return tell(told);
+  await keep({ app: told.app, ticket: told.ticket, number: told.number, name: form.get("name"), key, salt, sensors, gone: [] });
+  $("add").reset();
+  return tell({ outcome: "right", message: say("added") });
+}
+
+// -- what is shown -----------------------------------------------------------------------------------------------------
+
+const copy = name => $(name).content.firstElementChild.cloneNode(true);
+let fields = 0;
+
+function typed(item, act) {
+  const form = copy("typed");
+  const [label, input] = [form.querySelector("label"), form.querySelector("input")];
+  [input.id, label.htmlFor, label.textContent] = [`entry-${++fields}`, `entry-${fields}`, item.label];
+  input.type = item.kind === "code" ? "text" : "password";
+  form.querySelector("button").textContent = item.kind === "passcode" ? say("approve") : say("go-on");
+  form.addEventListener("submit", event => {
+    event.preventDefault();
+    const value = input.value.trim();
+    input.value = "";
+    alone(() => act(value));
+  });
+  return form;
+}
+
+function button(text, act) {
+  const one = copy("button");
+  one.querySelector("button").textContent = text;
+  one.querySelector("button").addEventListener("click", () => alone(act));
+  return one;
+}
+
+function ways(account, run, item) {
+  const common = { ticket: account.ticket, walk: run.walk, item: item.item };
+  if (item.kind === "passcode") return account.gone.includes(PASSCODE) ? [] : [typed(item, value => byPasscode(account, run, item, value))];
+  if (item.kind === "new-passcode") return [typed(item, value => registerAgain(account, run, item, value))];
+  if (item.item in account.sensors) return account.gone.includes(item.item) ? [] : [button(item.label, () => bySensor(account, run, item))];
+  if (item.kind.endsWith("biometric")) return [];
+  const entry = typed(item, value => enter(account, run, item, value));
+  if (item.kind !== "code") return [entry];
+  const sends = run.addresses.map(to => button(`${say("send")} ${to.address}`, async () => {
+    const told = await call("send", { ...common, address: to.id });
+    if (told.trouble || told.message) tell(told);
+    else tell({ outcome: "right", message: say("sent") });
+  }));
+  return run.sent ? [...sends, entry] : sends;
+}
+
+function request(account, run) {
+  const found = copy("request");
+  found.querySelector("h3").textContent = run.operation;
+  found.querySelector(".who").textContent = `${say("for")} ${account.number}`;
+  for (const one of run.shown) {
+    const line = document.createElement("div");
+    line.append(document.createElement("dt"), document.createElement("dd"));
+    line.firstChild.textContent = one.label;
+    line.lastChild.textContent = one.text.replaceAll("\u001f", "\n"); // signed as it is; only shown line by line
+    found.querySelector("dl").append(line);
+  }
+  found.querySelector(".compare").hidden = run.shown.length === 0;
+  found.querySelector("dl").hidden = run.shown.length === 0;
+  found.querySelector(".ways").append(...run.next.flatMap(item => ways(account, run, item)));
+  found.querySelector(".erased").hidden = account.gone.length === 0 || run.own;
+  return found;
+}
+
+function listed(account) {
+  const found = copy("account");
+  found.querySelector("h3").textContent = `${account.name} · ${account.number}`;
+  found.querySelector(".erased").hidden = account.gone.length === 0;
+  if (account.gone.length && "register" in document.body.querySelector("#phone").dataset) {
+    found.append(button(say("register"), async () => {
+      const told = await call("register", { ticket: account.ticket });
+      if (told.trouble) tell(told);
+    }));
+  }
+  found.append(button(say("remove"), async () => {
+    await forget(account.app);
+    tell({ outcome: "right", message: say("removed") });
+  }));
+  return found;
+}
+
+let before = "";
+
+// What waits is asked for again and again; the page changes only where that did, so that nobody loses what he types.
+async function look(again) {
+  const mine = await accounts();
+  const told = mine.length ? await call("requests", { tickets: mine.map(one => one.ticket) }) : { requests: {} };
+  if (!told.requests || (busy && !again)) return;
+  const now = JSON.stringify([told.requests, mine.map(one => [one.app, one.gone])]);
+  if (now === before) return;
+  before = now;
+  const waiting = mine.flatMap(account => (told.requests[account.app] ?? []).map(run => request(account, run)));
+  $("requests").replaceChildren(...waiting);
+  $("nothing").hidden = waiting.length > 0;
+  $("accounts").replaceChildren(...mine.map(listed));
+  $("no-accounts").hidden = mine.length > 0;
+}
+
+$("add").addEventListener("submit", event => {
+  event.preventDefault();
+  alone(() => add(new FormData(event.target)));
+});
+
+window.addEventListener("focus", () => { if (!busy) look(false); });
+setInterval(() => { if (!document.hidden && !busy) look(false); }, POLL_MS);
+look(true);

@@ -1,0 +1,131 @@
+"""The bank's app as a page, in a browser: added, approving, guessed at, erased, registered again. Its keys never leave it."""
+
+import pytest
+from bankclient import codes_in
+from scale import times
+from standing import PHONE, Bank
+
+from sekisho.adapters import secrets
+from sekisho.bank.seeds import CUSTOMERS
+from sekisho.catalogue import say
+
+HANA, TARO = CUSTOMERS[:2]
+PASSCODE, CODE = "730519", "6412"
+PAYEE = "50,000 → 10000-23456781"
+
+in_languages = pytest.mark.parametrize("language", times(["ja"], ["ja", "en"]))
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    """`postal-bank`: its customers have an app."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "MEMORY_KIB", 64)
+        made = Bank(tmp_path_factory.mktemp("bank"), "postal-bank")
+        yield made
+        made.close()
+
+
+class Person:
+    """A customer: a browser at the bank, and a telephone in the other hand."""
+
+    def __init__(self, opened, customer, language):
+        self.customer, self.language = customer, language
+        self.browser, self.telephone = opened(language), opened(language, PHONE)
+        self.phone = self.telephone.go("/phone")
+
+    def say(self, name, **facts):
+        return say(self.language, name, **facts)
+
+    def logs_in(self):
+        page = self.browser.go("/bank/go/login")
+        page.fill("[name=proof]", self.customer.number)
+        page.fill("[name='then.proof']", self.customer.password)
+        page.click("form[action='/bank/enter'] button")
+        assert self.browser.at == "bank/account"
+        return page
+
+    def adds_this_telephone(self, **filled):
+        page = self.browser.go("/bank/apps")
+        page.click("form[action='/bank/add-app'] button")
+        code = page.inner_text(".asked code")
+        assert page.locator(".qr svg").count() == 1
+        for name, value in {"code": code.lower(), "passcode": PASSCODE, **filled}.items():
+            self.phone.fill(f"#{name}", value)
+        for item in ("app-face-id", "app-face"):
+            self.phone.check(f"#sensor-{item}")
+        self.phone.click("#add button")
+        self.hears("phone.added")
+        return code
+
+    def transfers(self, text=PAYEE):
+        """Up to where the bank waits for the telephone."""
+        page = self.browser.go("/bank/account")
+        page.click("form:has([value='transfer']) button")
+        page.fill("[name=proof]", text)
+        page.click("form[action='/bank/enter'] button")
+        page.wait_for_selector("#in-app")
+        self.phone.evaluate("window.dispatchEvent(new Event('focus'))")
+        self.phone.wait_for_selector(f"#requests dd:text-is('{text}')")
+        return page
+
+    def types(self, text, at="#requests"):
+        self.phone.evaluate("document.getElementById('told').replaceChildren()")
+        self.phone.fill(f"{at} input", text)
+        self.phone.click(f"{at} form button")
+        self.phone.wait_for_selector("#told p")
+        return self
+
+    def presses(self, text):
+        self.phone.evaluate("document.getElementById('told').replaceChildren()")
+        self.phone.click(f"button:text-is('{text}')")
+        return self
+
+    def hears(self, name):
+        self.phone.wait_for_selector(f"#told p:text-is('{self.say(name)}')")
+        return self
+
+
+@in_languages
+def test_added_approving_guessed_at_erased_and_registered_again(bank, opened, language):
+    """Y-TRANSFER-3, on a telephone of 320 pixels; what is approved stands there word for word."""
+    hana = Person(opened, HANA, language)
+    hana.logs_in()
+    code = hana.adds_this_telephone()
+    page = hana.transfers()
+    assert hana.phone.inner_text("#requests dd") == PAYEE
+    hana.telephone.is_clean("phone")
+    hana.types(PASSCODE).hears("answer.done")
+    page.click("#in-app ~ p a.button")
+    assert hana.say("bank.done") in hana.browser.text
+    hana.transfers("900 → 10000-1")
+    for n in range(5):
+        hana.types("000000").hears("answer.wrong" if n < 4 else "answer.wrong-register-again")
+    hana.phone.wait_for_selector("#accounts .erased")
+    hana.telephone.is_clean()
+    hana.presses(hana.say("phone.register")).phone.wait_for_selector("#requests form")
+    hana.types(hana.customer.password).hears("answer.next")
+    hana.presses(f"{hana.say('phone.send')} {masked(hana)}").hears("phone.sent")
+    hana.types(bank.until(lambda: codes_in(bank, hana.customer.mails[0]))[0]).hears("answer.next")
+    hana.types("118822").hears("answer.done")
+    hana.transfers("1,200 → 10000-2")
+    hana.types("118822").hears("answer.done")
+    assert code not in hana.phone.content() and PASSCODE not in kept_by(hana.phone)
+
+
+def masked(person):
+    """The first address that a code may go to, as the telephone shows it."""
+    person.phone.wait_for_selector("#requests p.buttons button")
+    return person.phone.inner_text("#requests p.buttons button").rpartition(" ")[2]
+
+
+def kept_by(page):
+    """All that the page keeps, as far as it can itself be made to say it."""
+    return page.evaluate("""async () => {
+      const found = await new Promise(done => { const asked = indexedDB.open('sekisho-phone'); asked.onsuccess = () => done(asked.result); });
+      const store = found.transaction('accounts').objectStore('accounts');
+      const all = await new Promise(done => { const asked = store.getAll(); asked.onsuccess = () => done(asked.result); });
+      const keys = all.flatMap(one => [one.key.privateKey, ...Object.values(one.sensors).map(key => key.privateKey)]);
+      for (const key of keys) if (key.extractable || await crypto.subtle.exportKey('pkcs8', key).then(() => true, () => false)) return 'A KEY';
+      return JSON.stringify(all) + JSON.stringify(localStorage) + document.cookie;
+    }""")
