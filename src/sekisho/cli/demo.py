@@ -12,7 +12,7 @@ import httpx
 
 from sekisho import serving
 from sekisho.app import App, Inbox, Keyring, Settings, relay_of
-from sekisho.bank import front, seeds
+from sekisho.bank import front, seeds, tour
 from sekisho.bank import pages as bank_pages
 from sekisho.bank.boxes import Box
 from sekisho.bank.inbox import InboxPages
@@ -60,7 +60,7 @@ def demo(port: int, data: Path, fresh: bool, bank: str) -> None:  # noqa: FBT001
         click.echo(f"ready: {base}")
 
     boxes: dict[str, Box] = {"mail": sink, "telephone": telephone, "letter": letters}
-    pages = [*bank_pages.routes(base, keys, boxes, table), *front.routes(base, keys, table), *InboxPages(sink, boxes).routes()]
+    pages = [*bank_pages.routes(base, keys, boxes, table), *front.routes(base, keys, table), *tour.routes(table), *InboxPages(sink, boxes).routes()]
     serving.run(settings, sock, pages=pages, started=started, channels={Way.TELEPHONE: telephone, Way.LETTER: letters})
 
 
