@@ -21,6 +21,8 @@ from sekisho.flows import answers
 from sekisho.flows.answers import Message
 from sekisho.policy import reference
 
+pytestmark = pytest.mark.timeout(times(300, full=7_200))
+
 BANKS = ("postal-bank", "major-bank")
 LONGEST = 40
 """Acts of one history at the most."""
