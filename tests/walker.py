@@ -35,6 +35,14 @@ OURS = ("customer", "account", "app")
 _numbers = itertools.count(1)
 
 
+def _came(answer):
+    """In which order answers to several entries at once must have come about, as far as they say."""
+    if answer.status_code != 200:
+        return 2, False
+    told_of_it = answer.json()
+    return told_of_it["outcome"] == "refused", told_of_it["state"] != "open"
+
+
 class House(Service):
     """The service over a store in memory, with a clock that stands still unless it is looked at or moved."""
 
@@ -375,11 +383,11 @@ class Walk:
             self.enter(run, item, right=False)
 
     def together(self, run, item, times, *, right):
-        """The same entry several times at once: the order is nobody's, but those that were looked at come first."""
+        """The same entry several times at once: the order is nobody's, but those that were looked at come before those that were not."""
         proof = self.proof(run, item, right=right)
         body = {"item": item, "proof": proof}
         answers = self.house.together(*[self.house.send("POST", f"/v1/procedures/{run}/attempts", body) for _ in range(times)])
-        for answer in sorted(answers, key=lambda one: one.status_code != 200 or one.json()["outcome"] == "refused"):
+        for answer in sorted(answers, key=_came):
             self._heard_of_many(run, item, proof, answer, right=right)
         self.look_around(self.inspector.runs[run].subjects.values())
 
