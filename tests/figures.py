@@ -18,6 +18,6 @@ def other_figures(text, threshold, length):
 def all_waived(text):
     """The policy with a waiver for each finding that refuses it, so that it may be served."""
     refusing = [one for one in check(parse(text, "p.yaml")).findings if one.refuses]
-    lines = "".join(f"  - {{finding: {code}, row: {row}, reason: Only a test is run with it, by: test}}\n"
+    lines = "".join(f"  - {{finding: {code}, row: {row}, reason: {{ja: 試験だけに使う, en: Only a test is run with it}}, by: test}}\n"
                     for code, row in dict.fromkeys((one.code.value, one.row) for one in refusing))
     return text.replace("waivers:\n", "waivers:\n" + lines, 1)

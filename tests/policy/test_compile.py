@@ -125,7 +125,7 @@ def test_the_bank_shares_out_no_figure_of_its_article():
 # What is changed, into what, the operations whose open procedures must end.
 DIGESTS = [
     ("en: Pay", "en: Payment", set()),
-    ("when: not watched", "when: not watched\n        why: Because", set()),
+    ("when: not watched", "when: not watched\n        why: {ja: そのため, en: Because}", set()),
     ("when: not watched", "when: not watched\n        say: {ja: 案内, en: Tell}", set()),
     ("when: not watched", "when: watched", {"pay"}),
     ("wrong: 3,", "wrong: 4,", {"login", "reset"}),

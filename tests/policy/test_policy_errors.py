@@ -299,3 +299,15 @@ def test_what_unknown_devices_are_asked_first_costs_what_other_entries_cost():
     assert [row.cell.row for row in rows_of(parse(asking).file, "login") if row.item == "token"] == ["S-OTHER"]
     without = asking[:asking.index("others:")] + asking[asking.index("operations:"):]
     assert any("no row says what wrong entries of `token` cost in `login`" in error for error in errors(without))
+
+
+@pytest.mark.parametrize(("reason", "fault"), [
+    ("why: {ja: そのため}", "`en` is missing; write `en:` (the English text)"),
+    ("why: {en: Because}", "`ja` is missing; write `ja:` (the Japanese text)"),
+    ("why: Because", "this is one value; write a mapping with `ja`, `en`"),
+])
+def test_a_reason_that_the_manual_prints_is_told_in_both_languages(reason, fault):
+    source = SMALL.replace("when: not watched", f"when: not watched\n        {reason}", 1)
+    found = errors(source)
+    assert [one.split(": ", 1)[1] for one in found] == [fault]
+    assert found[0].startswith(place(source, reason).rpartition(":")[0].rpartition(":")[0])

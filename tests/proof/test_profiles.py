@@ -56,6 +56,6 @@ def test_standards_that_contradict_each_other_are_named_and_can_be_waived():
     file["profiles"] = ["nist-800-63b-4-aal2", "pci-dss-4"]
     clash = next(one for one in check(loaded(file)).findings if one.code == "profile-clash")
     assert clash.refuses
-    file["waivers"] = [{"finding": "profile-clash", "where": "profiles", "reason": "NIST is followed", "by": "policy owner"}]
+    file["waivers"] = [{"finding": "profile-clash", "where": "profiles", "reason": {"ja": "NISTに従う", "en": "NIST is followed"}, "by": "policy owner"}]
     clash = next(one for one in check(loaded(file)).findings if one.code == "profile-clash")
-    assert not clash.refuses and clash.waived == "NIST is followed (policy owner)"
+    assert not clash.refuses and clash.waived.en == "NIST is followed (policy owner)"

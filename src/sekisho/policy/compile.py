@@ -122,7 +122,7 @@ class _Compiler:
             "title": text(file.title), "zone": file.zone, "known_devices": file.known_devices,
             "asks_first": any(asked_first(file).values()),
             "rules": msgspec.to_builtins(file.rules), "profiles": tuple(file.profiles),
-            "waivers": tuple(t.Waived(w.finding, w.row, w.where, w.reason, w.by) for w in file.waivers),
+            "waivers": tuple(t.Waived(w.finding, w.row, w.where, text(w.reason), who(w.by)) for w in file.waivers),
             "paper": tuple(t.Paper(tuple(p.rows), p.form, text(p.say), tuple(p.stranger_knows)) for p in file.paper),
             "exemptions": {name: t.Exemption(text(e), e.form, tuple(e.items)) for name, e in file.exemptions.items()},
             "flags": {name: text(cell) for name, cell in file.flags.items()},
@@ -166,7 +166,7 @@ class _Compiler:
         if isinstance(cell, m.CeilingCell) and cell.devices is not None:
             penalties = _falling_on(penalties, t.KNOWN)
         told = self.file.rules.lasting_lock == "told-once" and any(p.kind in LASTING for p in penalties)
-        return t.Stage(cell.wrong, row, penalties, tuple(cell.undo), cell.after or "zero", told, cell.ours, cell.why)
+        return t.Stage(cell.wrong, row, penalties, tuple(cell.undo), cell.after or "zero", told, cell.ours, _said(cell.why))
 
     def counter(self, name: str, first: StageAt) -> t.Counter:
         stages = self.stages[name]
@@ -201,7 +201,7 @@ class _Compiler:
         gauges = tuple(self.gauge(self.counters[name], cell) for name in names if self.counters[name].reach is not Reach.BANK)
         bank = tuple(self.counters[name] for name in names if self.counters[name].reach is Reach.BANK)
         return t.Row(cell.row, at.operation, at.item, gauges, conditions(cell.when), cell.about, cell.ours, tuple(cell.also),
-                     tuple(cell.undo), cell.abolished, _said(cell.say), _said(cell.not_say), cell.why, bank)
+                     tuple(cell.undo), cell.abolished, _said(cell.say), _said(cell.not_say), _said(cell.why), bank)
 
     def gauge(self, counter: t.Counter, cell: m.RowCell) -> t.Gauge:
         return t.Gauge(counter, cell.about and counter.reach not in SELF_CONTAINED, devices=self.counted(counter))
@@ -300,6 +300,11 @@ def hours(span: str) -> tuple[int, int]:
 
 def _optional_s(duration: str | None) -> int | None:
     return m.seconds(duration) if duration else None
+
+
+def who(by: str | m.Say) -> t.Text:
+    """Who has accepted something: a name is the same in both languages."""
+    return t.Text(by, by) if isinstance(by, str) else text(by)
 
 
 def _said(cell: m.Say | None) -> t.Text | None:

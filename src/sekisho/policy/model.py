@@ -75,6 +75,9 @@ class Say(Cell, frozen=True, kw_only=True):
     en: Annotated[Words, Meta(description="the English text")]
 
 
+Reason = Annotated[Say | None, Meta(description="the reason, in both languages: staff read it in the manual")]
+
+
 class Named(Say, frozen=True, kw_only=True):
     """Something with a name in both languages."""
 
@@ -117,8 +120,8 @@ class Waiver(Cell, frozen=True, kw_only=True):
     finding: Annotated[FindingCode, Meta(description="the code of the finding")]
     row: Annotated[Id | None, Meta(description="the row it concerns")] = None
     where: Annotated[Words | None, Meta(description="what it concerns, where that is no row")] = None
-    reason: Annotated[Words, Meta(description="why it is accepted")]
-    by: Annotated[Words, Meta(description="who accepts it")]
+    reason: Annotated[Say, Meta(description="why it is accepted, in both languages: staff read it in the manual")]
+    by: Annotated[Words | Say, Meta(description="who accepts it: a name, or what he is called in both languages")]
 
 
 class PaperWay(Cell, frozen=True, kw_only=True):
@@ -204,7 +207,7 @@ class StageCell(Cell, frozen=True, kw_only=True):
         description="the count after a timed lock: `zero` or `keep`; required there")] = None
     row: Annotated[Id | None, Meta(description="the row that says so, where it is not this one")] = None
     ours: Ours = False
-    why: Why = None
+    why: Reason = None
 
 
 class RowCell(Cell, frozen=True, kw_only=True):
@@ -221,7 +224,7 @@ class RowCell(Cell, frozen=True, kw_only=True):
     say: Annotated[Say | None, Meta(description="what staff say about it")] = None
     not_say: Annotated[Say | None, Meta(description="what staff do not say")] = None
     ours: Ours = False
-    why: Why = None
+    why: Reason = None
 
 
 class CounterCell(Cell, frozen=True, kw_only=True):
@@ -242,7 +245,7 @@ class OthersCell(Cell, frozen=True, kw_only=True):
     stages: Annotated[list[StageCell], Meta(min_length=1, description="the stages, lowest first")]
     say: Annotated[Say | None, Meta(description="what staff say about it")] = None
     not_say: Annotated[Say | None, Meta(description="what staff do not say")] = None
-    why: Why = None
+    why: Reason = None
 
 
 class CeilingCell(StageCell, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     """The customer is told once on his channels (M-NOTICE-1)."""
     ours: bool = False
     """No source gives this figure; the manual says so."""
-    why: str | None = None
+    why: Text | None = None
     also: tuple[str, ...] = ()
     """Further rows that share the count and state this stage; a lock names the row through which it fell."""
 
@@ -155,7 +155,7 @@ class Row(msgspec.Struct, frozen=True):
     say: Text | None = None
     not_say: Text | None = None
     """What staff say about it, and what not (K1)."""
-    why: str | None = None
+    why: Text | None = None
     bank: tuple[Counter, ...] = ()
     """Counts of the whole bank that the entry touches. They stand on no row of its own: nodes spend them in blocks."""
 
@@ -367,8 +367,8 @@ class Waived(msgspec.Struct, frozen=True):
     finding: str
     row: str | None
     where: str | None
-    reason: str
-    by: str
+    reason: Text
+    by: Text
 
 
 class Paper(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from sekisho.catalogue import LANGUAGES, say
 from sekisho.policy import Policy, compile_policy
+from sekisho.policy.compile import who
 from sekisho.policy.model import FindingCode, Profile, Waiver
 from sekisho.policy.table import Table, Text
 from sekisho.proof.chances import chance
@@ -36,7 +37,7 @@ class Finding(msgspec.Struct, frozen=True):
     text: Text
     trace: tuple[str, ...]
     """Moves that `sekisho lab replay` plays."""
-    waived: str | None
+    waived: Text | None
     """Why it was accepted, and by whom."""
     claim: str = ""
     """What is claimed, as the catalogues name the sentence: what a replay of the trace must show."""
@@ -94,7 +95,7 @@ def _told(policy: Policy, found: Sequence[Found]) -> Iterator[Finding]:
         waiver = next((waiver for waiver in policy.file.waivers if _waives(waiver, one)), None)
         if waiver in unused:
             unused.remove(waiver)
-        yield _finding(one, places, None if waiver is None else f"{waiver.reason} ({waiver.by})")
+        yield _finding(one, places, None if waiver is None else _accepted(waiver))
     for waiver in unused:
         path = ("waivers", policy.file.waivers.index(waiver))
         facts: dict[str, Fact] = {"code": waiver.finding.value, "row": waiver.row or waiver.where or ""}
@@ -107,7 +108,12 @@ def _waives(waiver: Waiver, found: Found) -> bool:
     return waiver.finding is found.code and (waiver.row is None or waiver.row == found.row) and here and bool(waiver.row or waiver.where)
 
 
-def _finding(found: Found, places: Places, waived: str | None) -> Finding:
+def _accepted(waiver: Waiver) -> Text:
+    by = who(waiver.by)
+    return Text(f"{waiver.reason.ja}({by.ja})", f"{waiver.reason.en} ({by.en})")
+
+
+def _finding(found: Found, places: Places, waived: Text | None) -> Finding:
     told = {language: say(language, f"finding.{found.say}", **filled(found.facts, language)) for language in LANGUAGES}
     return Finding(found.code, found.severity, places.where(found), found.row, Text(told["ja"], told["en"]), found.trace, waived, found.say)
 
@@ -132,7 +138,7 @@ def as_json(report: Report, language: str = "en") -> dict[str, Any]:
 def _finding_json(one: Finding, language: str) -> dict[str, Any]:
     return {
         "code": one.code.value, "severity": one.severity.value, "where": one.where, "row": one.row, "text": picked(one.text, language),
-        "ja": one.text.ja, "en": one.text.en, "trace": list(one.trace), "claim": one.claim, "waived": one.waived,
+        "ja": one.text.ja, "en": one.text.en, "trace": list(one.trace), "claim": one.claim, "waived": one.waived and picked(one.waived, language),
     }
 
 

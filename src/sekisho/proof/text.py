@@ -38,7 +38,7 @@ def _findings(report: Report, language: str) -> Iterator[str]:
 
 def _finding(one: Finding, language: str) -> str:
     severity = "waived" if one.waived is not None else one.severity.value
-    accepted = "" if one.waived is None else "\n    " + say(language, "check.waived", reason=one.waived)
+    accepted = "" if one.waived is None else "\n    " + say(language, "check.waived", reason=picked(one.waived, language))
     return f"{one.where}: {say(language, f'severity.{severity}')}: {picked(one.text, language)} [{one.code.value}]{accepted}"
 
 
