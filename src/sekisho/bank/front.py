@@ -39,6 +39,8 @@ NEW = "new"
 
 _DIGITS = frozenset({"code", "confirmation", "totp", "pin", "passcode"})
 _HIDDEN = frozenset({"password", "pin", "passcode", "knowledge"})
+REFUSED = frozenset({"not-sent", "bounced", "suppressed"})
+"""Where a message stands whose address has said no."""
 PAYMENT = ("institution", "payee", "amount")
 """Parts of an entry that says to whom something goes."""
 
@@ -152,7 +154,7 @@ class FrontPages:
         asked = [item for item, _ in live.next if not self._is_elsewhere(item, by_app)] if live else []
         items = asked if live or operation.session else self._first(operation)
         facts: Json = {
-            "operation": shown.operation(name), "name": name, "walk": live.name if live else NEW,
+            "operation": shown.operation(name), "name": name, "login": self._login, "walk": live.name if live else NEW,
             "entries": [self._entry(shown, operation, item, live) for item in items],
             "told": walk and walk.told and (walk.told[0], walk.words(language)), "done": walk is not None and walk.state == "done",
             "balance": self._balance(guest, walk), "course": await self._courses(live, language) if live and live.sent else [],
@@ -271,7 +273,7 @@ class FrontPages:
         if live is not None:
             await self._find_addresses(live, language)
         newest = course[0] if course else None
-        others = [one for one in live.addresses if newest and newest["another"] and one["address"] != newest["address"]] if live else []
+        others = _others(course, live.addresses) if live else []
         return self._page(
             request, "bank_help.html", guest, address=f"{HELP}?at={name}" if live else HELP, name=name if live else "", walk=live and live.name,
             course=course, newest=newest, others=others, remedies=_remedies(course), general=self._table.mail["remedies"],
@@ -513,6 +515,14 @@ class FrontPages:
 
 def _field(name: str, text: str, kind: str, *, digits: bool = False, once: bool = False, needed: bool = True) -> Json:
     return {"name": name, "text": text, "kind": kind, "digits": digits, "once": once, "needed": needed}
+
+
+def _others(course: Sequence[Json], addresses: Sequence[Json]) -> list[Json]:
+    """Where the code may go instead, once that is the next step: to none that has just refused it in this run."""
+    if not course or not course[0]["another"]:
+        return []
+    tried = {course[0]["address"], *(one["address"] for one in course if one["code"] in REFUSED)}
+    return [one for one in addresses if one["address"] not in tried]
 
 
 def _remedies(course: Sequence[Json]) -> list[Json]:

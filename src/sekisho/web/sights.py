@@ -11,10 +11,13 @@ from zoneinfo import ZoneInfo
 from sekisho.catalogue import say, texts
 from sekisho.policy import Table
 from sekisho.policy.table import EVERYTHING, UNKNOWN, Counter, Penalty, ReleasePath, Row, Text
-from sekisho.terms import PenaltyKind
+from sekisho.terms import PenaltyKind, Reach
 
 EVENTS_MAX = 14
 """Recent events beside the counts."""
+
+NAMED = frozenset({Reach.ACCOUNT, Reach.CUSTOMER})
+"""Whom a half of a pair can name, in words of the catalogue where the policy has none."""
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 
@@ -131,7 +134,25 @@ class Sights:
     def item(self, name: str) -> str:
         """An item's name."""
         found = self._table.items.get(name)
-        return self.text(found.text) if found else name
+        return self.text(found.text) if found else self._part(name)
+
+    def _part(self, name: str) -> str:
+        """A half of a pair that is no item of its own: what it names."""
+        reach = next((reach for one in self._table.items.values() for part, reach in one.parts if part == name), None)
+        return self.say(f"part.{reach}") if reach in NAMED else name
+
+    def note(self, what: str, text: str) -> tuple[str, str]:
+        """What was noted on a case, and of what. A desk's act is noted under its own name when it is done, and as `asked` before."""
+        act = what.removeprefix("asked ")
+        if act in self._table.paths:
+            return self.say("noted.asked" if act != what else "noted.done"), self.join([self.path(act), *([text] if text else [])])
+        return self.say(f"noted.{what}"), self._noted(what, text)
+
+    def _noted(self, what: str, text: str) -> str:
+        if what == "remedy":
+            return next((str(one[self.language]) for one in self._table.mail["remedies"] if one["name"] == text), text)
+        named = {"verified": self.item, "outside-hours": self.path}.get(what)
+        return named(text) if named else text
 
     def path(self, name: str) -> str:
         """A way back."""
