@@ -3,15 +3,19 @@
 import pytest
 from bankside import DAY, MINUTE, Service, told
 
+from sekisho.catalogue import say
 from sekisho.policy import reference
+from sekisho.terms import Way
 
 HOME = {"device": "at home", "ip": "203.0.113.7", "country": "JP"}
 ABROAD = {"device": "in a hotel", "ip": "198.51.100.9", "country": "FR"}
 
 
-def changed(signals, trusts="90d"):
+def changed(signals, trusts="90d", *, tells=True):
     """major-bank with other signals."""
     text = reference("major-bank").read_text()
+    if not tells:
+        text = text.replace("  trusts_device: 90d\n  tells: [all-channels]\n", "  trusts_device: 90d\n")
     begins, ends = text.index("  signals:\n"), text.index("  trusts_device: 90d")
     lines = "".join(f"    - {{{one}, ours: true}}\n" for one in signals)
     return text[:begins] + "  signals:\n" + lines + text[ends:].replace("trusts_device: 90d", f"trusts_device: {trusts}")
@@ -29,12 +33,13 @@ def made(tmp_path_factory, cheap_hashes):
     """A service under other signals, once for each set of them."""
     kept = {}
 
-    def make(*signals, trusts="90d"):
-        if (signals, trusts) not in kept:
+    def make(*signals, trusts="90d", tells=True):
+        bank = signals, trusts, tells
+        if bank not in kept:
             folder = tmp_path_factory.mktemp("signals")
-            (folder / "bank.yaml").write_text(changed(signals, trusts))
-            kept[signals, trusts] = Service(folder, folder / "bank.yaml")
-        return kept[signals, trusts]
+            (folder / "bank.yaml").write_text(changed(signals, trusts, tells=tells))
+            kept[bank] = Service(folder, folder / "bank.yaml")
+        return kept[bank]
 
     yield make
     for one in kept.values():
@@ -254,3 +259,56 @@ def test_no_address_stands_in_the_ledger(service):
     hana = service.customer()
     Login(service, hana, {**HOME, "ip": "203.0.113.77"})
     assert b"203.0.113" not in b"".join(path.read_bytes() for path in service.folder.glob("sekisho.db*"))
+
+
+# -- after it went through ---------------------------------------------------------------------------------------------------
+
+
+def told_of_login(service, customer):
+    """Every notice of a login that has reached him, by its way."""
+    while service.do(service.app.recoveries.go_on()) and service.do(service.app.outbox.deliver()):
+        pass
+    wanted = say("ja", "notice.unusual-login", code="").partition("\n")[0]
+    boxes = [(Way.MAIL, to) for to in customer.mails] + [(Way.TELEPHONE, customer.telephone)]
+    return [(way, one.body) for way, to in boxes for one in service.boxes[way].received(to) if wanted in one.body]
+
+
+def test_M_RISK_1_the_customer_is_told_of_a_login_from_elsewhere_once_it_is_through(service):
+    """On every channel on file, and not before the code was right."""
+    hana = service.customer()
+    Login(service, hana)
+    abroad = Login(service, hana, ABROAD)
+    assert told_of_login(service, hana) == []
+    abroad.confirmed()
+    assert [way for way, _ in told_of_login(service, hana)] == [*[Way.MAIL] * len(hana.mails), Way.TELEPHONE]
+
+
+def test_M_RISK_1_nobody_is_told_of_what_is_usual(service):
+    """The first login of all, one from where he always is, and one from where he has been told of."""
+    hana = service.customer()
+    assert Login(service, hana, ABROAD).session and Login(service, hana, ABROAD).session
+    assert told_of_login(service, hana) == []
+    Login(service, hana, HOME).confirmed()
+    number = len(told_of_login(service, hana))
+    assert number and Login(service, hana, HOME).session
+    assert len(told_of_login(service, hana)) == number
+
+
+def test_M_RISK_1_whoever_was_told_and_knows_nothing_of_it_stops_everything(service):
+    """The thief's session ends with the number out of the notice; the customer needs nothing else."""
+    hana = service.customer()
+    Login(service, hana)
+    session = Login(service, hana, ABROAD).confirmed().session
+    assert service.get(f"/v1/sessions/{session}").json()["live"]
+    _, body = told_of_login(service, hana)[0]
+    code = next(line.strip() for line in body.splitlines() if line.startswith("    "))
+    assert told(service.post("/v1/disavowals", {"subject": hana.subject, "code": code}))["outcome"] == "stopped"
+    assert not service.get(f"/v1/sessions/{session}").json()["live"]
+    assert Login(service, hana).answer["outcome"] == "refused"
+
+
+def test_M_RISK_1_a_policy_that_tells_of_no_login_tells_of_none(made):
+    quiet = made("signal: many-logins, times: 100, within: 1d", trusts="90d", tells=False)
+    hana = quiet.customer()
+    assert Login(quiet, hana).session and Login(quiet, hana, ABROAD).session
+    assert told_of_login(quiet, hana) == []

@@ -64,11 +64,11 @@ OFFERED = {
     "it was refused": ([sent("a•••", "bounced")], [SECOND, THIRD]),
     "one is silent, one had refused it before": ([sent("b•••", "handed-over"), sent("a•••", "not-sent")], [THIRD]),
     "one is silent, one was before": ([sent("b•••", "handed-over"), sent("a•••", "handed-over")], [FIRST, THIRD]),
-    "all have refused": ([sent("c•••", "suppressed"), sent("b•••", "bounced"), sent("a•••", "not-sent")], []),
+    "all have refused": ([sent("c•••", "suppressed"), sent("b•••", "bounced"), sent("a•••", "not-sent")], [FIRST, SECOND]),
 }
 
 
 @pytest.mark.parametrize("what", OFFERED)
-def test_M_HELP_1_another_address_is_none_that_has_just_refused_the_mail(what):
+def test_M_HELP_1_another_address_is_one_that_has_refused_the_mail_only_where_there_is_no_other(what):
     course, others = OFFERED[what]
     assert _others(course, [FIRST, SECOND, THIRD]) == others

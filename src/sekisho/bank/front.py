@@ -518,11 +518,12 @@ def _field(name: str, text: str, kind: str, *, digits: bool = False, once: bool 
 
 
 def _others(course: Sequence[Json], addresses: Sequence[Json]) -> list[Json]:
-    """Where the code may go instead, once that is the next step: to none that has just refused it in this run."""
+    """Where the code may go instead, once that is the next step: one that has refused it in this run only where there is no other."""
     if not course or not course[0]["another"]:
         return []
-    tried = {course[0]["address"], *(one["address"] for one in course if one["code"] in REFUSED)}
-    return [one for one in addresses if one["address"] not in tried]
+    rest = [one for one in addresses if one["address"] != course[0]["address"]]
+    refused = {one["address"] for one in course if one["code"] in REFUSED}
+    return [one for one in rest if one["address"] not in refused] or rest
 
 
 def _remedies(course: Sequence[Json]) -> list[Json]:

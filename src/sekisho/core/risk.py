@@ -115,8 +115,11 @@ def remember(scene: Scene) -> None:
         return
     key = scene.keys.get(Reach.CUSTOMER.value, "")
     guard = scene.guards.get(key)
+    if guard is None or not guard.known:
+        return
+    scene.unusual = bool(guard.usual or guard.devices) and bool(_unusual(scene, guard, risk))
     here = [place for _, place in _here(scene)]
-    if guard is None or not guard.known or not here:
+    if not here:
         return
     kept = {name: guard.usual[name] for name in usual_places(guard, risk, scene.now) if name not in here}
     newest = sorted(kept.items(), key=lambda one: one[1])[-(PLACES - len(here)):]

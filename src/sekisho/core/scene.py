@@ -32,7 +32,7 @@ class Scene:
 
     __slots__ = (
         "_own", "asking", "closed", "device", "events", "guards", "keys", "names", "now", "operation", "places", "procedure", "procedure_key", "rows",
-        "session", "session_key", "table", "ticket", "told", "touched",
+        "session", "session_key", "table", "ticket", "told", "touched", "unusual",
     )
 
     def __init__(
@@ -68,6 +68,8 @@ class Scene:
         """A state that has closed the operation to an entry that was right: the customer is told the next step."""
         self.told = ""
         """Of data that says to which institution: which, as a keyed digest."""
+        self.unusual = False
+        """A login has gone through from where its customer has not logged in lately; he has from elsewhere."""
         self.events: list[Event] = []
         self.touched: set[str] = set()
 

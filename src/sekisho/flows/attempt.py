@@ -231,6 +231,7 @@ class Entry:
         if run.state is State.DONE and scene.operation.gives_session and run.opened is None:
             run.opened = self.session_id
             _open_session(tx, scene, self.session_id, self.owner)
+            effects.tell_of_login(tx, scene)
 
 
 def _open_session(tx: Tx, scene: Scene, session_id: str, owner: str) -> None:

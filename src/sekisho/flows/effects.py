@@ -15,7 +15,7 @@ from sekisho.core.state import SECOND, Address, Addresses, Announced, Announceme
 from sekisho.events import Event, EventKind
 from sekisho.flows.addresses import addresses_key, by_desk, registers
 from sekisho.flows.subjects import Facts
-from sekisho.policy.table import Table
+from sekisho.policy.table import Operation, Table
 from sekisho.ports import Codes, Tx
 from sekisho.terms import ItemKind, Reach
 
@@ -47,7 +47,7 @@ def keys(table: Table, facts: Facts) -> list[str]:
             facts.ends.append(application_key(facts.subjects[operation.subject]))
         facts.ends += [recovery_key(facts.subjects[table.items[name].reach]) for name in by_desk(table) if name in operation.rows]
         facts.ends += [announcements_key(facts.subjects[table.items[item].reach]) for item in _passkeys(table, renewed)]
-        if _tells(table, facts.operation):
+        if _tells(table, facts.operation) or _tells_of_logins(table, operation):
             facts.ends.append(announcements_key(facts.subjects[operation.subject]))
     return facts.ends
 
@@ -91,6 +91,18 @@ def _tells(table: Table, operation: str) -> bool:
     """Whether the customer is told on all channels that he, or somebody, has walked the way that this operation is."""
     path = table.paths.get(table.operations[operation].path or "")
     return path is not None and "all-channels" in path.tells
+
+
+def _tells_of_logins(table: Table, operation: Operation) -> bool:
+    """Whether the customer is told of a login from an unusual place."""
+    risk = table.risk
+    return risk is not None and bool(risk.tells) and operation.gives_session and operation.name in risk.refuses
+
+
+def tell_of_login(tx: Tx, scene: Scene) -> None:
+    """A login is through; from an unusual place the customer is told of it where he has been reached before (M-RISK-1)."""
+    if scene.unusual and _tells_of_logins(scene.table, scene.operation):
+        announce(tx, scene.keys[scene.operation.subject], "unusual-login", letter=False)
 
 
 def _by_letter(scene: Scene) -> bool:

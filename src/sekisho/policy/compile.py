@@ -348,7 +348,7 @@ def _risk(file: m.PolicyFile) -> t.Risk | None:
         return None
     signals = tuple(t.Signal(s.signal, s.times, m.seconds(s.within), s.ours, s.item) for s in cell.signals)
     flag = next(iter(demands(file.operations[cell.refuses[0]], cell.ask)))
-    return t.Risk(signals, cell.ask, listed(cell.refuses), flag, _optional_s(cell.trusts_device))
+    return t.Risk(signals, cell.ask, listed(cell.refuses), flag, _optional_s(cell.trusts_device), tuple(cell.tells))
 
 
 def _bank(operations: dict[str, t.Operation]) -> dict[str, tuple[t.Counter, ...]]:

@@ -497,6 +497,8 @@ class RiskCell(Cell, frozen=True, kw_only=True):
         min_length=1, description="operations refused until it is answered; each asks for it in a step with `when:` and one flag of `flags:`")]
     trusts_device: Annotated[Duration | None, Meta(
         description="how long a device, a network or a country is a usual one after the last login from it; left out: for good")] = None
+    tells: Annotated[list[Literal["all-channels"]], Meta(
+        description="where the customer is told of a login that has gone through from an unusual place; left out: nowhere")] = []
     why: Why = None
 
 

@@ -346,6 +346,8 @@ class Risk(msgspec.Struct, frozen=True):
     """The mark on the customer while it stands; it follows from the steps that ask."""
     trusts_device_s: int | None = None
     """How long a device, a network or a country is a usual one after the last login; None: for good."""
+    tells: tuple[str, ...] = ()
+    """Where the customer is told of a login from an unusual place; empty: nowhere."""
 
 
 class Devices(msgspec.Struct, frozen=True):

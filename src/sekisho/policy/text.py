@@ -191,6 +191,8 @@ class Printer:
             lately = self.length(risk.trusts_device_s)
             usual = self.pick(f"「いつもの」とは、{lately}以内にログインに使われたもの", f"usual is what a login was made from within {lately}")
             yield f"      {usual}"
+        if risk.tells:
+            yield "      " + self.pick("いつもと違うところからログインされたときは、お客さまに知らせる", "the customer is told of a login from an unusual place")
 
     def abolished(self) -> Iterator[str]:
         if self.table.abolished:
