@@ -10,7 +10,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -65,6 +65,9 @@ from sekisho.flows.traces import Traces
 from sekisho.policy.table import Table
 from sekisho.ports import Change, Channel, Channels, Condition, Delivered, ManyLanes, Store
 from sekisho.terms import Way
+
+if TYPE_CHECKING:
+    from sekisho.flows.doctor import Check
 
 TICK_S = 0.5
 """How often time is let pass over what falls due."""
@@ -441,6 +444,29 @@ async def has_policy(url: str) -> bool:
         await store.close()
 
 
+def look_at_mail(relay: Relay, keyring: Keyring | None, intake: str | None) -> list[Check]:
+    """What `doctor` says of the way of mail: out through the relay, and back. No mail is sent.
+
+    Args:
+        relay: its settings.
+        keyring: with it a return address of ours is asked about; None: one without a MAC.
+        intake: HOST:PORT where a worker takes in reports; None: it is not asked.
+
+    """
+    from sekisho.adapters.mailcheck import ask_intake, ask_relay  # noqa: PLC0415  only `doctor` asks
+    from sekisho.flows import doctor  # noqa: PLC0415  as above
+
+    try:
+        codes = None if keyring is None else KeyedCodes(keyring)
+    except CallerError:
+        codes = None
+    told = ask_relay(relay, codes)
+    checks = doctor.of_relay(relay.name, relay.bounces, told.at, told.said, told.back, dsn=told.dsn)
+    if intake is not None and codes is not None:
+        checks.append(doctor.of_intake(intake, ask_intake(intake, relay.bounces, codes)))
+    return checks
+
+
 async def build(settings: Settings, channels: Channels | None = None) -> App:
     """Put a node together that is to serve, over a new store where there is none.
 
@@ -509,6 +535,5 @@ async def apart(table: Table, clock: Callable[[], int], seed: str, file: Path | 
 
 __all__ = [
     "PURPOSES", "App", "Inbox", "Keyring", "Relay", "Settings", "apart", "assemble", "build", "build_breached", "comparison_ms", "condition_of",
-    "has_policy",
-    "open_store", "party_of", "read_delivery", "read_report", "relay_of", "seals_path", "wall_clock",
+    "has_policy", "look_at_mail", "open_store", "party_of", "read_delivery", "read_report", "relay_of", "seals_path", "wall_clock",
 ]

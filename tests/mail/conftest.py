@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "http"))
+sys.path.extend(str(Path(__file__).parents[1] / others) for others in ("http", "operate"))
 
 from bankside import MODES
 from post import PostOffice

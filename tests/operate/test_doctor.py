@@ -20,7 +20,7 @@ from sekisho.policy import compile_policy, load, reference
 from sekisho.ports import Change
 from sekisho.terms import Role
 
-CHECKS = {"store", "schema", "durability", "disk", "keys", "policy", "hold", "seals", "reservations", "clock"}
+CHECKS = {"store", "schema", "durability", "disk", "keys", "policy", "hold", "seals", "reservations", "outbox", "clock"}
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import smtplib
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -100,7 +101,7 @@ def relay_of(url: str, sender: str, bounces: str, password_file: Path | None = N
     return Relay(told.hostname, told.port or _PORTS[tls], tls, sender, bounces, user, password, str(ca_file) if ca_file else None)
 
 
-class _No(Exception):
+class No(Exception):
     """The relay did not go on."""
 
     def __init__(self, stage: Stage, code: int, text: bytes) -> None:
@@ -129,7 +130,7 @@ class SmtpChannel:
         self._pool = ThreadPoolExecutor(CONNECTIONS, "smtp")
         self._mine = threading.local()
         self._open: set[smtplib.SMTP] = set()
-        self._context = ssl.create_default_context(cafile=relay.ca_file) if relay.tls != "none" else None
+        self._context = context_of(relay)
 
     async def send(self, message: Message) -> Handed:
         """Hand a message over."""
@@ -152,7 +153,7 @@ class SmtpChannel:
             return Handed(accepted=False, said="no mail can be addressed so", by="sekisho")
         try:
             code, text = self._dialogue(to, envelope, letter)
-        except _No as no:
+        except No as no:
             return self._refused(no, message)
         except _Lost:
             self._drop()
@@ -165,7 +166,7 @@ class SmtpChannel:
         status = parse(f"{code} {told}").status
         return Handed(accepted=True, said=f"{code} {bare(told, message)}", by=self._relay.name, status=status, queue=_queue(told))
 
-    def _refused(self, no: _No, message: Message) -> Handed:
+    def _refused(self, no: No, message: Message) -> Handed:
         if no.stage is not Stage.RCPT:
             self._drop()
         said = parse(f"{no.code} {no.text}", stage=no.stage)
@@ -180,7 +181,7 @@ class SmtpChannel:
         until = time.monotonic() + WHOLE_S
         smtp, code, text = self._begin(to, envelope, until)
         if code != 250:
-            raise _No(Stage.MAIL, code, text)
+            raise No(Stage.MAIL, code, text)
         options = [f"ORCPT=rfc822;{_xtext(to.on_wire)}", "NOTIFY=SUCCESS,FAILURE,DELAY"] if smtp.has_extn("dsn") and not to.needs_utf8 else []
         self._step(smtp, Stage.RCPT, until, f"RCPT TO:<{to.on_wire}>{''.join(f' {one}' for one in options)}", {250, 251}, utf8=to.needs_utf8)
         self._step(smtp, Stage.DATA, until, "DATA", {354})
@@ -191,7 +192,7 @@ class SmtpChannel:
         except (OSError, smtplib.SMTPException) as no:
             raise _Lost from no
         if code != 250:
-            raise _No(Stage.END, code, text)
+            raise No(Stage.END, code, text)
         self._mine.used = time.monotonic()
         return code, text
 
@@ -209,7 +210,7 @@ class SmtpChannel:
 
     def _mail(self, smtp: smtplib.SMTP, to: Recipient, envelope: str, until: float) -> tuple[int, bytes]:
         if to.needs_utf8 and not smtp.has_extn("smtputf8"):
-            raise _No(Stage.MAIL, 553, b"5.6.7 the relay cannot carry this address (it does not offer SMTPUTF8)")
+            raise No(Stage.MAIL, 553, b"5.6.7 the relay cannot carry this address (it does not offer SMTPUTF8)")
         # Headers only come back (RFC 3461 section 4.3): a bounce must not hold the code.
         options = [f"RET=HDRS ENVID={envelope}"] if smtp.has_extn("dsn") else []
         options += ["SMTPUTF8"] if to.needs_utf8 else []
@@ -225,40 +226,14 @@ class SmtpChannel:
             if stage is Stage.RCPT:
                 smtp.rset()
                 self._mine.used = time.monotonic()
-            raise _No(stage, code, text)
+            raise No(stage, code, text)
 
     def _connect(self, until: float) -> smtplib.SMTP:
-        relay, within = self._relay, max(1.0, min(COMMAND_S, until - time.monotonic()))
-        smtp: smtplib.SMTP
-        try:
-            if relay.tls == "tls":
-                smtp = smtplib.SMTP_SSL(relay.host, relay.port, local_hostname=self.envelopes.domain, timeout=within, context=self._context)
-            else:
-                smtp = smtplib.SMTP(relay.host, relay.port, local_hostname=self.envelopes.domain, timeout=within)
-        except smtplib.SMTPConnectError as no:
-            raise _No(Stage.CONNECT, no.smtp_code, _bytes(no.smtp_error)) from no
+        return connect(self._relay, self.envelopes.domain, self._context, until, self._keep)
+
+    def _keep(self, smtp: smtplib.SMTP) -> None:
         self._mine.smtp, self._mine.used = smtp, time.monotonic()
         self._open.add(smtp)
-        _patience(smtp, until)
-        smtp.ehlo_or_helo_if_needed()
-        if relay.tls == "starttls":
-            self._start_tls(smtp)
-        if relay.user is not None:
-            try:
-                smtp.login(relay.user, relay.password or "")
-            except smtplib.SMTPResponseException as no:
-                raise _No(Stage.LOGIN, no.smtp_code, b"the relay does not let this user in") from no
-        return smtp
-
-    def _start_tls(self, smtp: smtplib.SMTP) -> None:
-        """Nothing is sent in the clear where the settings say so, whatever the other side offers."""
-        try:
-            smtp.starttls(context=self._context)
-        except smtplib.SMTPResponseException as no:
-            raise _No(Stage.TLS, 454, b"the relay refuses STARTTLS") from no
-        except smtplib.SMTPNotSupportedError as no:
-            raise _No(Stage.TLS, 454, b"the relay does not offer STARTTLS") from no
-        smtp.ehlo()
 
     def _drop(self) -> None:
         smtp = getattr(self._mine, "smtp", None)
@@ -266,6 +241,61 @@ class SmtpChannel:
         if smtp is not None:
             self._open.discard(smtp)
             _end(smtp)
+
+
+def context_of(relay: Relay) -> ssl.SSLContext | None:
+    """Who vouches for a relay; None: nobody has to."""
+    return ssl.create_default_context(cafile=relay.ca_file) if relay.tls != "none" else None
+
+
+def connect(
+    relay: Relay, name: str, context: ssl.SSLContext | None, until: float, opened: Callable[[smtplib.SMTP], None],
+) -> smtplib.SMTP:
+    """A connection that a mail may begin on: greeted, in TLS where the settings say so, and logged in.
+
+    Args:
+        relay: to whom.
+        name: what we call ourselves.
+        context: who vouches for it.
+        until: when patience ends, by the monotonic clock.
+        opened: is told of the connection as soon as there is one, so that it can be closed whatever follows.
+
+    Raises:
+        No: the relay did not go on; it says why.
+        OSError, smtplib.SMTPException: it cannot be reached, or is no mail server.
+
+    """
+    within = max(1.0, min(COMMAND_S, until - time.monotonic()))
+    smtp: smtplib.SMTP
+    try:
+        if relay.tls == "tls":
+            smtp = smtplib.SMTP_SSL(relay.host, relay.port, local_hostname=name, timeout=within, context=context)
+        else:
+            smtp = smtplib.SMTP(relay.host, relay.port, local_hostname=name, timeout=within)
+    except smtplib.SMTPConnectError as no:
+        raise No(Stage.CONNECT, no.smtp_code, _bytes(no.smtp_error)) from no
+    opened(smtp)
+    _patience(smtp, until)
+    smtp.ehlo_or_helo_if_needed()
+    if relay.tls == "starttls":
+        _start_tls(smtp, context)
+    if relay.user is not None:
+        try:
+            smtp.login(relay.user, relay.password or "")
+        except smtplib.SMTPResponseException as no:
+            raise No(Stage.LOGIN, no.smtp_code, b"the relay does not let this user in") from no
+    return smtp
+
+
+def _start_tls(smtp: smtplib.SMTP, context: ssl.SSLContext | None) -> None:
+    """Nothing is sent in the clear where the settings say so, whatever the other side offers."""
+    try:
+        smtp.starttls(context=context)
+    except smtplib.SMTPResponseException as no:
+        raise No(Stage.TLS, 454, b"the relay refuses STARTTLS") from no
+    except smtplib.SMTPNotSupportedError as no:
+        raise No(Stage.TLS, 454, b"the relay does not offer STARTTLS") from no
+    smtp.ehlo()
 
 
 def _end(smtp: smtplib.SMTP) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
-from sekisho.app import PURPOSES, Keyring, comparison_ms, condition_of, open_store, seals_path, wall_clock
+from sekisho.app import PURPOSES, Keyring, comparison_ms, condition_of, look_at_mail, open_store, seals_path, wall_clock
+from sekisho.cli.mailing import mail_options, relay_from
 from sekisho.errors import SekishoError
 from sekisho.flows.doctor import Check, of_condition, of_keys, of_store
 from sekisho.flows.seals import Sealer
@@ -19,16 +21,29 @@ from sekisho.flows.seals import Sealer
 @click.option("--store", required=True, help="sqlite:///PATH or postgresql://USER@HOST/DATABASE")
 @click.option("--keys", "key_file", type=click.Path(path_type=Path), help="The key file; without it neither keys nor seals are looked at.")
 @click.option("--replicated", is_flag=True, help="PostgreSQL: a standby must have every commit too.")
+@mail_options
+@click.option("--bounces-listen", envvar="SEKISHO_BOUNCES_LISTEN", help="HOST:PORT where a worker takes in what comes back; it needs --keys.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
-def doctor(store: str, key_file: Path | None, replicated: bool, as_json: bool) -> None:  # noqa: FBT001  click passes options by position
-    """Look at everything and change nothing. Exit 0: all is well. Exit 1: something is not, with what to do."""
+def doctor(store: str, key_file: Path | None, replicated: bool, as_json: bool, bounces_listen: str | None, **mail: Any) -> None:  # noqa: FBT001  click passes options by position
+    """Look at everything and change nothing. Exit 0: all is well. Exit 1: something is not, with what to do.
+
+    The way of mail is looked at where its settings are given, as to `worker`. No mail is sent.
+    """
+    relay = relay_from(mail)
+    if bounces_listen and (relay is None or key_file is None):
+        raise click.UsageError("what takes reports can be looked at only with the settings of mail and --keys")
     checks = asyncio.run(_examine(store, key_file, replicated=replicated))
+    checks += [] if relay is None else look_at_mail(relay, _ring(key_file), bounces_listen)
     if as_json:
         click.echo(msgspec.json.encode({"ok": all(one.ok for one in checks), "checks": checks}).decode())
     else:
         for one in checks:
             click.echo(f"{'ok   ' if one.ok else 'WRONG'} {one.check}: {one.text}{f' -> {one.do}' if one.do else ''}")
     sys.exit(0 if all(one.ok for one in checks) else 1)
+
+
+def _ring(key_file: Path | None) -> Keyring | None:
+    return None if key_file is None else _keys(key_file)[1]
 
 
 async def _examine(url: str, key_file: Path | None, *, replicated: bool) -> list[Check]:

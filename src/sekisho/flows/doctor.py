@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
-from sekisho.core.state import IN_FORCE, SECOND, InForce, Reservation, decode
+from sekisho.core.delivery import OVER
+from sekisho.core.state import IN_FORCE, SECOND, InForce, Outgoing, Reservation, decode
 from sekisho.errors import SekishoError
+from sekisho.flows import outbox
 from sekisho.flows.clock import doubts
 from sekisho.flows.compare import SLOW
 from sekisho.flows.policies import read
@@ -19,10 +21,10 @@ from sekisho.policy import PolicyError, Table
 from sekisho.ports import Condition, Store
 
 OVERDUE_S = 60
-"""How long after its deadline a guess without a verdict shows that no node lets time pass."""
+"""How long after its deadline a guess without a verdict shows that no node lets time pass, and a message that nobody carries it."""
 
 LOOKED_AT = 1000
-"""Overdue guesses looked at."""
+"""Overdue rows looked at."""
 
 APART_S = 2.0
 """How far the ledger's clock and this machine's may be apart."""
@@ -83,6 +85,66 @@ def of_keys(purposes: Iterable[str], missing: Iterable[str], *, demo: bool) -> l
     if demo:
         checks.append(_wrong("demo keys", "keys of the demonstration", "make a key file of your own: sekisho keys new"))
     return checks
+
+
+MEND = {
+    "connect": "see that it runs, listens there and may be reached from here",
+    "tls": "have it offer TLS under a certificate for this name; who vouches for it: --mail-ca-file",
+    "login": "look at the user in --mail-relay and at --mail-password-file",
+    "mail": "let this machine and this return address (--mail-bounces) send through it",
+}
+"""What to do where a mail relay does not go on."""
+
+
+def of_relay(name: str, bounces: str, at: str, said: str, back: str, *, dsn: bool) -> list[Check]:
+    """Whether mail can be handed over, and what comes back finds its way.
+
+    Args:
+        name: the relay's.
+        bounces: where reports go.
+        at: where in the dialogue it did not go on; empty: nowhere.
+        said: its words then.
+        back: its words against taking a report.
+        dsn: whether it offers RFC 3461.
+
+    """
+    if at:
+        return [_wrong("mail relay", f"{name}: {said}", MEND.get(at, MEND["connect"]))]
+    checks = [_well("mail relay", f"{name} takes mail")]
+    if dsn:
+        checks.append(_well("delivery reports", "the relay offers them"))
+    else:
+        text = "the relay offers none: what became of a mail is not told, and a bounce may hold its code"
+        checks.append(_wrong("delivery reports", text, "let the relay offer DSN (RFC 3461) to this machine"))
+    domain = bounces.rpartition("@")[2]
+    if back:
+        do = f"have the relay take mail for {domain} and bring it to --bounces-listen of a worker: docs/how/mail.md"
+        checks.append(_wrong("return address", f"the relay takes nothing for {domain}: {back}", do))
+    else:
+        checks.append(_well("return address", f"the relay takes what comes back for {domain}"))
+    return checks
+
+
+def of_intake(where: str, trouble: str) -> Check:
+    """Whether a report would be taken in. `trouble`: what is against it; empty: nothing."""
+    if trouble:
+        do = "start sekisho worker there, with --bounces-listen and with this key file and --mail-bounces"
+        return _wrong("bounce intake", f"{where}: {trouble}", do)
+    return _well("bounce intake", f"{where} takes our reports and no others")
+
+
+async def of_outbox(store: Store) -> Check:
+    """Whether somebody carries messages."""
+    now = await store.clock()
+    keys = await store.due(outbox.PREFIX, now - OVERDUE_S * SECOND, LOOKED_AT)
+    rows = [decode(body, Outgoing) for body in (await store.peek(keys)).values()]
+    late = [row for row in rows if outbox.stands(row) not in OVER]
+    if not late:
+        return _well("outbox", "no message waits for longer than it should")
+    ways = ", ".join(sorted({row.way.value for row in late}))
+    oldest_s = (now - min(row.made for row in late)) // SECOND
+    text = f"{len(late)} message(s) wait that should be on their way ({ways}), the oldest for {oldest_s} s"
+    return _wrong("outbox", text, "start a worker, or a node that hands such messages over; where one runs, look at its log")
 
 
 async def of_policy(store: Store, comparison_ms: float) -> list[Check]:
@@ -157,7 +219,8 @@ async def of_store(store: Store, sealer: Sealer | None, wall: Callable[[], int],
     """All that has to be read in the store. What cannot be read is a finding too. `comparison_ms`: what a slow one takes here."""
     checks: list[Check] = []
     looks: list[tuple[str, Awaitable[list[Check]]]] = [
-        ("policy", of_policy(store, comparison_ms)), ("reservations", _alone(of_reservations(store))), ("clock", _alone(of_clock(store, wall))),
+        ("policy", of_policy(store, comparison_ms)), ("reservations", _alone(of_reservations(store))), ("outbox", _alone(of_outbox(store))),
+        ("clock", _alone(of_clock(store, wall))),
         *([("seals", _alone(of_seals(sealer)))] if sealer is not None else []),
     ]
     for name, look in looks:

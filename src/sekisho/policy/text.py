@@ -192,7 +192,8 @@ class Printer:
             usual = self.pick(f"「いつもの」とは、{lately}以内にログインに使われたもの", f"usual is what a login was made from within {lately}")
             yield f"      {usual}"
         if risk.tells:
-            yield "      " + self.pick("いつもと違うところからログインされたときは、お客さまに知らせる", "the customer is told of a login from an unusual place")
+            told = "いつもと違うところからログインされたときは、お客さまに知らせる", "the customer is told of a login from an unusual place"
+            yield "      " + self.pick(*told)
 
     def abolished(self) -> Iterator[str]:
         if self.table.abolished:
