@@ -154,7 +154,7 @@ class App:
         carried = {*ways, *({Way.MAIL} if settings.mail_elsewhere else ())}
         self.ceilings = self.entries.ceilings
         self.outbox = Outbox(self.ledger, store, self.codes, ways, carried)
-        self.news = News(self.ledger, store)
+        self.news = News(self.ledger, store, self.outbox.figures)
         self.traces = Traces(self.ledger, store)
         self.challenges = Challenges(self.runs, self.ledger, store, self.codes, self.outbox)
         counting = CountMode(self.runs, self.entries, store)

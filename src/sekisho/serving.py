@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import uvicorn
 import uvloop
@@ -69,6 +70,22 @@ async def _serve(
         if servers[0][0].started:
             await started(app)
     await asyncio.gather(*serving)
+
+
+@contextlib.asynccontextmanager
+async def metrics_beside(app: App, sock: socket.socket | None) -> AsyncIterator[None]:
+    """Serve figures beside what else is done; None: nowhere."""
+    if sock is None:
+        yield
+        return
+    server = uvicorn.Server(_config(metrics_application(app)))
+    # `serve` would take the signals that are meant for all of it.
+    serving = asyncio.create_task(server._serve([sock]))  # noqa: SLF001
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
 
 
 def _stop_on_signal(servers: Sequence[uvicorn.Server]) -> None:

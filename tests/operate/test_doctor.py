@@ -23,6 +23,12 @@ from sekisho.terms import Role
 CHECKS = {"store", "schema", "durability", "disk", "keys", "policy", "hold", "seals", "reservations", "outbox", "clock"}
 
 
+@pytest.fixture(autouse=True)
+def no_comparison(monkeypatch):
+    """How long a password takes to compare is every machine's own, and of the moment: what follows from it has a test of its own."""
+    monkeypatch.setattr("sekisho.cli.doctor.comparison_ms", lambda: 1.0)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """An installation that has been served once."""

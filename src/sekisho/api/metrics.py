@@ -20,7 +20,20 @@ def render(app: App) -> str:
         ("sekisho_memory_bytes", "gauge", "Most memory used", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
     )
     told = "".join(f"# HELP {name} {text}\n# TYPE {name} {kind}\n{name} {value}\n" for name, kind, text, value in figures)
-    return told + _ceilings(app) + _shadow(app)
+    return told + _mail(app) + _ceilings(app) + _shadow(app)
+
+
+def _mail(app: App) -> str:
+    """What became of mail, as far as this node or worker has heard it; a domain has its own name once several customers have mail there."""
+    figures = (
+        ("sekisho_mail_total", "What happened to mail, by the recipient's domain", app.outbox.figures.number),
+        ("sekisho_mail_seconds_total", "How long after it was asked for, summed", app.outbox.figures.seconds),
+    )
+    return "".join(
+        f"# HELP {name} {text}\n# TYPE {name} counter\n"
+        + "".join(f'{name}{{domain="{domain}",what="{what}"}} {round(value, 3)}\n' for (domain, what), value in sorted(found.items()))
+        for name, text, found in figures if found
+    )
 
 
 def _ceilings(app: App) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,11 @@ from sekisho.cli.mailing import mail_options, relay_from
 @mail_options
 @click.option("--letters", type=click.Path(path_type=Path), help="The folder into which letters are put, as for `serve`.")
 @click.option("--bounces-listen", envvar="SEKISHO_BOUNCES_LISTEN", help="HOST:PORT to which the relay brings what comes back, by SMTP.")
-def worker(store: str, key_file: Path, replicated: bool, accept_weaker: bool, bounces_listen: str | None, letters: Path | None, **mail: Any) -> None:  # noqa: FBT001  click passes options by position
+@click.option("--metrics", help="HOST:PORT for /metrics; not served without it.")
+def worker(
+    store: str, key_file: Path, replicated: bool, accept_weaker: bool, bounces_listen: str | None,  # noqa: FBT001  click passes options by position
+    letters: Path | None, metrics: str | None, **mail: Any,
+) -> None:
     """Carry mail and let time pass, until interrupted. Serves nothing to channels."""
     relay = relay_from(mail)
     if bounces_listen and relay is None:
@@ -32,14 +37,14 @@ def worker(store: str, key_file: Path, replicated: bool, accept_weaker: bool, bo
     settings = Settings(
         store, key_file, relay=relay, bounces=sock, replicated=replicated, accept_weaker=accept_weaker, letters=letters,
     )
-    uvloop.run(_work(settings))
+    uvloop.run(_work(settings, serving.bind(metrics) if metrics else None))
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, metrics: socket.socket | None) -> None:
     app = await build(settings)
     stopped = asyncio.Event()
     for wanted in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(wanted, stopped.set)
-    async with app.running():
+    async with app.running(), serving.metrics_beside(app, metrics):
         click.echo("ready", err=True)
         await stopped.wait()

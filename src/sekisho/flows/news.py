@@ -15,7 +15,8 @@ from sekisho.core.delivery import may_follow
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Answered, Hop, Outgoing, decode
 from sekisho.flows.addresses import addresses_key
-from sekisho.flows.outbox import hear, note, outbox_key, stands
+from sekisho.flows.mailfigures import Happened, MailFigures
+from sekisho.flows.outbox import happened, hear, note, outbox_key, stands
 from sekisho.ports import Ledger, Report, Store, Tx
 
 REPORTS_MAX = 20
@@ -56,16 +57,17 @@ class _Report:
         self.keys: Sequence[str] = [key, addresses_key(subject)]
         self._report = report
 
-    def decide(self, tx: Tx) -> bool:
-        """Whether it told anything new."""
+    def decide(self, tx: Tx) -> tuple[bool, Happened | None]:
+        """Whether it told anything new, and what is counted of that."""
         row, told = tx.get(self.keys[0], Outgoing), self._report
         if row is None or told.digest in row.reports or len(row.reports) >= REPORTS_MAX or not may_follow(stands(row), told.what):
-            return False
+            return False, None
         row.reports = [*row.reports, told.digest]
         group = told.group or ""
+        seen = happened(tx, self.keys[1], row, told.what)
         note(tx, self.keys[0], row, Hop(tx.now, told.what, told.said, told.by, group, told.status, told.stage))
         hear(tx, self.keys[1], row, HEARD.get(told.what, group if told.what in _BAD else ""))
-        return True
+        return True, seen
 
 
 _BAD = frozenset({delivery.BOUNCED, delivery.SUPPRESSED, delivery.COMPLAINED})
@@ -78,14 +80,16 @@ class _Used:
         self.keys: Sequence[str] = [key, addresses_key(subject)]
         self._used = used
 
-    def decide(self, tx: Tx) -> None:
+    def decide(self, tx: Tx) -> Happened | None:
         """Note it, once."""
         row = tx.get(self.keys[0], Outgoing)
         what = delivery.USED if self._used else delivery.UNUSED
         if row is None or any(hop.what == what for hop in row.trace) or not may_follow(stands(row), what):
-            return
+            return None
+        seen = happened(tx, self.keys[1], row, what)
         note(tx, self.keys[0], row, Hop(tx.now, what))
         hear(tx, self.keys[1], row, health.USED if self._used else health.UNUSED)
+        return seen
 
 
 class _Noted:
@@ -107,10 +111,12 @@ class News:
     Args:
         ledger: where their course is put on record.
         store: the same ledger's store.
+        figures: where it is counted what becomes of mail.
 
     """
 
-    def __init__(self, ledger: Ledger, store: Store) -> None:
+    def __init__(self, ledger: Ledger, store: Store, figures: MailFigures) -> None:
+        self._figures = figures
         self._ledger = ledger
         self._store = store
 
@@ -118,7 +124,11 @@ class News:
         """Take in a report on one message. False: it is not known, or the report tells nothing new."""
         key = outbox_key(name)
         body = (await self._store.peek([key])).get(key)
-        return False if body is None else await self._ledger.run(_Report(key, decode(body, Outgoing).subject, report))
+        if body is None:
+            return False
+        is_new, seen = await self._ledger.run(_Report(key, decode(body, Outgoing).subject, report))
+        self._figures.note(seen)
+        return is_new
 
     async def note_answers(self) -> int:
         """Note on messages which codes were entered; how many runs were looked at."""
@@ -131,7 +141,8 @@ class News:
         names = {outbox_key(name): True for name in found.used} | {outbox_key(name): False for name in found.passed_over}
         rows = await self._store.peek(list(names))
         works = [_Used(name, decode(body, Outgoing).subject, used=names[name]) for name, body in rows.items()]
-        await asyncio.gather(*(self._ledger.run(work) for work in works))
+        for seen in await asyncio.gather(*(self._ledger.run(work) for work in works)):
+            self._figures.note(seen)
         await self._ledger.run(_Noted(key, found))
 
 

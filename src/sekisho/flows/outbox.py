@@ -19,6 +19,7 @@ from sekisho.core.challenge import label_of
 from sekisho.core.delivery import OVER, Course, course, may_follow
 from sekisho.core.state import SECOND, Addresses, Hop, Outgoing, Procedure, decode
 from sekisho.flows.addresses import DAY_S, addresses_key
+from sekisho.flows.mailfigures import Happened, MailFigures
 from sekisho.policy.table import Item, Operation, Text
 from sekisho.ports import Channels, Codes, Handed, Ledger, Message, Store, Tx
 from sekisho.terms import MailGroup, Way
@@ -106,19 +107,21 @@ def _is_leased(row: Outgoing, now: int) -> bool:
 class _Note:
     """Note what came of handing it over."""
 
-    def __init__(self, key: str, subject: str, handed: Handed) -> None:
+    def __init__(self, key: str, subject: str, to: str | None, handed: Handed) -> None:
         self.keys: Sequence[str] = [key, addresses_key(subject)]
-        self._handed = handed
+        self._to, self._handed = to, handed
 
-    def decide(self, tx: Tx) -> None:
-        """Late news too, where it can be true."""
+    def decide(self, tx: Tx) -> Happened | None:
+        """Late news too, where it can be true. What has happened to it by that."""
         row, told = tx.get(self.keys[0], Outgoing), self._handed
         if row is None or not may_follow(stands(row), _what(told)):
-            return
+            return None
+        seen = happened(tx, self.keys[1], row, _what(told), self._to)
         group = told.group or ""
         note(tx, self.keys[0], row, Hop(tx.now, _what(told), told.said, told.by, group, told.status, told.stage, told.queue))
         if _what(told) in {delivery.REFUSED, delivery.SUPPRESSED}:
             hear(tx, self.keys[1], row, group)
+        return seen
 
 
 def _what(handed: Handed) -> str:
@@ -163,6 +166,15 @@ def hear(tx: Tx, book_key: str, row: Outgoing, what: str) -> None:
         tx.put(book_key, book)
 
 
+def happened(tx: Tx, book_key: str, row: Outgoing, what: str, to: str | None = None) -> Happened | None:
+    """What is counted of that; None where it is no mail, or was to nobody. `to`: where it went; None: as it is on file."""
+    if row.way is not Way.MAIL or row.nowhere:
+        return None
+    book, name = tx.get(book_key, Addresses) or Addresses(), row.challenge.address if row.challenge else ""
+    to = to or next((one.to for one in (*book.known, *book.former) if one.id == name), None)
+    return None if to is None else Happened(what, to, row.subject, (tx.now - row.made) / SECOND)
+
+
 class Outbox:
     """This node's part in carrying messages.
 
@@ -172,12 +184,17 @@ class Outbox:
         codes: makes the code of a message when it is handed over.
         channels: the ways to customers that this node hands messages over to.
         carried: ways by which messages are carried, here or by other nodes; None: those of `channels`.
+        figures: where it is counted what becomes of mail.
 
     """
 
-    def __init__(self, ledger: Ledger, store: Store, codes: Codes, channels: Channels, carried: Collection[Way] | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, store: Store, codes: Codes, channels: Channels, carried: Collection[Way] | None = None,
+        figures: MailFigures | None = None,
+    ) -> None:
         self.wake = asyncio.Event()
         """Set when a message was put in."""
+        self.figures = figures or MailFigures()
         self._ledger = ledger
         self._store = store
         self._codes = codes
@@ -227,14 +244,14 @@ class Outbox:
             await asyncio.wait(self._under_way.values(), timeout=FINISH_S)
 
     async def _close(self, key: str, row: Outgoing) -> None:
-        await self._ledger.run(Close(key, row.subject))
+        self.figures.note(await self._ledger.run(Close(key, row.subject)))
 
     async def _deliver(self, key: str, row: Outgoing) -> None:
         taken = await self._ledger.run(_Take(key, row))
         if taken is None:
             return
         handed = NOBODY_THERE if taken.row.nowhere else await self._hand_over(key, taken)
-        await self._ledger.run(_Note(key, row.subject, handed))
+        self.figures.note(await self._ledger.run(_Note(key, row.subject, taken.to, handed)))
 
     async def _hand_over(self, key: str, taken: Taken) -> Handed:
         row = taken.row
@@ -260,15 +277,17 @@ class Close:
     def __init__(self, key: str, subject: str) -> None:
         self.keys: Sequence[str] = [key, addresses_key(subject)]
 
-    def decide(self, tx: Tx) -> None:
+    def decide(self, tx: Tx) -> Happened | None:
         """Close it, if its time has come."""
         row = tx.get(self.keys[0], Outgoing)
         if row is None or row.challenge is None or is_closed(row) or stands(row) not in OVER or tx.now < row.challenge.until:
-            return
+            return None
+        seen = happened(tx, self.keys[1], row, delivery.UNUSED)
         asked_again = row.challenge.sends > 1
         note(tx, self.keys[0], row, Hop(tx.now, delivery.UNUSED))
         if asked_again:
             hear(tx, self.keys[1], row, health.UNUSED)
+        return seen
 
 
 def _message(key: str, taken: Taken, code: str) -> Message:
