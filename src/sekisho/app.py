@@ -141,7 +141,7 @@ class App:
         self.codes = KeyedCodes(keyring)
         passkeys = Passkeys(settings.passkeys) if settings.passkeys is not None else None
         self.entries = Entries(
-            self.runs, self.ledger, store, self.secrets, self.codes, signer=Signer(self.codes, DeviceKeys()), passkeys=passkeys,
+            self.runs, self.ledger, store, self.secrets, self.codes, signer=Signer(self.codes, DeviceKeys(), self.secrets), passkeys=passkeys,
             breached=None if settings.breached is None else Breached(settings.breached).knows,
         )
         self.signing = Signing(self.runs, self.ledger, self.codes, passkeys)

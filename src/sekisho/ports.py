@@ -257,6 +257,16 @@ class Secrets(Protocol):
 
         """
 
+    def signs(self, record: Secret | None, question: str, typed: str) -> bool:
+        """Whether that is the transaction signature over a question; as slow where there is no key, and then no.
+
+        Args:
+            record: of the key.
+            question: as `core.enrolment.question` makes it.
+            typed: folded.
+
+        """
+
     def resealed(self, record: Secret) -> Secret | None:
         """The record of a token under the newest key; None: it is, or its key is gone."""
 

@@ -108,6 +108,9 @@ class ItemKind(StrEnum):
     CODE = "code"
     """A one-time code sent by the bank (mail, telephone, SMS)."""
     TOTP = "totp"
+    OCRA = "ocra"
+    """A transaction signature that the bank's app shows and the customer types: digits over what he entered, made with a key that the app
+    shares with the bank (RFC 6287)."""
     BIOMETRIC = "biometric"
     """Judged by the bank's own app."""
     DEVICE_BIOMETRIC = "device-biometric"

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import uvicorn
@@ -41,10 +42,10 @@ WAIT_S = 60
 
 
 class Bank:
-    """One bank, by its reference policy. `base` is its address, `keys` those of `OPERATORS` by name and the channel's."""
+    """One bank, by its reference policy or a file. `base` is its address, `keys` those of `OPERATORS` by name and the channel's."""
 
     def __init__(self, folder, policy="major-bank"):
-        self.folder, self.policy = folder, reference(policy)
+        self.folder, self.policy = folder, policy if isinstance(policy, Path) else reference(policy)
         self.table = compile_policy(load(self.policy))
         self._begun = time.monotonic()
         self._later_s = 0

@@ -17,8 +17,10 @@ from argon2.low_level import Type, hash_secret_raw
 
 from sekisho.adapters.encoded import decoded
 from sekisho.adapters.seeds import Seeds
-from sekisho.core import otp
+from sekisho.core import base64url, ocra, otp
+from sekisho.core.enrolment import SHARED_BYTES, SUITE
 from sekisho.core.state import Cost, Secret, Token
+from sekisho.errors import CallerError
 
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 """Argon2id's cost (OWASP Password Storage: at least 19 MiB, two passes)."""
@@ -29,7 +31,9 @@ SLOW = frozenset({"password", "pin", "passcode"})
 TRIES = 3
 """Comparisons of which the quickest says how long one takes."""
 
-FAST = frozenset({"knowledge", "totp"})
+_SUITE = ocra.suite(SUITE)
+
+FAST = frozenset({"knowledge", "totp", "ocra"})
 """Kinds compared inside the batch."""
 
 
@@ -50,10 +54,15 @@ class KeyedSecrets:
         self._nothing = Secret(kind="knowledge", salt=chance.token_bytes(16), digest=chance.token_bytes(32))
 
     def make(self, kind: str, secret: str) -> Secret:
-        """Record a new secret. For a token: `secret` is its seed in base 32 (RFC 4648 section 6)."""
+        """Record a new secret. Of a token it is the seed in base 32 (RFC 4648 section 6); of transaction signatures the key, in base64url."""
         salt = chance.token_bytes(16)
         if kind == "totp":
             return self.keep_token(otp.seed_of(secret), Token())
+        if kind == "ocra":
+            key = base64url.read(secret)
+            if len(key) != SHARED_BYTES:
+                raise CallerError(f"the key of transaction signatures is {SHARED_BYTES} bytes, in base64url")
+            return self._seeds.seal(key, Token(), 0, kind)
         return Secret(kind=kind, salt=salt, digest=self._digest(kind, salt, secret))
 
     def adopt(self, kind: str, encoded: str) -> Secret:
@@ -96,10 +105,16 @@ class KeyedSecrets:
             return self._seeds.seal(seed, token, factor)
         return msgspec.structs.replace(record, last_step=factor, token=token)
 
+    def signs(self, record: Secret | None, question: str, typed: str) -> bool:
+        """Whether that is the transaction signature over a question. Where there is no key it takes as long, and says no."""
+        key = None if record is None else self._seed(record)
+        made = ocra.response(_SUITE, key or self._nothing.digest, question)
+        return hmac.compare_digest(made.encode(), typed.encode("utf-8", "replace")) and key is not None
+
     def resealed(self, record: Secret) -> Secret | None:
         """The record under the newest key; None: it is, or it cannot be opened."""
         seed = self._seed(record) if self._seeds.is_old(record) else None
-        return None if seed is None else self._seeds.seal(seed, record.token or self._no_token, record.last_step)
+        return None if seed is None else self._seeds.seal(seed, record.token or self._no_token, record.last_step, record.kind)
 
     def _seed(self, record: Secret) -> bytes | None:
         return self._mask(record.digest, record.salt) if record.token is None else self._seeds.open(record)

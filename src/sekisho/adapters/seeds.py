@@ -17,6 +17,9 @@ from sekisho.errors import CallerError
 
 NONCE_BYTES = 12
 
+SEEDED = frozenset({"totp", "ocra"})
+"""Kinds whose record is a seed that must be read again to be of use."""
+
 
 class Seeds:
     """Seals and opens seeds.
@@ -30,21 +33,22 @@ class Seeds:
         self._keys = {version: AESGCM(key) for version, key in keys.items()}
         self.newest = max(keys, default=0)
 
-    def seal(self, seed: bytes, token: Token, last: int) -> Secret:
+    def seal(self, seed: bytes, token: Token, last: int, kind: str = "totp") -> Secret:
         """A record of a seed.
 
         Args:
-            seed: the token's.
+            seed: the token's, or the key that an app shares with the bank.
             token: what it is.
             last: its newest moving factor that was accepted.
+            kind: of the item that it is for.
 
         """
         if not self.newest:
             raise CallerError("there is no key that seeds are sealed with")
         token = msgspec.structs.replace(token, key=self.newest)
         nonce = chance.token_bytes(NONCE_BYTES)
-        sealed = self._keys[self.newest].encrypt(nonce, seed, _bound(token))
-        return Secret(v=SEALED, kind="totp", salt=nonce, digest=sealed, last_step=last, token=token)
+        sealed = self._keys[self.newest].encrypt(nonce, seed, _bound(token, kind))
+        return Secret(v=SEALED, kind=kind, salt=nonce, digest=sealed, last_step=last, token=token)
 
     def open(self, record: Secret) -> bytes | None:
         """The seed of a record; None: its key is gone, or it is not as it was sealed."""
@@ -53,15 +57,16 @@ class Seeds:
         if key is None or token is None:
             return None
         try:
-            return key.decrypt(record.salt, record.digest, _bound(token))
+            return key.decrypt(record.salt, record.digest, _bound(token, record.kind))
         except InvalidTag:
             return None
 
     def is_old(self, record: Secret) -> bool:
         """Whether a newer key would seal it now."""
-        return record.kind == "totp" and (record.token is None or record.token.key != self.newest)
+        return record.kind in SEEDED and (record.token is None or record.token.key != self.newest)
 
 
-def _bound(token: Token) -> bytes:
-    """What never changes about a token."""
-    return msgspec.msgpack.encode((token.serial, token.algorithm, token.digits, token.step_s))
+def _bound(token: Token, kind: str) -> bytes:
+    """What never changes about a token, and what it is for."""
+    told = (token.serial, token.algorithm, token.digits, token.step_s)
+    return msgspec.msgpack.encode(told if kind == "totp" else (kind, *told))

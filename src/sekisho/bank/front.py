@@ -37,7 +37,7 @@ HOME, ACCOUNT, HELP, APPS = "/bank", "/bank/account", "/bank/help", "/bank/apps"
 NEW = "new"
 """What a form says that is no run's yet: its first entry begins one."""
 
-_DIGITS = frozenset({"code", "confirmation", "totp", "pin", "passcode"})
+_DIGITS = frozenset({"code", "confirmation", "totp", "ocra", "pin", "passcode"})
 _HIDDEN = frozenset({"password", "pin", "passcode", "knowledge"})
 REFUSED = frozenset({"not-sent", "bounced", "suppressed"})
 """Where a message stands whose address has said no."""
@@ -165,7 +165,7 @@ class FrontPages:
 
     async def _devices(self, guest: Guest, operation: Operation, walk: Walk) -> list[str]:
         """On which of his telephones he may enter what is asked for now, by their names; nobody is told which a stranger has."""
-        if not any(is_by_app(self._table.items[item]) for item, _ in walk.next):
+        if not any(is_by_app(found := self._table.items[item]) or found.kind == "ocra" for item, _ in walk.next):
             return []
         if not operation.session:
             return [""] if walk.who else []
@@ -218,7 +218,7 @@ class FrontPages:
         kind = "password" if item.kind in _HIDDEN or item.renews else "text"
         parts = self._parts(item)
         if not parts:
-            once = item.kind in SENT or item.kind == "totp"
+            once = item.kind in SENT | {"totp", "ocra"}
             return [_field(f"{prefix}proof", shown.item(name), kind, digits=item.kind in _DIGITS, once=once, needed=needed)]
         return [
             _field(f"{prefix}proof.{part}", self._part(shown, item, part), kind, needed=item.registers is None or part == "1") for part in parts
@@ -408,14 +408,15 @@ class FrontPages:
 
     async def _pass_on(self, guest: Guest, walk: Walk, operation: Operation, item: Item, form: Form, language: str) -> None:
         """One entry, and the one that stands beside it on the page."""
-        told = await self._one(walk, item, self._proof(item, form, ""), _once(form, "enter"), language)
+        told = await self._one(walk, item, self._proof(item, form, "", walk), _once(form, "enter"), language)
         then = self._then(operation, item.name)
         if told is not None and told["outcome"] == "right" and then is not None:
             if item.kind == "identifier":
                 walk.who = form.get("proof", "").strip()
             if not form.get("then.proof") and self._may_go_on_in_app(operation):
                 return
-            told = await self._one(walk, self._table.items[then], self._proof(self._table.items[then], form, "then."), _once(form, "then"), language)
+            after = self._table.items[then]
+            told = await self._one(walk, after, self._proof(after, form, "then.", walk), _once(form, "then"), language)
         if told is None:
             guest.said = ("trouble", "problem.incomplete")
         elif told.get("session") and guest.session != told["session"]:
@@ -434,8 +435,10 @@ class FrontPages:
                 walk.entered[item.name] = words_of(proof)
         return told
 
-    def _proof(self, item: Item, form: Form, prefix: str) -> str | dict[str, str]:
+    def _proof(self, item: Item, form: Form, prefix: str, walk: Walk) -> str | dict[str, str]:
         parts = self._parts(item)
+        if item.kind == "ocra":
+            return {"response": form.get(f"{prefix}proof", "").strip(), **{f"shown.{name}": text for name, text in walk.entered.items()}}
         if not parts:
             return form.get(f"{prefix}proof", "").strip()
         said = {part: form.get(f"{prefix}proof.{part}", "").strip() for part in parts}

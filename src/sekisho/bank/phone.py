@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import secrets as chance
 from collections.abc import Mapping
 
@@ -18,6 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ROUNDS = 100_000
 """Of PBKDF2 (RFC 8018) over the passcode: what it costs a thief who has the device and the bank's database with its keys."""
+
+SUITE = b"OCRA-1:HOTP-SHA256-8:QH64"
+"""Of transaction signatures (RFC 6287 section 6)."""
 
 
 def spelt(raw: bytes) -> str:
@@ -34,9 +38,10 @@ def message(purpose: str, asked: bytes, parts: Mapping[str, str]) -> bytes:
 class Phone:
     """One device in one customer's hand, with the sensors that it has."""
 
-    def __init__(self, sensors: tuple[str, ...] = ("app-fingerprint",)) -> None:
+    def __init__(self, sensors: tuple[str, ...] = ("app-fingerprint",), signs: tuple[str, ...] = ()) -> None:
         self._device = ec.generate_private_key(ec.SECP256R1())
         self._sensors = {item: ec.generate_private_key(ec.SECP256R1()) for item in sensors}
+        self._shared = {item: chance.token_bytes(32) for item in signs}
         self._salt = chance.token_bytes(32)
         self.app = ""
         """The enrolment, as the bank has named it."""
@@ -55,6 +60,7 @@ class Phone:
     def register_again(self, item: str, asked: str, passcode: str) -> dict[str, str]:
         """A new passcode, and the sensors anew, after they were erased."""
         self._sensors = {name: ec.generate_private_key(ec.SECP256R1()) for name in self._sensors}
+        self._shared = {name: chance.token_bytes(32) for name in self._shared}
         return self._answer(item, asked, self._registered(passcode), {})
 
     def with_passcode(self, item: str, asked: str, passcode: str, shown: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -69,15 +75,27 @@ class Phone:
         """What the app tells where a sensor said `no-match`, or has locked itself: `locked`."""
         return self._answer(item, asked, {"report": report}, shown or {})
 
+    def transaction_signature(self, item: str, asked: str, shown: Mapping[str, str]) -> str:
+        """Eight digits over what was shown, for the customer to type (RFC 6287, suite OCRA-1:HOTP-SHA256-8:QH64)."""
+        told = {f"shown.{name}": text for name, text in shown.items()}
+        question = hashlib.sha256(message(f"{self.app} {item}", _read(asked), told)).digest()
+        mac = hmac.digest(self._shared[item], SUITE + b"\0" + question.ljust(128, b"\0"), "sha256")
+        at = mac[-1] & 0x0F
+        return f"{(int.from_bytes(mac[at:at + 4], 'big') & 0x7FFF_FFFF) % 10**8:08d}"
+
     def _registered(self, passcode: str) -> dict[str, str]:
-        return {"passcode": self.verifier(passcode), **{f"key.{item}": _public(key) for item, key in self._sensors.items()}}
+        keys = {item: _public(key) for item, key in self._sensors.items()} | {item: spelt(key) for item, key in self._shared.items()}
+        return {"passcode": self.verifier(passcode), **{f"key.{item}": key for item, key in keys.items()}}
 
     def _answer(
         self, item: str, asked: str, parts: Mapping[str, str], shown: Mapping[str, str], key: ec.EllipticCurvePrivateKey | None = None,
     ) -> dict[str, str]:
         told = {**parts, **{f"shown.{name}": text for name, text in shown.items()}}
-        raw = base64.urlsafe_b64decode(asked + "=" * (-len(asked) % 4))
-        return {**told, "signature": _sign(key or self._device, message(f"{self.app} {item}", raw, told))}
+        return {**told, "signature": _sign(key or self._device, message(f"{self.app} {item}", _read(asked), told))}
+
+
+def _read(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _public(key: ec.EllipticCurvePrivateKey) -> str:

@@ -28,6 +28,9 @@ SENSORS = frozenset({"biometric", "device-biometric"})
 BY_APP = SENSORS | {"passcode", "pin"}
 """Kinds that are entered in the app, where they belong to an enrolment of it."""
 
+SHOWN = "ocra"
+"""Kind that the app shows and the customer types at the bank."""
+
 BODY_MAX = 16 * 1024
 """Longest request of the page, in bytes."""
 
@@ -91,6 +94,7 @@ class Telephone:
         return page(
             request, "phone.html", headers=WITH_SCRIPT,
             sensors=[(one.name, shown.item(one.name)) for one in items if one.kind in SENSORS],
+            shared=[one.name for one in self._table.items.values() if one.kind == SHOWN],
             codes=[(one.name, shown.item(one.name)) for one in items if one.kind == "pin"],
             can_register=self._registers is not None,
         )
@@ -152,7 +156,7 @@ class Telephone:
         yield from (walk for whose, walk in self._own.values() if whose == app and walk.state == "open")
 
     def _asked(self, walk: Walk) -> list[str]:
-        return [name for name, _ in walk.next if is_by_app(self._table.items[name])] if walk.state == "open" else []
+        return [name for name, _ in walk.next if is_by_app(found := self._table.items[name]) or found.kind == SHOWN] if walk.state == "open" else []
 
     def _seen(self, walk: Walk, language: str) -> Json:
         """A run as the app shows it: what for, what was entered in it, and what may be entered now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 CODE_SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -17,6 +18,15 @@ SIGNATURE, REPORT, SHOWN, KEY = "signature", "report", "shown.", "key."
 """Parts of what a device sends: its signature, what its sensor says, each text it has shown, each key of a sensor."""
 
 VERIFIER = "passcode"
+
+RESPONSE = "response"
+"""A transaction signature, as it was typed from the app."""
+
+SHARED_BYTES = 32
+"""Length of the key of transaction signatures, which an app shares with the bank."""
+
+SUITE = "OCRA-1:HOTP-SHA256-8:QH64"
+"""How they are made (RFC 6287 section 6): eight digits of SHA-256 over a question of 64 hexadecimal digits."""
 
 NO_MATCH, LOCKED = "no-match", "locked"
 """What a sensor says when it does not say yes."""
@@ -38,3 +48,8 @@ def message(purpose: str, asked: bytes, parts: Mapping[str, str]) -> bytes:
     told = [b"sekisho app 1", purpose.encode(), asked]
     told += [text.encode() for name, value in sorted(parts.items()) if name != SIGNATURE for text in (name, value)]
     return b"".join(len(one).to_bytes(4, "big") + one for one in told)
+
+
+def question(purpose: str, asked: bytes, shown: Mapping[str, str]) -> str:
+    """What a transaction signature answers, in hexadecimal digits: a digest of what for, what was asked with, and every text that is shown."""
+    return hashlib.sha256(message(purpose, asked, shown)).hexdigest()

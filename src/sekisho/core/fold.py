@@ -19,7 +19,7 @@ _SPACES_AND_HYPHENS = re.compile(rf"[\s{_HYPHEN}]+")
 _KATAKANA = {hiragana: hiragana + 0x60 for hiragana in range(0x3041, 0x3097)}
 
 _AS_TYPED = frozenset({ItemKind.PASSWORD, ItemKind.PASSCODE})
-_DIGITS_ONLY = frozenset({ItemKind.CODE, ItemKind.TOTP, ItemKind.PIN, ItemKind.CONFIRMATION})
+_DIGITS_ONLY = frozenset({ItemKind.CODE, ItemKind.TOTP, ItemKind.OCRA, ItemKind.PIN, ItemKind.CONFIRMATION})
 _NAMING = frozenset({ItemKind.IDENTIFIER, ItemKind.PAIR})
 
 

@@ -85,6 +85,8 @@ def kept(table: Table, parts: Mapping[str, str], secrets: Secrets, keys: DeviceK
             found |= {item.name: secrets.make(item.kind, _verifier(value)) for item in items.values() if item.kind is ItemKind.PASSCODE}
         elif name.startswith(KEY) and _is_sensor(items.get(name.removeprefix(KEY))):
             found[name.removeprefix(KEY)] = of_key(name.removeprefix(KEY), value, keys)
+        elif name.startswith(KEY) and _signs(items.get(name.removeprefix(KEY))):
+            found[name.removeprefix(KEY)] = secrets.make(ItemKind.OCRA, value)
         elif (item := items.get(name)) is not None and item.kind is ItemKind.PIN:
             if not (value.isascii() and value.isdigit() and len(value) == 4):
                 raise CallerError(f"{name} is four figures")
@@ -102,6 +104,10 @@ def _verifier(value: str) -> str:
 
 def _is_sensor(item: Item | None) -> bool:
     return item is not None and item.kind in {ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC}
+
+
+def _signs(item: Item | None) -> bool:
+    return item is not None and item.kind is ItemKind.OCRA
 
 
 def of_key(kind: str, value: str, keys: DeviceKeys) -> Secret:

@@ -221,7 +221,7 @@ class Desk:
             raise CallerError(detail)
         item, record = known.resyncs or item, None
         if setting.secret is not None:
-            folded = setting.secret if known.kind.value == "totp" else fold(known.kind, setting.secret)
+            folded = setting.secret if known.kind in {"totp", "ocra"} else fold(known.kind, setting.secret)
             record = self._secrets.make(known.kind.value, folded)
         return await self._ledger.run(_SetItem(self._secrets, subject, item, setting, record, operator))
 

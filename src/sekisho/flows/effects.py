@@ -57,13 +57,13 @@ def _passkeys(table: Table, items: Iterable[str | None]) -> list[str]:
 
 
 def _sensors(table: Table, renewed: Iterable[str | None]) -> list[str]:
-    """Sensors of an app, which are registered together with its passcode."""
+    """Keys of an app, which are registered together with its passcode."""
     if not any(item is not None and table.items[item].kind is ItemKind.PASSCODE and table.items[item].reach is Reach.APP for item in renewed):
         return []
-    return [item.name for item in table.items.values() if item.reach is Reach.APP and item.kind in _BIOMETRIC]
+    return [item.name for item in table.items.values() if item.reach is Reach.APP and item.kind in _KEYS]
 
 
-_BIOMETRIC = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC})
+_KEYS = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC, ItemKind.OCRA})
 
 
 def recovery_key(subject: str) -> str:

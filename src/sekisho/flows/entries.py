@@ -113,7 +113,9 @@ class Entries:
         )):
             detail = f"{item.name} is compared by the bank: take a reservation and give its verdict"
             raise CallerError(detail)
-        if by_app and isinstance(proof, Mapping):
+        if held.is_typed(item):
+            signed.well_typed(proof)
+        elif by_app and isinstance(proof, Mapping):
             signed.well_formed(proof)
         else:
             (held.well_formed if signs else well_formed)(item, proof)
@@ -173,6 +175,8 @@ class Entries:
 
     def _comparer(self, table: Table, item: Item, proof: Proof) -> tuple[Compare, Live | None]:
         """How it is compared in the batch; and for what answers something, whether there is anything to answer."""
+        if held.is_typed(item) and isinstance(proof, Mapping):
+            return self._signer.typed(proof), held.any_asked(item.name)
         if held.is_by_app(table, item) and isinstance(proof, Mapping):
             return self._signer.sensor(proof), held.any_asked(item.name)
         if self._passkeys is not None and isinstance(proof, Mapping) and held.is_passkey(table, item):

@@ -70,6 +70,11 @@ def is_by_app(table: Table, item: Item) -> bool:
     return kept.reach is Reach.APP and kept.kind in BY_APP
 
 
+def is_typed(item: Item) -> bool:
+    """Whether it is a transaction signature: shown by the app, typed by the customer."""
+    return item.kind is ItemKind.OCRA
+
+
 def well_formed(item: Item, proof: str | Mapping[str, str]) -> None:
     """Refuse what could be no browser's answer, before anything is counted.
 
@@ -224,7 +229,7 @@ class Signing:
             if facts is None or facts.owner != owner:
                 return Missing()
             item = item_named(table, facts.operation, item_name)
-            if not is_by_app(table, item) and (self._passkeys is None or not is_passkey(table, item)):
+            if not is_by_app(table, item) and not is_typed(item) and (self._passkeys is None or not is_passkey(table, item)):
                 raise CallerError(f"nothing is signed for {item.name} here")
             self._runs.subjects.keys(facts)
             work = _Ask(self._runs.subjects, facts, item, table.items[item.kept_as], owner, self._passkeys, self._codes, replay)

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sekisho.core import enrolment
+from sekisho.core import challenge, enrolment
 from sekisho.core.attempt import Granted, Refusal, Why
 from sekisho.core.base64url import read
-from sekisho.core.enrolment import DEVICE, KEY, LOCKED, NO_MATCH, REPORT, SHOWN, SIGNATURE, VERIFIER
+from sekisho.core.enrolment import DEVICE, KEY, LOCKED, NO_MATCH, REPORT, RESPONSE, SHOWN, SIGNATURE, VERIFIER
+from sekisho.core.fold import fold
 from sekisho.core.scene import Scene
 from sekisho.core.state import Secret
 from sekisho.errors import CallerError
@@ -27,7 +28,7 @@ from sekisho.flows.held import asked_now, take_asked
 from sekisho.flows.replay import Replay, remembered
 from sekisho.flows.subjects import Facts, Subjects
 from sekisho.policy.table import ABOUT, place
-from sekisho.ports import Codes, DeviceKeys, Tx
+from sekisho.ports import Codes, DeviceKeys, Secrets, Tx
 from sekisho.terms import ItemKind, Reach, Verdict
 
 SENSORS = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC})
@@ -52,17 +53,33 @@ def well_formed(proof: Mapping[str, str]) -> None:
     read(proof[SIGNATURE])
 
 
+def well_typed(proof: str | Mapping[str, str]) -> None:
+    """Refuse what is no transaction signature with what it is over, before anything is counted.
+
+    Raises:
+        CallerError: a part is missing, too long, or none.
+
+    """
+    parts = proof if isinstance(proof, Mapping) else {}
+    if RESPONSE not in parts or len(parts) > PARTS_MAX or any(len(part) > PART_MAX for part in parts.values()):
+        raise CallerError("a transaction signature is an object of the response and of every text that was shown, as docs/how/app.md says")
+    if any(not name.startswith(SHOWN) for name in parts if name != RESPONSE):
+        raise CallerError("a part is none that a transaction signature has")
+
+
 class Signer:
     """Tells what devices have signed.
 
     Args:
         codes: makes digests of what was entered.
         keys: reads devices' keys.
+        secrets: tells whether a transaction signature is right.
 
     """
 
-    def __init__(self, codes: Codes, keys: DeviceKeys) -> None:
+    def __init__(self, codes: Codes, keys: DeviceKeys, secrets: Secrets) -> None:
         self._codes = codes
+        self.secrets = secrets
         self.keys = keys
 
     def by_device(self, tx: Tx, scene: Scene, item: str, parts: Mapping[str, str], asked: bytes) -> bool:
@@ -84,6 +101,23 @@ class Signer:
             if items[item].renews is None and not hmac.compare_digest(self._codes.digest("data", item, parts.get(SHOWN + item, "")), digest):
                 return False
         return True
+
+    def typed(self, proof: Mapping[str, str]) -> Compare:
+        """A transaction signature. Over other texts than those that were entered it is none; the right one is taken once."""
+        shown = {name: text for name, text in proof.items() if name != RESPONSE}
+        typed = fold(ItemKind.OCRA, proof[RESPONSE])
+
+        def compare(tx: Tx, scene: Scene, paid: Granted) -> Verdict:
+            asked = asked_now(scene, paid.item)
+            if asked is None or not self._was_shown(scene, shown):
+                return Verdict.UNREAD
+            question = enrolment.question(f"{app_of(scene, paid.item)} {paid.item}", challenge.to_sign(asked), shown)
+            if not self.secrets.signs(secret_for(tx, scene, paid.item), question, typed):
+                return Verdict.WRONG
+            take_asked(scene, paid.item)
+            return Verdict.RIGHT
+
+        return compare
 
     def sensor(self, proof: Mapping[str, str]) -> Compare:
         """What a sensor has said. Yes is signed by a key that the sensor alone opens."""
@@ -154,3 +188,5 @@ class Unwrap(Entry):
             item = items.get(name.removeprefix(KEY))
             if name.startswith(KEY) and item is not None and item.kind in SENSORS and item.reach is Reach.APP:
                 scene.procedure.renewed = {**scene.procedure.renewed, item.name: of_key(item.name, value, self._signer.keys)}
+            if name.startswith(KEY) and item is not None and item.kind is ItemKind.OCRA:
+                scene.procedure.renewed = {**scene.procedure.renewed, item.name: self._signer.secrets.make(ItemKind.OCRA, value)}

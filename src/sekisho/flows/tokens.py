@@ -302,7 +302,7 @@ class Tokens:
             after = prefix
             while page := await self._store.rows(prefix, after, PAGE):
                 for key, body in page:
-                    if prefix == "token:" or decode(body, Secret).kind == "totp":
+                    if prefix == "token:" or decode(body, Secret).kind in {"totp", "ocra"}:
                         done += await self._ledger.run(_Reseal(key, self._secrets))
                 after = page[-1][0]
                 progress(done)

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Protocol
 
 from sekisho.policy.table import Item, Table
-from sekisho.proof.chances import CHOSEN, TOKEN_DIGITS, TOKEN_WINDOW, likeliest, uniform
+from sekisho.proof.chances import CHOSEN, SIGNATURE_DIGITS, TOKEN_DIGITS, TOKEN_WINDOW, likeliest, uniform
 from sekisho.terms import ItemKind
 
 
@@ -100,6 +100,8 @@ def lottery(table: Table, item: Item, digits: int | None = None) -> Lottery | No
         return None
     if item.kind is ItemKind.TOTP:
         return Drawn(digits or TOKEN_DIGITS, TOKEN_WINDOW)
+    if item.kind is ItemKind.OCRA:
+        return Drawn(digits or SIGNATURE_DIGITS, 1)
     if item.kind in {ItemKind.CODE, ItemKind.CONFIRMATION}:
         live = int(table.mail["addresses"]) if item.kind is ItemKind.CODE else 1
         return Drawn(digits or item.digits or int(table.mail["code_digits"]), live)

@@ -20,7 +20,9 @@ from sekisho.terms import Counting, ItemKind
 
 YEAR_DAYS = 365
 
-TYPED = frozenset({ItemKind.PASSWORD, ItemKind.PIN, ItemKind.PASSCODE, ItemKind.KNOWLEDGE, ItemKind.TOTP, ItemKind.CODE, ItemKind.CONFIRMATION})
+TYPED = frozenset({
+    ItemKind.PASSWORD, ItemKind.PIN, ItemKind.PASSCODE, ItemKind.KNOWLEDGE, ItemKind.TOTP, ItemKind.OCRA, ItemKind.CODE, ItemKind.CONFIRMATION,
+})
 """Kinds that a customer types, and mistypes."""
 
 HELPED = frozenset({DESK, PAPER, NONE})

@@ -197,6 +197,8 @@ def _item_extras(path: Path, item: m.ItemCell) -> Faults:
         yield Fault((*path, "registers"), f"an item of kind `{item.kind}` has no `registers:`; new addresses are of kind `data`")
     if item.registers is not None and item.of not in HAS_ADDRESSES:
         yield Fault((*path, "of"), "addresses are kept of customers and accounts; write `of: customer` or `of: account`")
+    if item.kind is ItemKind.OCRA and item.of is not Reach.APP:
+        yield Fault((*path, "of"), "the key of transaction signatures is an app's; write `of: app`")
     if item.digits is not None and item.kind not in SENT | BY_LETTER:
         yield Fault((*path, "digits"), f"an item of kind `{item.kind}` has no `digits:`; only what the bank makes and sends has")
     for cell in ("valid", "unchanged", "without"):

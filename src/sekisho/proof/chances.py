@@ -10,6 +10,8 @@ from importlib import resources
 
 import msgspec
 
+from sekisho.core import ocra
+from sekisho.core.enrolment import SUITE
 from sekisho.core.otp import RESYNC_STEPS, RESYNC_USES
 from sekisho.policy.table import Table
 from sekisho.proof.guesses import Bound
@@ -19,6 +21,8 @@ TOKEN_DIGITS = 6
 """Digits of a token's code (RFC 6238); the policy does not say."""
 TOKEN_WINDOW = 3
 """Codes of a token that are valid at once: the present one and its neighbours."""
+SIGNATURE_DIGITS = ocra.suite(SUITE).digits
+"""Of a transaction signature. One question is asked at a time."""
 RESYNC_WINDOW = max(2 * RESYNC_STEPS, RESYNC_USES)
 """Pairs of codes that set a token right."""
 MILLION = 1_000_000
@@ -52,6 +56,8 @@ def chance(table: Table, bound: Bound) -> Chance:
         return _of(uniform(bound.per_year, 2 * TOKEN_DIGITS, RESYNC_WINDOW), f"two times {TOKEN_DIGITS} digits, {RESYNC_WINDOW} pairs valid at once")
     if item.kind is ItemKind.TOTP:
         return _of(uniform(bound.per_year, TOKEN_DIGITS, TOKEN_WINDOW), f"{TOKEN_DIGITS} digits, {TOKEN_WINDOW} valid at once")
+    if item.kind is ItemKind.OCRA:
+        return _of(uniform(bound.per_year, SIGNATURE_DIGITS), f"{SIGNATURE_DIGITS} digits, one valid at once")
     if item.kind in CHOSEN:
         name, everybody = CHOSEN[item.kind]
         return _of(likeliest(name, bound.per_year, everybody), name)

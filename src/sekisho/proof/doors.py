@@ -20,7 +20,7 @@ from sekisho.terms import ItemKind, PathKind
 
 STRENGTH = {
     ItemKind.IDENTIFIER: 0, ItemKind.DATA: 0, ItemKind.PAIR: 0, ItemKind.KNOWLEDGE: 1, ItemKind.PASSWORD: 2, ItemKind.PIN: 2,
-    ItemKind.PASSCODE: 2, ItemKind.CODE: 2, ItemKind.CONFIRMATION: 2, ItemKind.TOTP: 3, ItemKind.BIOMETRIC: 3,
+    ItemKind.PASSCODE: 2, ItemKind.CODE: 2, ItemKind.CONFIRMATION: 2, ItemKind.TOTP: 3, ItemKind.OCRA: 3, ItemKind.BIOMETRIC: 3,
     ItemKind.DEVICE_BIOMETRIC: 3, ItemKind.PASSKEY: 3,
 }
 THING = 2

@@ -17,7 +17,8 @@ from sekisho.terms import ItemKind
 NIST, PSD2, PCI, ASVS, JSDA = Profile.NIST_AAL2, Profile.PSD2_SCA, Profile.PCI_DSS_4, Profile.ASVS_5_L3, Profile.JSDA_2025
 
 COMPARED = frozenset({
-    ItemKind.PASSWORD, ItemKind.PIN, ItemKind.PASSCODE, ItemKind.CODE, ItemKind.TOTP, ItemKind.BIOMETRIC, ItemKind.CONFIRMATION})
+    ItemKind.PASSWORD, ItemKind.PIN, ItemKind.PASSCODE, ItemKind.CODE, ItemKind.TOTP, ItemKind.OCRA, ItemKind.BIOMETRIC,
+    ItemKind.CONFIRMATION})
 """Kinds that authenticate somebody."""
 RECOVERS = frozenset({"recover", "confirm-address"})
 

@@ -3,6 +3,7 @@
 
 const ROUNDS = 100_000;
 const PASSCODE = "passcode";
+const SUITE = "OCRA-1:HOTP-SHA256-8:QH64";
 const POLL_MS = 2_000;
 const DEVICE_TRIES = 5; // of the made-up device's own sensor; the bank counts nothing of it
 const CURVE = { name: "ECDSA", namedCurve: "P-256" };
@@ -65,6 +66,28 @@ async function answer(account, item, asked, parts, shown, key) {
   const told = { ...parts };
   for (const one of shown) told[`shown.${one.item}`] = one.text;
   return { ...told, signature: await sign(key, message(`${account.app} ${item}`, read(asked), told)) };
+}
+
+// -- transaction signatures (RFC 6287), for the customer to type ---------------------------------------------------------
+
+// Keys that the bank has too: drawn here, told once, and from then on not to be read out.
+async function sharedKeys(items) {
+  const [keys, parts] = [{}, {}];
+  for (const item of items) {
+    const raw = crypto.getRandomValues(new Uint8Array(32));
+    keys[item] = await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+    parts[`key.${item}`] = spell(raw);
+  }
+  return [keys, parts];
+}
+
+async function signature(account, item, asked, shown) {
+  const told = Object.fromEntries(shown.map(one => [`shown.${one.item}`, one.text]));
+  const question = await crypto.subtle.digest("SHA-256", message(`${account.app} ${item}`, read(asked), told));
+  const input = new Uint8Array([...bytes(SUITE), 0, ...new Uint8Array(question), ...new Uint8Array(128 - 32)]);
+  const mac = new DataView(await crypto.subtle.sign("HMAC", account.shared[item], input));
+  const digits = (mac.getUint32(mac.getUint8(31) & 0x0f) & 0x7fffffff) % 10 ** 8;
+  return String(digits).padStart(8, "0");
 }
 
 // -- what the device keeps ---------------------------------------------------------------------------------------------
@@ -161,11 +184,12 @@ async function noted(account, item, told) {
   tell(told);
   const erased = told.code === "wrong-register-again" || told.code === "register-again";
   if (erased && item.kind === "pin") await forget(account.app);
-  else if (erased) await keep({ ...account, gone: item.item in account.sensors ? [...account.gone, item.item] : everything(account) });
+  else if (erased) await keep({ ...account, gone: isOwn(account, item) ? [...account.gone, item.item] : everything(account) });
   return told;
 }
 
-const everything = account => [PASSCODE, ...Object.keys(account.sensors)];
+const isOwn = (account, item) => item.item in account.sensors || item.item in account.shared;
+const everything = account => [PASSCODE, ...Object.keys(account.sensors), ...Object.keys(account.shared)];
 
 const byPasscode = (account, run, item, passcode) =>
   enter(account, run, item, async asked => answer(account, item.item, asked, { passcode: await verifier(passcode, account.salt) }, run.shown, account.key));
@@ -180,23 +204,32 @@ function bySensor(account, run, item) {
 
 const report = (account, run, item, said) => asked => answer(account, item.item, asked, { report: said }, run.shown, account.key);
 
+async function show(account, run, item) {
+  const asked = await call("sign", { ticket: account.ticket, walk: run.walk, item: item.item });
+  if (!asked.sign) return noted(account, item, asked);
+  const digits = await signature(account, item.item, asked.sign, run.shown);
+  return tell({ outcome: "right", message: `${say("signature")} ${digits.slice(0, 4)} ${digits.slice(4)}` });
+}
+
 async function registerAgain(account, run, item, passcode) {
   const sensors = await sensorKeys(Object.keys(account.sensors));
-  const parts = await registration(passcode, account.salt, sensors);
+  const [shared, toldOnce] = await sharedKeys(Object.keys(account.shared));
+  const parts = { ...(await registration(passcode, account.salt, sensors)), ...toldOnce };
   const told = await enter(account, run, item, asked => answer(account, item.item, asked, parts, [], account.key));
-  if (told.outcome === "right") await keep({ ...account, sensors, gone: [] });
+  if (told.outcome === "right") await keep({ ...account, sensors, shared, gone: [] });
 }
 
 async function add(form) {
   const code = form.get("code").toUpperCase().replace(/[^0-9A-Z]/g, "");
   const [key, salt] = [await newKey(), crypto.getRandomValues(new Uint8Array(32))];
   const sensors = await sensorKeys(form.getAll("sensor"));
-  const parts = { device: await publicOf(key), ...(await registration(form.get("passcode"), salt, sensors)) };
+  const [shared, toldOnce] = await sharedKeys($("phone").dataset.shared.split(" ").filter(Boolean));
+  const parts = { device: await publicOf(key), ...(await registration(form.get("passcode"), salt, sensors)), ...toldOnce };
   for (const field of document.querySelectorAll("[data-code]")) if (field.value) parts[field.dataset.code] = field.value;
   parts.signature = await sign(key, message("enrol", bytes(code), parts));
   const told = await call("accounts", { code, name: form.get("name"), parts });
   if (told.trouble) return tell(told);
-  await keep({ app: told.app, ticket: told.ticket, number: told.number, name: form.get("name"), key, salt, sensors, gone: [] });
+  await keep({ app: told.app, ticket: told.ticket, number: told.number, name: form.get("name"), key, salt, sensors, shared, gone: [] });
   $("add").reset();
   return tell({ outcome: "right", message: say("added") });
 }
@@ -233,7 +266,8 @@ function ways(account, run, item) {
   if (item.kind === "passcode") return account.gone.includes(PASSCODE) ? [] : [typed(item, value => byPasscode(account, run, item, value))];
   if (item.kind === "new-passcode") return [typed(item, value => registerAgain(account, run, item, value))];
   if (item.item in account.sensors) return account.gone.includes(item.item) ? [] : [button(item.label, () => bySensor(account, run, item))];
-  if (item.kind.endsWith("biometric")) return [];
+  if (item.item in account.shared) return account.gone.includes(item.item) ? [] : [button(say("show"), () => show(account, run, item))];
+  if (item.kind.endsWith("biometric") || item.kind === "ocra") return [];
   const entry = typed(item, value => enter(account, run, item, value));
   if (item.kind !== "code") return [entry];
   const sends = run.addresses.map(to => button(`${say("send")} ${to.address}`, async () => {
@@ -266,7 +300,7 @@ function listed(account) {
   const found = copy("account");
   found.querySelector("h3").textContent = `${account.name} · ${account.number}`;
   found.querySelector(".erased").hidden = account.gone.length === 0;
-  if (account.gone.length && "register" in document.body.querySelector("#phone").dataset) {
+  if (account.gone.length && "register" in $("phone").dataset) {
     found.append(button(say("register"), async () => {
       const told = await call("register", { ticket: account.ticket });
       if (told.trouble) tell(told);
