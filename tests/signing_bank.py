@@ -24,6 +24,17 @@ CHANGES = (
     ("  app-face-in-a-row: {of: app, in_a_row: true, ours: true}\n", """  app-face-in-a-row: {of: app, in_a_row: true, ours: true}
   transfer-signature-in-a-row: {of: app, in_a_row: true, ours: true}
 """),
+    ("  token-codes-a-year:\n", f"""  signatures-a-year:
+    items: [{ITEM}]
+    wrong: 100
+    of: app
+    within: 365d
+    penalty: [{{erase: {ITEM}}}]
+    undo: [register-again]
+    ours: true
+    why: As for the token's codes.
+  token-codes-a-year:
+"""),
     ("    gives: [app-passcode, app-fingerprint, app-face-id, app-face]\n", f"    gives: [app-passcode, {ITEM}, app-fingerprint, app-face-id, app-face]\n"),
     ("    gives: [app-passcode, app-fingerprint, app-face-id, app-face, transaction-code]\n",
      f"    gives: [app-passcode, {ITEM}, app-fingerprint, app-face-id, app-face, transaction-code]\n"),
