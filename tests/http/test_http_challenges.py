@@ -242,7 +242,7 @@ def test_what_is_known_of_a_message_is_told_in_words(service, run, hana):
     assert "送信しました" in japanese and "sent" in one["message"]
 
 
-@pytest.mark.parametrize(("language", "words"), [("ja", "行員がコードをお尋ねすることはありません"), ("en", "Nobody at the bank will ever ask")])
+@pytest.mark.parametrize(("language", "words"), [("ja", "当行の担当者がコードをお尋ねすることはありません"), ("en", "Nobody at the bank will ever ask")])
 def test_a_mail_says_what_it_is_for_and_its_subject_says_nothing(service, run, hana, language, words):
     """Operation, label and how long it is good; no link; in the subject neither code nor label."""
     body = sent(run, accept_language=language)[1]
