@@ -64,7 +64,7 @@ def checked(enrolled: Sequence[Enrolled], table: Table) -> None:
 
 
 def on_file(before: Addresses | None, subject: str, enrolled: Sequence[Enrolled], codes: Codes, now: int) -> Addresses:
-    """The row after an enrolment: one that was there keeps its time, unless the bank says another."""
+    """The row after an enrolment: one that was there keeps its time, unless the bank says another; one that is gone is told what happens."""
     book = before or Addresses()
     were = {one.id: one for one in book.known}
     known = []
@@ -73,7 +73,9 @@ def on_file(before: Addresses | None, subject: str, enrolled: Sequence[Enrolled]
         since = were[name].since if name in were else now
         known.append(Address(name, one.kind, one.to, one.state, since if one.since is None else int(one.since.timestamp() * SECOND)))
     heard = {one.id: book.heard[one.id] for one in known if one.id in book.heard}
-    return Addresses(known=known, counts=book.counts, heard=heard, sent=book.sent, former=book.former)
+    ids = {one.id for one in known}
+    former = [one for one in (*book.former, *book.known) if one.id not in ids]
+    return Addresses(known=known, counts=book.counts, heard=heard, sent=book.sent, former=former)
 
 
 _RANK = {Health.OK: 0, Health.UNKNOWN: 0, Health.SUSPECT: 1, Health.DEAD: 2}

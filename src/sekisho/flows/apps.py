@@ -15,9 +15,9 @@ from sekisho.core.fold import fold
 from sekisho.core.state import SECOND, Guard, PublicKey, Secret, Session, decode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
-from sekisho.flows import effects
-from sekisho.flows.effects import announcements_key, secret_key
+from sekisho.flows.effects import secret_key
 from sekisho.flows.sessions import is_live
+from sekisho.flows.telling import announce, announcements_key
 from sekisho.policy.table import Item, Table
 from sekisho.ports import Codes, DeviceKeys, Ledger, Secrets, Store, Tx
 from sekisho.terms import ItemKind, Reach
@@ -169,7 +169,7 @@ class _Enrol:
         for holder in self._holders:
             _link(tx, holder, app)
         tx.tell(Event(EventKind.SUBJECT_ENROLLED, app))
-        effects.announce(tx, customer, "app-added", letter=False)
+        announce(tx, customer, "app-added")
         return app
 
 
@@ -211,7 +211,7 @@ class _Look:
         for holder in self._holders:
             _link(tx, holder, left[-1].app if left else None, instead_of=self._which)
         tx.tell(Event(EventKind.APP_REMOVED, subject))
-        effects.announce(tx, subject, "app-removed", letter=False)
+        announce(tx, subject, "app-removed")
         return left
 
 

@@ -17,7 +17,7 @@ from sekisho.core.penalty import end_run
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Address, Guard, Procedure, Reservation, Secret, Session, decode, encode
 from sekisho.events import Event, EventKind
-from sekisho.flows import answers, effects
+from sekisho.flows import answers, effects, telling
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.effects import secret_key
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
@@ -192,8 +192,11 @@ class Entry:
         stood = answers.before(scene, self.item)
         named = self._name_device(scene)
         outcome = core.settle(scene, taken, verdict)
+        told = self._told(scene)
         if outcome is Outcome.RIGHT:
-            self._after_right(tx, scene)
+            self._after_right(tx, scene, told)
+        elif outcome is Outcome.WRONG and told is not None:
+            telling.of_wrong(tx, scene, told, self.item)
         record(tx, scene)
         if outcome is None:
             return None
@@ -211,7 +214,14 @@ class Entry:
         scene.device = self.subjects.devices.read(named)
         return named
 
-    def _after_right(self, tx: Tx, scene: Scene) -> None:
+    def _told(self, scene: Scene) -> str | None:
+        """Who is told on every channel of what comes of it; None: a stranger, or nobody whose row was asked for."""
+        subject = telling.whom(scene.operation, scene.keys)
+        guard = scene.guards.get(subject or "")
+        asked_for = subject is not None and guard is not None and guard.known and telling.announcements_key(subject) in self.extra
+        return subject if asked_for else None
+
+    def _after_right(self, tx: Tx, scene: Scene, told: str | None) -> None:
         run = scene.procedure
         if self.naming:
             run.subjects = self.facts.subjects
@@ -227,7 +237,9 @@ class Entry:
             run.addresses = self.offered
             scene.touch(scene.procedure_key)
         if run.state is State.DONE and (run.renewed or run.addresses):
-            effects.take(tx, scene)
+            effects.take(tx, scene, told)
+        if told is not None:
+            telling.of_device(tx, scene, told)
         if run.state is State.DONE and scene.operation.gives_session and run.opened is None:
             run.opened = self.session_id
             _open_session(tx, scene, self.session_id, self.owner)

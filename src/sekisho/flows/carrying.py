@@ -15,6 +15,7 @@ from sekisho.flows.addresses import addresses_key
 from sekisho.flows.effects import secret_key
 from sekisho.flows.letters import Letter
 from sekisho.flows.papers import CarriedOut, Form, Paper
+from sekisho.flows.telling import announce
 from sekisho.policy.table import ReleasePath
 from sekisho.ports import Codes, Tx
 from sekisho.terms import AddressState, Reach, Way
@@ -59,6 +60,7 @@ class Carrying:
         self._hold(path)
         for key, guard in self._guards.items():
             tx.put(key, guard)
+        announce(tx, self._of(Reach.CUSTOMER) or self._subject, "desk-act", letter="letter" in path.tells)
         form.state, form.closed_by, form.closed_at = "done", self._last, tx.now
         form.lifted, form.letters, form.by_bank = lifted, written, [*(one for one in does.items if one not in written), *does.by_bank]
         tx.tell(Event(EventKind.FORM_DONE, self._subject, path=path.name, lock=told.lock, operator=self._operators, reason=told.reason))

@@ -66,7 +66,7 @@ class CountMode:
                     facts = Facts(facts.key, facts.operation, facts.subjects, facts.session, facts.owner, facts.language, device)
             work = Reserve(
                 self._runs.subjects, facts, item, owner, chance.token_urlsafe(18), replay=replay, begin=begin, session=bank_session,
-                naming=kind in NAMING, ends=() if procedure is None else effects.keys(table, facts),
+                naming=kind in NAMING, ends=(effects.told_keys if procedure is None else effects.keys)(table, facts),
             )
             taken = await self._entries.patiently(table, work)
             if isinstance(taken, Stale):

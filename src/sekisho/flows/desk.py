@@ -32,6 +32,7 @@ from sekisho.flows.sights import (
     with_shares,
 )
 from sekisho.flows.subjects import Row, Subjects
+from sekisho.flows.telling import SET, announce, announcements_key, customer_of
 from sekisho.policy.table import Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
 from sekisho.terms import PenaltyKind, Reach, Role
@@ -69,7 +70,10 @@ class ItemSetting(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
 class _Enrol:
     def __init__(self, codes: Codes, subject: str, enrolment: Enrolment, operator: Operator) -> None:
-        self.keys = [subject, addresses_key(subject), *(effects.application_key(linked) for linked in enrolment.links.values())]
+        self.keys = [
+            subject, addresses_key(subject), announcements_key(subject),
+            *(effects.application_key(linked) for linked in enrolment.links.values()),
+        ]
         self._codes = codes
         self._enrolment = enrolment
         self._operator = operator
@@ -85,8 +89,11 @@ class _Enrol:
         guard.accounts = list(self._enrolment.accounts)
         guard.flags = sorted({*self._enrolment.flags, *(flag for flag in guard.flags if flag.partition(":")[0] in _KEPT)})
         if self._enrolment.addresses is not None:
-            book = addresses.on_file(tx.get(self.keys[1], Addresses), key, self._enrolment.addresses, self._codes, tx.now)
+            before = tx.get(self.keys[1], Addresses) or Addresses()
+            book = addresses.on_file(before, key, self._enrolment.addresses, self._codes, tx.now)
             tx.put(self.keys[1], book)
+            if before.known and {one.id for one in before.known} != {one.id for one in book.known}:
+                announce(tx, key, "addresses-changed")
         chosen = effects.adopt(tx, key, guard, self._enrolment.links.values(), self._codes) if new else []
         tx.put(key, guard)
         tx.tell(Event(EventKind.SUBJECT_ENROLLED, key, operator=self._operator.name))
@@ -100,8 +107,11 @@ _KEPT = frozenset({"first-time", "set", "addresses-deleted"})
 
 
 class _SetItem:
-    def __init__(self, secrets: Secrets, subject: str, item: str, setting: ItemSetting, record: Secret | None, operator: Operator) -> None:
-        self.keys = [subject, secret_key(subject, item)]
+    def __init__(
+        self, secrets: Secrets, subject: str, item: str, setting: ItemSetting, record: Secret | None, operator: Operator, told: str,
+    ) -> None:
+        self.keys = [subject, secret_key(subject, item), announcements_key(told)]
+        self._told = told
         self._secrets = secrets
         self._item = item
         self._setting = setting
@@ -110,7 +120,7 @@ class _SetItem:
 
     def decide(self, tx: Tx) -> Denied | None:
         """Set it, or say why not; nothing is half done."""
-        key, secret = self.keys
+        key, secret = self.keys[:2]
         guard = tx.get(key, Guard)
         if guard is None or not guard.known:
             return Denied("not-enrolled", "enrol the subject first", conflict=True)
@@ -132,10 +142,13 @@ class _SetItem:
         return None
 
     def _put(self, tx: Tx, secret: str, record: Secret) -> None:
-        """The same token once more stays as it is: its used codes are used."""
-        present = tx.get(secret, Secret) if record.token is not None else None
-        if present is None or not self._secrets.same_seed(present, record):
-            tx.put(secret, record)
+        """The same token once more stays as it is: its used codes are used. Of what takes the place of another the customer is told."""
+        present = tx.get(secret, Secret)
+        if present is not None and record.token is not None and self._secrets.same_seed(present, record):
+            return
+        tx.put(secret, record)
+        if present is not None:
+            announce(tx, self._told, SET.get(record.kind, "secret-set"))
 
     def _register(self, tx: Tx, key: str, guard: Guard) -> None:
         """A new secret ends the penalty that erased the old one, and the count that led to it."""
@@ -223,7 +236,8 @@ class Desk:
         if setting.secret is not None:
             folded = setting.secret if known.kind in {"totp", "ocra"} else fold(known.kind, setting.secret)
             record = self._secrets.make(known.kind.value, folded)
-        return await self._ledger.run(_SetItem(self._secrets, subject, item, setting, record, operator))
+        told = await customer_of(self._store, subject)
+        return await self._ledger.run(_SetItem(self._secrets, subject, item, setting, record, operator, told))
 
     async def view(self, table: Table, subject: str, refusals: Mapping[tuple[str, str], Sequence[int]], role: Role) -> dict[str, Any]:
         """Everything staff may know about a subject: counts with their stages, locks with their ways out, recent events."""

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from sekisho.core import address as masks
 from sekisho.core import registering
 from sekisho.core.scene import Scene
-from sekisho.core.state import SECOND, Address, Addresses, Announced, Announcements, Application, Guard, Recovery, Secret
+from sekisho.core.state import SECOND, Address, Addresses, Application, Guard, Recovery, Secret
 from sekisho.events import Event, EventKind
 from sekisho.flows.addresses import addresses_key, by_desk, registers
 from sekisho.flows.subjects import Facts
+from sekisho.flows.telling import SET, announce, announcements_key, may_tell_of_entries, whom
 from sekisho.policy.table import Operation, Table
 from sekisho.ports import Codes, Tx
 from sekisho.terms import ItemKind, Reach
@@ -46,14 +47,22 @@ def keys(table: Table, facts: Facts) -> list[str]:
         if facts.ends:
             facts.ends.append(application_key(facts.subjects[operation.subject]))
         facts.ends += [recovery_key(facts.subjects[table.items[name].reach]) for name in by_desk(table) if name in operation.rows]
-        facts.ends += [announcements_key(facts.subjects[table.items[item].reach]) for item in _passkeys(table, renewed)]
-        if _tells(table, facts.operation) or _tells_of_logins(table, operation):
-            facts.ends.append(announcements_key(facts.subjects[operation.subject]))
+        if facts.ends or _tells(table, facts.operation) or _tells_of_logins(table, operation):
+            facts.ends += _told(operation, facts)
+        else:
+            facts.ends = told_keys(table, facts)
     return facts.ends
 
 
-def _passkeys(table: Table, items: Iterable[str | None]) -> list[str]:
-    return [item for item in items if item is not None and table.items[item].kind is ItemKind.PASSKEY]
+def told_keys(table: Table, facts: Facts) -> list[str]:
+    """The row of what the customer is told, where an entry by itself may be a reason to tell him."""
+    operation = table.operations[facts.operation]
+    return _told(operation, facts) if may_tell_of_entries(table, operation) else []
+
+
+def _told(operation: Operation, facts: Facts) -> list[str]:
+    subject = whom(operation, facts.subjects)
+    return [] if subject is None else [announcements_key(subject)]
 
 
 def _sensors(table: Table, renewed: Iterable[str | None]) -> list[str]:
@@ -71,22 +80,6 @@ def recovery_key(subject: str) -> str:
     return f"recovery:{subject}"
 
 
-def announcements_key(subject: str) -> str:
-    """The row of what a customer is told on every channel."""
-    return f"announcements:{subject}"
-
-
-ANNOUNCED = 5
-"""Announcements kept of one customer, the newest."""
-
-
-def announce(tx: Tx, subject: str, text: str, *, letter: bool) -> None:
-    """Put down that a customer is to be told, in the commit that gives the reason. The caller's keys hold the row."""
-    row = tx.get(announcements_key(subject), Announcements) or Announcements()
-    kept = [one for one in row.made if one.told is None] + [one for one in row.made if one.told is not None][-ANNOUNCED:]
-    tx.put(announcements_key(subject), Announcements(made=[*kept, Announced(f"notice.{text}", tx.now, letter)]), due=tx.now)
-
-
 def _tells(table: Table, operation: str) -> bool:
     """Whether the customer is told on all channels that he, or somebody, has walked the way that this operation is."""
     path = table.paths.get(table.operations[operation].path or "")
@@ -102,7 +95,7 @@ def _tells_of_logins(table: Table, operation: Operation) -> bool:
 def tell_of_login(tx: Tx, scene: Scene) -> None:
     """A login is through; from an unusual place the customer is told of it where he has been reached before (M-RISK-1)."""
     if scene.unusual and _tells_of_logins(scene.table, scene.operation):
-        announce(tx, scene.keys[scene.operation.subject], "unusual-login", letter=False)
+        announce(tx, scene.keys[scene.operation.subject], "unusual-login")
 
 
 def _by_letter(scene: Scene) -> bool:
@@ -121,9 +114,10 @@ def _close_recovery(tx: Tx, scene: Scene) -> None:
             tx.put(key, row, due=tx.now)
 
 
-def take(tx: Tx, scene: Scene) -> None:
-    """The run is done."""
+def take(tx: Tx, scene: Scene, told: str | None) -> None:
+    """The run is done. `told`: who is told of it; None: nobody."""
     run, items = scene.procedure, scene.table.items
+    texts: dict[str, bool] = {}
     waits = Application()
     for item, secret in run.renewed.items():
         key = scene.keys[items[item].reach]
@@ -131,8 +125,7 @@ def take(tx: Tx, scene: Scene) -> None:
             _renew(tx, key, scene.guards[key], item, secret)
             scene.touch(key)
             scene.tell(Event(EventKind.ITEM_SET, key, scene.operation.name, item, procedure=scene.procedure_key))
-            if secret.kind == ItemKind.PASSKEY:
-                announce(tx, key, "passkey-added", letter=False)
+            texts[SET.get(secret.kind, "secret-set")] = False
         else:
             waits.secrets[item] = secret
     new = registering.confirmed(run)
@@ -142,11 +135,16 @@ def take(tx: Tx, scene: Scene) -> None:
         if scene.guards[key].known:
             _register(tx, key, new)
             scene.tell(Event(EventKind.ADDRESSES_SET, key, scene.operation.name, named.name, procedure=scene.procedure_key))
+            texts["addresses-changed"] = False
         else:
             waits.addresses = new
     _close_recovery(tx, scene)
     if _tells(scene.table, scene.operation.name) and scene.guards[scene.keys[scene.operation.subject]].known:
-        announce(tx, scene.keys[scene.operation.subject], "registered", letter=_by_letter(scene))
+        # This says of the password what is to be said.
+        texts.pop("password-set", None)
+        texts["registered"] = _by_letter(scene)
+    for text, letter in texts.items() if told is not None else ():
+        announce(tx, str(told), text, letter=letter)
     run.renewed, run.addresses = {}, []
     scene.touch(scene.procedure_key)
     _wait(tx, scene, waits)

@@ -27,6 +27,7 @@ from sekisho.flows.names import checked_subject
 from sekisho.flows.outbox import Outbox, outbox_key
 from sekisho.flows.papers import SHOWN, CarriedOut, Form, Forms, Paper, forms_key
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay
+from sekisho.flows.telling import announcements_key
 from sekisho.policy.table import ReleasePath, Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
 from sekisho.terms import PathKind, Reach, Way
@@ -57,7 +58,8 @@ class _Act:
         rows = dict.fromkeys([*around.subjects.values(), *around.sources, *([customer] if customer else [])])
         customers = [key for key in rows if key.startswith(f"{Reach.CUSTOMER}:")]
         self.keys: Sequence[str] = [
-            approvals.key_of(id_), approvals.LIST, forms_key(subject), *rows, *(addresses_key(key) for key in customers),
+            approvals.key_of(id_), approvals.LIST, forms_key(subject), *rows, *(announcements_key(key) for key in rows),
+            *(addresses_key(key) for key in customers),
             *(secret_key(key, one.item) for one in letters for key in rows), *(outbox_key(one.delivery) for one in letters),
             *([replay.key] if replay else []),
         ]

@@ -8,9 +8,9 @@ import msgspec
 
 from sekisho.core.state import Guard, Secret, Session, decode
 from sekisho.events import Event, EventKind
-from sekisho.flows import effects
-from sekisho.flows.effects import announcements_key, secret_key
+from sekisho.flows.effects import secret_key
 from sekisho.flows.sessions import is_live
+from sekisho.flows.telling import announce, announcements_key
 from sekisho.policy.table import Table
 from sekisho.ports import Ledger, Store, Tx
 from sekisho.terms import ItemKind
@@ -65,7 +65,7 @@ class _Change:
             kept.keys = [msgspec.structs.replace(one, name=self._name) if one is found else one for one in kept.keys]
         else:
             kept.keys = [one for one in kept.keys if one is not found]
-            effects.announce(tx, subject, "passkey-removed", letter=False)
+            announce(tx, subject, "passkey-removed")
         self._keep(tx, subject, item, kept)
         tx.tell(Event(EventKind.PASSKEY_REMOVED if self._name is None else EventKind.PASSKEY_NAMED, subject, item=item))
         return True

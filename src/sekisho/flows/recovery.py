@@ -24,8 +24,9 @@ from sekisho.core.state import SECOND, Address, Addresses, Announced, Announceme
 from sekisho.events import Event, EventKind
 from sekisho.flows.acts import Denied
 from sekisho.flows.addresses import addresses_key, by_desk
-from sekisho.flows.effects import announce, announcements_key, recovery_key
+from sekisho.flows.effects import recovery_key
 from sekisho.flows.outbox import outbox_key, stands
+from sekisho.flows.telling import announce, announcements_key
 from sekisho.policy.table import Item, ReleasePath, Table
 from sekisho.ports import Codes, Ledger, Store, Tx
 from sekisho.terms import AddressState, Reach, State, Way

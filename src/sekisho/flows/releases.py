@@ -13,6 +13,7 @@ from sekisho.flows.attempt import touch_bucket
 from sekisho.flows.names import looked_at
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay
 from sekisho.flows.subjects import Row, Subjects
+from sekisho.flows.telling import announce, announcements_key, customer_of
 from sekisho.policy.table import ReleasePath, Table
 from sekisho.ports import Ledger, Store, Tx
 from sekisho.terms import PathKind
@@ -23,9 +24,13 @@ class _Release:
 
     def __init__(
         self, where: Row, subject: str, lock: str, source: str | None, path: str, reason: str, evidence: str | None, operator: Operator,
-        approval: str, replay: Replay | None,
+        approval: str, replay: Replay | None, told: str,
     ) -> None:
-        self.keys = [*where.keys, *([source] if source else []), approvals.key_of(approval), approvals.LIST, *([replay.key] if replay else [])]
+        self._told = told
+        self.keys = [
+            *where.keys, announcements_key(told), *([source] if source else []), approvals.key_of(approval), approvals.LIST,
+            *([replay.key] if replay else []),
+        ]
         self._where = where
         self._replay = replay
         self._subject = subject
@@ -54,7 +59,7 @@ class _Release:
             return refusal or Denied("no-such-path", "the policy does not name this path", conflict=True)
         if path.second_person:
             return self._ask(tx, lock)
-        return _carry_out(tx, key, guard, lock, path, self._operator.name, self._reason)
+        return _carry_out(tx, key, guard, lock, path, self._operator.name, self._reason, self._told)
 
     def _ask(self, tx: Tx, lock: Lock) -> Awaits:
         approvals.put_down(tx, self._approval, Approval(
@@ -70,9 +75,11 @@ class _Release:
 class _Approve:
     """The second person carries the release out."""
 
-    def __init__(self, where: Row, approval: str, source: str | None, operator: Operator, replay: Replay | None) -> None:
+    def __init__(self, where: Row, approval: str, source: str | None, operator: Operator, replay: Replay | None, told: str) -> None:
+        self._told = told
         self.keys = [
-            approvals.key_of(approval), approvals.LIST, *where.keys, *([source] if source else []), *([replay.key] if replay else []),
+            approvals.key_of(approval), approvals.LIST, *where.keys, announcements_key(told), *([source] if source else []),
+            *([replay.key] if replay else []),
         ]
         self._where = where
         self._approval = approval
@@ -98,7 +105,7 @@ class _Approve:
             approvals.take_off(tx, self._approval)
             return Denied("no-such-lock", "there is no such lock any more", conflict=True)
         approvals.carried_out(tx, self._approval, found, self._operator)
-        return _carry_out(tx, key, guard, lock, path, f"{found.asked_by}, {self._operator.name}", found.reason)
+        return _carry_out(tx, key, guard, lock, path, f"{found.asked_by}, {self._operator.name}", found.reason, self._told)
 
 
 def may_walk(path: ReleasePath | None, operator: Operator, now: int) -> Denied | None:
@@ -124,7 +131,7 @@ def _in_case(path: ReleasePath | None, table: Table) -> Denied | None:
     return Denied("needs-case", "this rests on a verified caller: open a case and do it from there", conflict=True)
 
 
-def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath, operators: str, reason: str) -> Lifted:
+def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath, operators: str, reason: str, told: str) -> Lifted:
     source = lock.source
     sources = {subject: guard}
     if source is not None and source != subject and not source.startswith(("procedure:", "session:")):
@@ -141,6 +148,8 @@ def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath
         else:
             tx.put(key, row)
     tx.tell(Event(EventKind.RELEASE_DONE, subject, lock=lock.id, path=path.name, operator=operators, reason=reason))
+    if guard.known:
+        announce(tx, told, "desk-act", letter="letter" in path.tells)
     return Lifted(lock.id, path.name)
 
 
@@ -162,8 +171,8 @@ class Releases:
     ) -> Denied | Lifted | Awaits | Repeated | OtherBody | InFlight:
         """Lift a lock by a path, or ask a second person to."""
         where = Row(self._subjects, looked_at(subject))
-        source = await self._source(where, lock)
-        return await self._ledger.run(_Release(where, subject, lock, source, path, reason, evidence, operator, approval, replay))
+        source, told = await self._source(where, lock), await customer_of(self._store, looked_at(subject))
+        return await self._ledger.run(_Release(where, subject, lock, source, path, reason, evidence, operator, approval, replay, told))
 
     async def _source(self, where: Row, lock: str) -> str | None:
         """The row on which the count stands that led to a lock."""
@@ -180,4 +189,5 @@ class Releases:
             return Denied("no-such-approval", "there is no such approval", conflict=True)
         found = decode(body, Approval)
         where = Row(self._subjects, found.subject)
-        return await self._ledger.run(_Approve(where, approval, await self._source(where, found.lock), operator, replay))
+        source, told = await self._source(where, found.lock), await customer_of(self._store, found.subject)
+        return await self._ledger.run(_Approve(where, approval, source, operator, replay, told))

@@ -18,11 +18,12 @@ from sekisho.core.state import Guard, Secret, StockedToken, Token, decode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows.acts import Denied, Operator
-from sekisho.flows.effects import announce, announcements_key, secret_key
+from sekisho.flows.effects import secret_key
 from sekisho.flows.import_lines import Fault
 from sekisho.flows.imports import Faulty
 from sekisho.flows.names import checked_subject
 from sekisho.flows.sights import rfc3339
+from sekisho.flows.telling import announce, announcements_key
 from sekisho.policy.table import Table
 from sekisho.ports import Delivered, Ledger, Secrets, Store, Tx
 from sekisho.terms import ItemKind
@@ -129,7 +130,7 @@ class _Bind:
         guard.flags = sorted({*guard.flags, f"set:{self._item}"})
         tx.put(subject, guard)
         tx.tell(Event(EventKind.TOKEN_BOUND, subject, item=self._item, operator=self._operator, reason=self._serial))
-        announce(tx, subject, "token-bound", letter=False)
+        announce(tx, subject, "token-bound")
         return Bound(self._serial, self._present)
 
 
@@ -177,7 +178,7 @@ class _End:
             guard.flags = sorted({*guard.flags} - {f"set:{row.item}"})
             tx.put(subject, guard)
         tx.tell(Event(EventKind.TOKEN_REMOVED, subject, item=row.item, operator=self._operator, reason=f"{self._serial}: {self._why}"))
-        announce(tx, subject, "token-removed", letter=False)
+        announce(tx, subject, "token-removed")
 
 
 class _Reseal:
