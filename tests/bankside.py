@@ -54,7 +54,7 @@ class Service:
         self.offset_us = self.ahead_us()
         self.jumped_us = 0
         """How much of that only the ledger's clock has gone through."""
-        self.runner = asyncio.Runner()
+        self.runner = self.make_runner()
         ring = self.make_keys()
         self.policy = policy or reference("postal-bank")
         self.app = self.do(self._build(ring))
@@ -64,6 +64,9 @@ class Service:
         transport = httpx.ASGITransport(self.asgi, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url=HOST)
         self.metrics = httpx.AsyncClient(transport=httpx.ASGITransport(metrics_application(self.app)), base_url=HOST)
+
+    def make_runner(self):
+        return asyncio.Runner()
 
     def serving(self):
         """What runs beside the requests: time that passes, messages that are handed over."""
@@ -113,10 +116,13 @@ class Service:
 
         return self.do(gather())
 
-    def close(self):
+    def leave(self):
         self.do(self.client.aclose())
         self.do(self.metrics.aclose())
         self.do(self._running.__aexit__(None, None, None))
+
+    def close(self):
+        self.leave()
         self.runner.close()
 
     def passes(self, seconds):

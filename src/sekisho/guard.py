@@ -69,17 +69,22 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Proved(msgspec.Struct, frozen=True):
-    """One item that was proved, and when (RFC 3339)."""
+    """One item that was proved, by what kind of thing, and when (RFC 3339)."""
 
     item: str
+    kind: str
     at: str
 
 
 class Session(msgspec.Struct, frozen=True):
-    """Whether a session is live, and what was proved in it."""
+    """Whether a session is live, what was proved in it and of which factors that is, and until when it lasts (RFC 3339)."""
 
     live: bool
     proved: list[Proved] = []
+    factors: list[str] = []
+    resists_phishing: bool = False
+    idle_until: str | None = None
+    until: str | None = None
 
 
 class AsyncGuard:

@@ -42,6 +42,7 @@ CALLS = (
     ("POST", "/v1/addresses/news"),
     ("GET", "/v1/sessions/{id}"),
     ("DELETE", "/v1/sessions/{id}"),
+    ("DELETE", "/v1/sessions/{id}/all"),
     ("GET", "/v1/events"),
     ("GET", "/v1/staff/subjects/{subject}"),
     ("GET", "/v1/staff/subjects/{subject}/deliveries"),

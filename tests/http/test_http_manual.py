@@ -178,7 +178,7 @@ def test_K1_a_changed_threshold_changes_article_enforcement_and_proof_together(t
     assert (figure(service), stopped_after(service), most_in_a_day(MAJOR)) == (["10"], 10, 10)
     changed = MAJOR.replace(TEN, SEVEN)
     service.do(propose(service.app.store, changed.encode(), read(changed.encode(), "changed.yaml").version, None, "ito"))
-    service.passes(AHEAD_S + 1)
+    service.offset_us += (AHEAD_S + 1) * 1_000_000
     service.do(service.app.follow_policy())
     assert (figure(service), stopped_after(service), most_in_a_day(changed)) == (["7"], 7, 7)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", service.get("/v1/manual", by="aoki").json()["since"])

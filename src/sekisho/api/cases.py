@@ -223,7 +223,7 @@ class Matters:
     async def release_code(self, call: Call[None]) -> tuple[int, Any]:
         """The release code, in the session in which its customer was verified."""
         found = await self._app.sessions.session(call.key.id, call.path["id"])
-        code = await self._app.recoveries.code_in(call.path["id"]) if found is not None and found[0] else None
+        code = await self._app.recoveries.code_in(call.path["id"]) if found is not None and found.live else None
         if code is None:
             raise NOT_FOUND
         return 200, ReleaseCodeAnswer(code)

@@ -132,9 +132,10 @@ class StandingAnswer(msgspec.Struct):
 
 
 class Proved(msgspec.Struct):
-    """One item that was proved."""
+    """One item that was proved: which, by what kind of thing, and when."""
 
     item: str
+    kind: str
     at: str
 
 
@@ -148,11 +149,21 @@ class AdviceAnswer(msgspec.Struct):
 
 
 class SessionAnswer(msgspec.Struct, omit_defaults=True):
-    """A session."""
+    """A session. Times: RFC 3339, UTC."""
 
     live: bool
     proved: list[Proved]
     advice: list[AdviceAnswer] = []
+    factors: list[str] = []
+    """Of which factors that is: `knowledge`, `possession`, `inherence`. A code by mail is none."""
+    resists_phishing: bool = False
+    started: str | None = None
+    used: str | None = None
+    """When it was last used, half a minute more or less."""
+    idle_until: str | None = None
+    """When it is over unless it is used."""
+    until: str | None = None
+    """When it is over in any case."""
 
 
 class EventsAnswer(msgspec.Struct):
@@ -256,19 +267,28 @@ class Customer:
         return 200, _entry(answer, language_of(call.language), help_at(None))
 
     async def session(self, call: Call[None]) -> tuple[int, Any]:
-        """Whether a session is live, and what was proved in it."""
+        """Whether a session is live, what was proved in it and by what, and how long it lasts."""
         found = await self._app.sessions.session(call.key.id, call.path["id"])
         if found is None:
             raise NOT_FOUND
-        live, proved, subject = found
         language = language_of(call.language)
-        told = await self._app.traces.advice(self._app.table, subject) if live else []
+        told = await self._app.traces.advice(self._app.table, found.subject) if found.live else []
         advice = [AdviceAnswer(one.advice, say(language, f"advice.{one.advice}"), one.address) for one in told]
-        return 200, SessionAnswer(live, [Proved(item, rfc3339(at) or "") for item, at in proved], advice)
+        return 200, SessionAnswer(
+            found.live, [Proved(item, kind, rfc3339(at) or "") for item, kind, at in found.proved], advice, [*found.factors],
+            resists_phishing=found.resists_phishing, started=rfc3339(found.started), used=rfc3339(found.used),
+            idle_until=rfc3339(found.idle_until), until=rfc3339(found.until),
+        )
 
     async def end_session(self, call: Call[None]) -> tuple[int, Any]:
         """End a session."""
         if not await self._app.sessions.end_session(call.key.id, call.path["id"]):
+            raise NOT_FOUND
+        return 200, SessionAnswer(live=False, proved=[])
+
+    async def end_all_sessions(self, call: Call[None]) -> tuple[int, Any]:
+        """End all sessions of the customer whose live session this is, this one included, and all that he has begun."""
+        if not await self._app.sessions.end_all(call.key.id, call.path["id"]):
             raise NOT_FOUND
         return 200, SessionAnswer(live=False, proved=[])
 

@@ -137,6 +137,7 @@ def operations(app: App, manuals: Manuals | None = None) -> list[Operation]:
         Operation("POST", "/v1/addresses/news", codes.hear, CHANNEL, OtherMailBody, {200: TakenInAnswer}, holds=True),
         Operation("GET", "/v1/sessions/{id}", customer.session, CHANNEL, None, {200: SessionAnswer}),
         Operation("DELETE", "/v1/sessions/{id}", customer.end_session, CHANNEL, None, {200: SessionAnswer}),
+        Operation("DELETE", "/v1/sessions/{id}/all", customer.end_all_sessions, CHANNEL, None, {200: SessionAnswer}, holds=True),
         Operation("GET", "/v1/events", customer.events, CHANNEL, None, {200: EventsAnswer}),
         Operation("GET", "/v1/staff/subjects/{subject}", staff.view, STAFF, None, {200: dict[str, Any]}),
         Operation("GET", "/v1/staff/subjects/{subject}/deliveries", staff.deliveries, STAFF, None, {200: dict[str, Any]}),

@@ -266,7 +266,7 @@ class Callers:
 
     async def _lives(self, owner: str, session: str) -> bool:
         told = await self._sessions.session(owner, session)
-        return told is not None and told[0]
+        return told is not None and told.live
 
     async def _is_out(self, run: str, now: int) -> bool:
         body = (await self._store.peek([run])).get(run)

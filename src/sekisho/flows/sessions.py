@@ -1,11 +1,32 @@
-"""Sessions: whether one is live, and its end."""
+"""Sessions: whether one is live, what it rests on, and its end."""
 
 from __future__ import annotations
 
+import msgspec
+
+from sekisho.core.assurance import Factor, factors, resists_phishing
 from sekisho.core.scene import Scene
-from sekisho.core.state import Guard, Procedure, Session, decode
+from sekisho.core.state import SECOND, Guard, Procedure, Session, decode
 from sekisho.events import Event, EventKind
 from sekisho.ports import Ledger, Store, Tx
+
+
+class Standing(msgspec.Struct):
+    """A session as its channel sees it. Times: microseconds."""
+
+    subject: str
+    live: bool
+    proved: list[tuple[str, str, int]]
+    """(item, its kind, when)."""
+    factors: list[Factor]
+    resists_phishing: bool
+    started: int
+    used: int
+    """When it was last used, half a minute more or less."""
+    idle_until: int
+    """When it is over unless it is used."""
+    until: int
+    """When it is over in any case."""
 
 
 class _End:
@@ -28,6 +49,24 @@ class _End:
         return True
 
 
+class _EndAll:
+    """End all sessions of a customer, and every run of his that is open, out of a live one of them."""
+
+    def __init__(self, key: str, subject: str) -> None:
+        self.keys = [key, subject]
+
+    def decide(self, tx: Tx) -> bool:
+        """Whether it was a live session."""
+        key, subject = self.keys
+        guard = tx.get(subject, Guard)
+        if guard is None or not is_live(tx, key, subject):
+            return False
+        guard.valid_after = tx.now
+        tx.put(subject, guard)
+        tx.tell(Event(EventKind.SESSION_ENDED, subject, reason="all-ended"))
+        return True
+
+
 def is_live(tx: Tx, key: str, subject: str) -> bool:
     """Whether a session of a subject's may be used still."""
     session = tx.get(key, Session)
@@ -42,9 +81,18 @@ class _ReadSession:
     def __init__(self, key: str, subject: str) -> None:
         self.keys = [key, subject]
 
-    def decide(self, tx: Tx) -> tuple[bool, list[tuple[str, int]]] | None:
-        session = tx.get(self.keys[0], Session)
-        return None if session is None else (is_live(tx, *self.keys), session.proved)
+    def decide(self, tx: Tx) -> Standing | None:
+        session, timing = tx.get(self.keys[0], Session), tx.table.timing
+        if session is None:
+            return None
+        known = [(tx.table.items[item], at) for item, at in session.proved if item in tx.table.items]
+        items = [item for item, _ in known]
+        until = session.started + timing.session_total_s * SECOND
+        return Standing(
+            session.subject, is_live(tx, *self.keys), [(item.name, item.kind.value, at) for item, at in known],
+            sorted(factors(items)), resists_phishing(items), session.started, session.seen,
+            min(until, session.seen + timing.session_idle_s * SECOND), until,
+        )
 
 
 class Sessions:
@@ -54,16 +102,22 @@ class Sessions:
         self._ledger = ledger
         self._store = store
 
-    async def session(self, owner: str, session: str) -> tuple[bool, list[tuple[str, int]], str] | None:
-        """Whether a session is live, what was proved in it when, and whose it is; None where there is none."""
+    async def session(self, owner: str, session: str) -> Standing | None:
+        """How a session stands; None where there is none."""
+        subject = await self._subject(owner, session)
+        return None if subject is None else await self._ledger.run(_ReadSession(f"session:{session}", subject))
+
+    async def _subject(self, owner: str, session: str) -> str | None:
         key = f"session:{session}"
         body = (await self._store.peek([key])).get(key)
-        if body is None or decode(body, Session).owner != owner:
-            return None
-        subject = decode(body, Session).subject
-        found = await self._ledger.run(_ReadSession(key, subject))
-        return None if found is None else (*found, subject)
+        found = None if body is None else decode(body, Session)
+        return found.subject if found is not None and found.owner == owner else None
 
     async def end_session(self, owner: str, session: str) -> bool:
         """End a session; False where there is none."""
         return await self._ledger.run(_End(f"session:{session}", owner))
+
+    async def end_all(self, owner: str, session: str) -> bool:
+        """End all sessions of the customer whose live session this is, this one included; False where there is none."""
+        subject = await self._subject(owner, session)
+        return subject is not None and await self._ledger.run(_EndAll(f"session:{session}", subject))
