@@ -83,7 +83,7 @@ def operation(words: Words, section: Section, *, figures: bool) -> str:
         texts = [words.t("manual.or").join(words.item(name) for name in step.items), *words.when(step.when)]
         left = _box(0, top, BOX, texts)
         right, middles = _stack(BOX + 3 * GAP, top, _step_ends(words, section, step, figures=figures))
-        parts += [left.svg, right.svg, *(_arrow(BOX, at, BOX + 3 * GAP, at) for at in middles)]
+        parts += [left.svg, right.svg, *_branches(BOX, BOX + 3 * GAP, middles)]
         bottom = max(left.bottom, right.bottom) + GAP
         parts.append(_arrow(BOX / 2, left.bottom, BOX / 2, bottom))
         top = bottom
@@ -171,6 +171,15 @@ def _box(x: float, y: float, wide: float, texts: Iterable[str], *, round_: bool 
 def _text(x: float, y: float, told: Sequence[str]) -> str:
     spans = "".join(f'<tspan x="{x:.0f}" y="{y + number * LINE:.0f}">{escape(line)}</tspan>' for number, line in enumerate(told))
     return f"<text>{spans}</text>"
+
+
+def _branches(x: float, to_x: float, heights: Sequence[float]) -> Iterable[str]:
+    """One line out of a box, and from it an arrow to each of the boxes beside it."""
+    between = (x + to_x) / 2
+    for number, at in enumerate(heights):
+        yield _arrow(between if number else x, at, to_x, at)
+    if len(heights) > 1:
+        yield f'<path d="M{between:.0f} {heights[0]:.0f}V{heights[-1]:.0f}"/>'
 
 
 def _arrow(x: float, y: float, to_x: float, to_y: float, dashes: str = "") -> str:

@@ -18,14 +18,18 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from sekisho.manual import diagrams
 from sekisho.manual.article import Article, Audience
 from sekisho.manual.book import INDEX, WAYS, Entry
+from sekisho.manual.figures import figures
 from sekisho.manual.words import outcomes
 
 FONT = "HeiseiKakuGo-W5"
 INK, LINE = HexColor("#1c2430"), HexColor("#9aa3b0")
 MARGIN = 18 * mm
 WIDE = A4[0] - 2 * MARGIN
+HIGH = A4[1] - 2 * MARGIN - 20 * mm
+"""Of a diagram: a page, less a heading above it."""
 
 GRID = TableStyle([
     ("GRID", (0, 0), (-1, -1), 0.4, LINE), ("VALIGN", (0, 0), (-1, -1), "TOP"), ("TOPPADDING", (0, 0), (-1, -1), 3),
@@ -48,7 +52,8 @@ class _Setter:
         wrap = "CJK" if article.language == "ja" else None
         self._styles = {
             name: ParagraphStyle(
-                name, fontName=FONT, fontSize=size, leading=size * 1.6, spaceBefore=before, spaceAfter=3, textColor=INK, wordWrap=wrap)
+                name, fontName=FONT, fontSize=size, leading=size * 1.6, spaceBefore=before, spaceAfter=3, textColor=INK, wordWrap=wrap,
+                keepWithNext=before > 0)
             for name, size, before in (("title", 17, 0), ("head", 13, 12), ("name", 11, 8), ("text", 9.5, 0), ("cell", 8.5, 0))
         }
 
@@ -78,6 +83,8 @@ class _Setter:
             yield self._grid([heads, *rows] if rows else [[t("manual.no-entries"), "", ""]])
             for entry in section.entries:
                 yield from self._to_say(entry)
+            if section.entries:
+                yield from self._drawn(diagrams.operation(w, section, figures=True), self._set(t("manual.drawn"), "name"), self._secret(""))
         yield self._set(t("manual.figures"), "head")
         yield self._secret("")
         yield self._grid([
@@ -125,6 +132,8 @@ class _Setter:
                     yield from (self._set(f"{w.happened(found)} → {w.ways(found.undo)}") for found in w.theirs(entry.row))
                     if entry.row.undo:
                         yield self._set(f"{t('help.device')} → {w.ways(entry.row.undo)}")
+            if section.entries:
+                yield from self._drawn(diagrams.operation(w, section, figures=False))
         yield from self._ways()
 
     # -- both ----------------------------------------------------------------------------------------------------------
@@ -140,6 +149,16 @@ class _Setter:
         for role, desk in self._table.desk.items():
             if staff or "open-case" in desk["may"]:
                 yield self._set(" · ".join([w.role(role), w.hours(desk["open_s"][0], desk["open_s"][1], desk["every"]), *desk["telephone"]]))
+        if staff:
+            yield from self._drawn(diagrams.hours(w))
+            yield from self._drawn(diagrams.ways(w), self._set(w.t("manual.diagram-ways"), "name"))
+
+    def _drawn(self, svg: str, *heads: Flowable) -> Iterator[Flowable]:
+        """A diagram below its heading, over several pages where it is longer than one."""
+        first, *more = figures(svg, FONT, WIDE, HIGH)
+        yield KeepTogether([*heads, first])
+        yield from more
+        yield Spacer(1, 6)
 
     def _set(self, text: str, style: str = "text") -> Paragraph:
         return Paragraph(escape(text), self._styles[style])
