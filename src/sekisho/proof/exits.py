@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Table, Text
 from sekisho.proof.found import Fact, Found, Severity, texts
-from sekisho.proof.ways import PAPER, Answer, Plan, State, Ways, marks
+from sekisho.proof.ways import PAPER, Answer, Plan, State, Ways
 from sekisho.terms import PathKind
 
 
@@ -83,7 +83,7 @@ class Exits:
 
     def _declared(self, state: State, plan: Plan) -> bool:
         """Whether the policy says that each form of a plan is the way out of this state."""
-        lockable = bool(state.targets & marks(self.ways.stranger(state.board.flags).board))
+        lockable = bool(state.targets & self.ways.stranger(state.board.flags).closed)
         return all(self._says(state, name, lockable=lockable) for name in plan.path if self._is_form(name))
 
     def _says(self, state: State, form: str, *, lockable: bool) -> bool:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from sekisho.core import stop, takeover
+from sekisho.core.devices import whole_of
 from sekisho.core.state import SECOND, Lock
 from sekisho.policy.table import Operation, PathCase, ReleasePath, Table
 from sekisho.proof.board import START, Board, held
@@ -222,6 +223,8 @@ class Stranger(NamedTuple):
     """How long that takes him. Seconds."""
     renewed_for_ever: frozenset[Mark]
     """Timed locks that nothing keeps him from setting again and again."""
+    closed: frozenset[Mark]
+    """The locks that stand in the end."""
 
 
 def _attack(table: Table, flags: frozenset[str]) -> Stranger:
@@ -241,7 +244,7 @@ def _attack(table: Table, flags: frozenset[str]) -> Stranger:
         now = {one for one in _timed(board) if one not in before or _since(board, one) == board.now}
         ever |= now
         last = board.now if now or marks(board) - before else last
-    return Stranger(at_once, frozenset(ever), board, (last - START) // SECOND, frozenset(now))
+    return Stranger(at_once, frozenset(ever), board, (last - START) // SECOND, frozenset(now), marks(board))
 
 
 def _since(board: Board, one: Mark) -> int:
@@ -288,6 +291,35 @@ def _renew(board: Board, one: Mark, lock: Lock) -> None:
         board.guards[key].locks.append(msgspec.structs.replace(lock, until=board.now + lock.until - lock.since, since=board.now))
 
 
+class _Standing:
+    """The locks that stand on a board, and which of them close an operation."""
+
+    def __init__(self, table: Table, board: Board) -> None:
+        self._table = table
+        self._closing: dict[str, frozenset[Mark]] = {}
+        self.locks = {mark(key, lock): lock for key, lock in board.locks()}
+
+    def closing(self, name: str) -> frozenset[Mark]:
+        """Those that keep somebody from an operation."""
+        if name not in self._closing:
+            operation = self._table.operations[name]
+            self._closing[name] = frozenset(one for one, lock in self.locks.items() if _closes(lock, operation))
+        return self._closing[name]
+
+
+def _closes(lock: Lock, operation: Operation) -> bool:
+    return any(
+        lock.refuses(operation.name, item) or any(gauge.counter.name == lock.counter for row in rows for gauge in row.gauges)
+        for item, rows in operation.rows.items())
+
+
+class _Closure(NamedTuple):
+    """What a way out has to do with."""
+
+    locks: frozenset[Mark]
+    operations: frozenset[str]
+
+
 class Ways:
     """The ways out of one policy's states."""
 
@@ -299,7 +331,13 @@ class Ways:
         for operation in table.operations.values():
             for item in operation.rows if operation.path is None else ():
                 self._asking.setdefault(item, []).append(operation)
+        self._giving: dict[str, list[str]] = {}
+        for way in table.paths.values():
+            for item in dict.fromkeys(item for case in way.cases for item in case.gives):
+                self._giving.setdefault(item, []).append(way.name)
         self._strangers: dict[frozenset[str], Stranger] = {}
+        self._standing: dict[int, _Standing] = {}
+        """By a stranger's board."""
         given = {name for way in table.paths.values() if way.kind is PathKind.DESK for case in way.cases for name in case.gives}
         elsewhere = {name for way in table.paths.values() if way.kind is not PathKind.DESK for case in way.cases for name in case.gives}
         self.by_hand = frozenset(given - elsewhere)
@@ -318,9 +356,31 @@ class Ways:
     def way_under_attack(self, state: State) -> Plan | None:
         """The same while a stranger locks what he can: before he is done with it, or once he can do no more."""
         stranger = self.stranger(state.board.flags)
-        early = self._plan(state, merged(self.table, [state.board, stranger.at_once]), stranger.renewed)
-        late = self._plan(state, merged(self.table, [state.board, stranger.board]), stranger.renewed_for_ever, stranger.takes_s)
+        early = self._plan(state, self._attacked(state, stranger.at_once), stranger.renewed)
+        late = self._plan(state, self._attacked(state, stranger.board), stranger.renewed_for_ever, stranger.takes_s)
         return min((plan for plan in (early, late) if plan is not None), key=lambda plan: (KINDS.index(plan.kind), plan.shortest_s), default=None)
+
+    def _attacked(self, state: State, done: Board) -> Board:
+        """A state with what a stranger has done that is in its way; all the rest of his locks would only be carried along."""
+        return merged(self.table, [state.board, self._near(state, done)])
+
+    def _near(self, state: State, done: Board) -> Board:
+        standing = self._standing.setdefault(id(done), _Standing(self.table, done))
+        found = self._closure([_Standing(self.table, state.board), standing], self.by_hand | state.lost, state.targets, removing=True)
+        near = Board(self.table, done.flags)
+        near.now = done.now
+        counts = {gauge.counter.name for name in found.operations for rows in self.table.operations[name].rows.values()
+                  for row in rows for gauge in row.gauges}
+        for one in found.locks & standing.locks.keys():
+            lock = standing.locks[one]
+            near.guards[str(one[0])].locks.append(lock)
+            counts.add(whole_of(lock.counter or ""))
+        for name in counts & self.table.counters.keys():
+            for counter in (self.table.counters[name], *self.table.counters[name].shares):
+                for key, guard in done.guards.items():
+                    if counter.name in guard.counts:
+                        near.guards[key].counts[counter.name] = guard.counts[counter.name]
+        return near
 
     def _plan(self, state: State, board: Board, renewed: frozenset[Mark], waited_s: int = 0) -> Plan | None:
         start = board.copy()
@@ -357,25 +417,29 @@ class Ways:
 
     def in_the_way(self, board: Board, had: frozenset[str], targets: frozenset[Mark]) -> frozenset[Mark]:
         """The locks that matter: those to be got rid of, and those that close a way back to that."""
-        standing = {mark(key, lock): lock for key, lock in board.locks()}
-        missing = self.all - had
-        giving = [way for way in self.table.paths.values() if missing and any(missing & set(case.gives) for case in way.cases)]
-        found = targets & standing.keys()
+        return self._closure([_Standing(self.table, board)], self.all - had, targets).locks
+
+    def _closure(
+        self, boards: Sequence[_Standing], missing: frozenset[str], targets: frozenset[Mark], *, removing: bool = False,
+    ) -> _Closure:
+        """What has to do with getting rid of locks and getting what is missing; `removing`: and what the ways back to that take away."""
+        found = targets & frozenset[Mark]().union(*(one.locks.keys() for one in boards))
         while True:
-            ways = [*giving, *(self.table.paths[name] for one in found for name in standing[one].undo if name in self.table.paths)]
+            ways = self._ways_back(found, boards, missing)
             operations = {way.operation for way in ways if way.operation in self.table.operations}
             if any(self.table.operations[name].session for name in operations):
                 operations |= {operation.name for operation in self.table.operations.values() if operation.gives_session}
-            more = {one for one, lock in standing.items() if any(self._closes(lock, self.table.operations[name]) for name in operations)}
-            if more <= found:
-                return frozenset(found)
-            found |= more
+            more = found.union(*(one.closing(name) for one in boards for name in operations))
+            gone = missing.union(*(case.removes for way in ways for case in way.cases)) if removing else missing
+            if (more, gone) == (found, missing):
+                return _Closure(found, frozenset(operations))
+            found, missing = more, gone
 
-    @staticmethod
-    def _closes(lock: Lock, operation: Operation) -> bool:
-        return any(
-            lock.refuses(operation.name, item) or any(gauge.counter.name == lock.counter for row in rows for gauge in row.gauges)
-            for item, rows in operation.rows.items())
+    def _ways_back(self, found: Iterable[Mark], boards: Sequence[_Standing], missing: Collection[str]) -> list[ReleasePath]:
+        named = {name for item in missing for name in self._giving.get(item, ())}
+        named.update(name for one in found for board in boards if one in board.locks for name in board.locks[one].undo)
+        ways = [self.table.paths[name] for name in named if name in self.table.paths]
+        return [*ways, *(self.table.paths[name] for way in ways for name in way.around if name in self.table.paths)]
 
     def is_out(self, board: Board, had: frozenset[str], targets: frozenset[Mark]) -> bool:
         """None of the locks stands any more, and whatever the customer could do before he has the means for again."""
