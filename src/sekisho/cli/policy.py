@@ -15,7 +15,7 @@ import msgspec
 from sekisho.app import open_store
 from sekisho.errors import CallerError
 from sekisho.flows.policies import propose, read
-from sekisho.policy import Policy, PolicyError, parse
+from sekisho.policy import PolicyError, parse
 from sekisho.policy.model import Profile
 from sekisho.policy.schema import schema as policy_schema
 from sekisho.policy.table import Table
@@ -127,12 +127,8 @@ def table_of(file: Path) -> Table:
 
 def proved(file: Path, profiles: Iterable[str] = ()) -> Report:
     """All that the proofs say of a file; where it is no policy, its errors and exit 2."""
-    return check(_policy(file), [Profile(name) for name in profiles])
-
-
-def _policy(file: Path) -> Policy:
     with _located():
-        return parse(file.read_bytes(), str(file))
+        return check(parse(file.read_bytes(), str(file)), [Profile(name) for name in profiles])
 
 
 @contextlib.contextmanager

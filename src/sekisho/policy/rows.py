@@ -75,15 +75,36 @@ def addresses_of(operation: m.OperationCell, file: m.PolicyFile) -> str | None:
     return next((name for name in taken(operation) if name in file.items and file.items[name].registers is not None), None)
 
 
+class _Ceilings:
+    """The ceilings of one file as its rows look them up."""
+
+    def __init__(self, file: m.PolicyFile) -> None:
+        self.file = file
+        self.of: dict[str, list[tuple[str, m.CeilingCell]]] = {}
+        """By item, in the order of the file."""
+        self.first: dict[str, list[str]] = {}
+        for name, ceiling in file.ceilings.items():
+            for item in dict.fromkeys(ceiling.items):
+                self.of.setdefault(item, []).append((name, ceiling))
+            for cell in ceiling.penalty:
+                if isinstance(cell, m.PenaltyCell) and cell.first is not None:
+                    for operation in cell.in_:
+                        self.first.setdefault(operation, []).append(cell.first)
+
+
+_newest: list[_Ceilings] = []
+
+
+def _ceilings(file: m.PolicyFile) -> _Ceilings:
+    """Those of the file last asked for are kept: whoever asks, asks for every row."""
+    found = next((one for one in _newest if one.file is file), None) or _Ceilings(file)
+    _newest[:] = [found]
+    return found
+
+
 def asked_first(file: m.PolicyFile) -> dict[str, list[str]]:
     """By operation: items of which no step speaks, asked of unknown devices once a ceiling is reached."""
-    found: dict[str, list[str]] = {}
-    for ceiling in file.ceilings.values():
-        for cell in ceiling.penalty:
-            if isinstance(cell, m.PenaltyCell) and cell.first is not None:
-                for operation in cell.in_:
-                    found.setdefault(operation, []).append(cell.first)
-    return found
+    return _ceilings(file).first
 
 
 def rows(file: m.PolicyFile) -> Iterator[RowAt]:
@@ -124,7 +145,7 @@ def stages_of(file: m.PolicyFile, row: RowAt) -> Iterator[StageAt]:
         yield from _placed(file, base, cell, row_id, path, alone=True)
     if row.cell.stages == "none":
         return
-    for name, ceiling in file.ceilings.items():
+    for name, ceiling in _ceilings(file).of.get(row.item, ()):
         if counts_in(ceiling, row.operation, row.item):
             yield from _placed(file, name, ceiling, ceiling.row or name, ("ceilings", name), alone=False)
 

@@ -27,6 +27,10 @@ DEPTH_MAX = 24
 """Deeper than any policy, shallower than any stack."""
 
 
+NODES_MAX = 400_000
+"""Cells of a file. A policy of five thousand rows has a quarter of a million."""
+
+
 class Place(msgspec.Struct, frozen=True, order=True):
     """Line and column, both from one."""
 
@@ -75,6 +79,7 @@ class _Composer:
     def __init__(self, events: Iterator[Event]) -> None:
         self.events = events
         self.faults: list[tuple[Place, str]] = []
+        self.left = NODES_MAX
 
     def document(self) -> Node | None:
         root: Node | None = None
@@ -88,6 +93,9 @@ class _Composer:
     def node(self, event: Event, depth: int) -> Node:
         place = _place(event)
         self.plain(event, place)
+        self.left -= 1
+        if self.left < 0:
+            raise Unreadable(place, f"the file goes on after {NODES_MAX:,} cells, and no policy of that size is proved; split it")
         if isinstance(event, ScalarEvent):
             return Scalar(place, event.value, plain=not event.style)
         if depth >= DEPTH_MAX:

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from sekisho.catalogue import LANGUAGES, say
-from sekisho.policy import Policy, compile_policy
+from sekisho.policy import Policy, PolicyError, compile_policy
 from sekisho.policy.compile import who
 from sekisho.policy.model import FindingCode, Profile, Waiver
+from sekisho.policy.rows import rows
 from sekisho.policy.table import Table, Text
 from sekisho.proof.chances import chance
 from sekisho.proof.codes import code_findings
@@ -24,6 +25,9 @@ from sekisho.proof.names import name_findings, row_findings
 from sekisho.proof.profiles import profile_findings
 from sekisho.proof.ways import NONE, Answer, Plan, State, Ways
 from sekisho.proof.words import word_findings
+
+ROWS_MAX = 5_000
+"""Rows of a policy that is proved: what the proofs take grows with them, and nobody should wait for minutes."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -72,7 +76,11 @@ def check(policy: Policy, profiles: Iterable[Profile] = (), source: bytes | None
         profiles: standards it must meet besides those it names itself.
         source: the file's bytes, if not those it was loaded from.
 
+    Raises:
+        PolicyError: the policy has more rows than are proved.
+
     """
+    _not_too_long(policy)
     table = compile_policy(policy, source)
     limits = tuple(bounds(table))
     falls = Falls(table)
@@ -86,6 +94,13 @@ def check(policy: Policy, profiles: Iterable[Profile] = (), source: bytes | None
     ]
     told = dict.fromkeys(_told(policy, found))
     return Report(table.name, table.version, tuple(told), limits, answers, table)
+
+
+def _not_too_long(policy: Policy) -> None:
+    found = list(rows(policy.file))
+    if len(found) > ROWS_MAX:
+        where = policy.where(*found[ROWS_MAX].path)
+        raise PolicyError([f"{where}: this policy has {len(found):,} rows; sekisho proves at most {ROWS_MAX:,}: split it"])
 
 
 def _told(policy: Policy, found: Sequence[Found]) -> Iterator[Finding]:

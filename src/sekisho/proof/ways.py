@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -335,6 +335,7 @@ class Ways:
         for way in table.paths.values():
             for item in dict.fromkeys(item for case in way.cases for item in case.gives):
                 self._giving.setdefault(item, []).append(way.name)
+        self._gives_back: dict[frozenset[str], frozenset[str]] = {}
         self._strangers: dict[frozenset[str], Stranger] = {}
         self._standing: dict[int, _Standing] = {}
         """By a stranger's board."""
@@ -423,7 +424,7 @@ class Ways:
         self, boards: Sequence[_Standing], missing: frozenset[str], targets: frozenset[Mark], *, removing: bool = False,
     ) -> _Closure:
         """What has to do with getting rid of locks and getting what is missing; `removing`: and what the ways back to that take away."""
-        found = targets & frozenset[Mark]().union(*(one.locks.keys() for one in boards))
+        found = frozenset(one for one in targets if any(one in board.locks for board in boards))
         while True:
             ways = self._ways_back(found, boards, missing)
             operations = {way.operation for way in ways if way.operation in self.table.operations}
@@ -435,11 +436,16 @@ class Ways:
                 return _Closure(found, frozenset(operations))
             found, missing = more, gone
 
-    def _ways_back(self, found: Iterable[Mark], boards: Sequence[_Standing], missing: Collection[str]) -> list[ReleasePath]:
-        named = {name for item in missing for name in self._giving.get(item, ())}
+    def _ways_back(self, found: Iterable[Mark], boards: Sequence[_Standing], missing: frozenset[str]) -> list[ReleasePath]:
+        named = set(self._giving_any(missing))
         named.update(name for one in found for board in boards if one in board.locks for name in board.locks[one].undo)
         ways = [self.table.paths[name] for name in named if name in self.table.paths]
         return [*ways, *(self.table.paths[name] for way in ways for name in way.around if name in self.table.paths)]
+
+    def _giving_any(self, missing: frozenset[str]) -> frozenset[str]:
+        if missing not in self._gives_back:
+            self._gives_back[missing] = frozenset(name for item in missing for name in self._giving.get(item, ()))
+        return self._gives_back[missing]
 
     def is_out(self, board: Board, had: frozenset[str], targets: frozenset[Mark]) -> bool:
         """None of the locks stands any more, and whatever the customer could do before he has the means for again."""
@@ -612,13 +618,9 @@ class Ways:
         """Those of several troubles at once that no row of moves ends."""
         board = merged(self.table, [state.board for state in found])
         had = self.all - self.by_hand - frozenset().union(*(state.lost for state in found))
-        best = self._close(board, had, 3)
-        return [state for state in found if not self._ended(state, *best)]
-
-    def _ended(self, state: State, board: Board, had: frozenset[str]) -> bool:
-        if state.lost:
-            return self._has_all_means(board, had)
-        return not state.targets & marks(board)
+        board, had = self._close(board, had, 3)
+        standing, has_means = marks(board), self._has_all_means(board, had)
+        return [state for state in found if not (has_means if state.lost else state.targets.isdisjoint(standing))]
 
     def _close(self, board: Board, had: frozenset[str], tries: int) -> tuple[Board, frozenset[str]]:
         """All moves that take nothing away, for as long as one helps; then one that does, and again."""
