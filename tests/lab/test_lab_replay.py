@@ -11,7 +11,8 @@ from scale import times
 from sekisho.cli import group
 from sekisho.lab.replay import replay
 from sekisho.lab.trace import read_move, write_traces, written_out
-from sekisho.policy import reference
+from sekisho.policy import parse, reference
+from sekisho.proof.check import check
 
 
 def played(report, finding, **options):
@@ -42,6 +43,17 @@ def test_over_sqlite_the_same_comes_out():
     report = proved("postal-bank")
     finding = the(report, "stuck-together", "Y-TRANSFER-2")
     assert played(report, finding, sqlite=True) == played(report, finding)
+
+
+def test_a_lock_that_falls_by_an_entry_under_way_comes_on_top_of_a_suspension():
+    """In no order one after the other: a token's lock closes login, and a suspension closes what asks for the token."""
+    text = reference("postal-bank").read_text(encoding="utf-8")
+    assert "undo: [lift-suspension, form-1-5]" in text
+    report = check(parse(text.replace("undo: [lift-suspension, form-1-5]", "undo: [lift-suspension]"), "no-paper.yaml"))
+    done = played(report, the(report, "circle", "Y-TRANSFER-2"))
+    assert (done.holds, done.why) == (True, "shut")
+    begun, suspended, verdict = (step for step in done.steps if step.move.split()[0] in {"begin", "run", "settle"})
+    assert [[row for row, _ in step.fell] for step in (begun, suspended, verdict)] == [[], ["Y-RULE-5"], ["Y-TRANSFER-2"]]
 
 
 def test_what_the_policy_no_longer_allows_does_not_hold():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -139,12 +140,16 @@ async def _shut(player: Player, claim: str, played: Played) -> Replayed:
 
 
 async def _together(fresh: Fresh, played: Played, tell: Tell) -> Replayed:
-    """The same for several troubles at once: brought about one after the other, or, where no order does that, put on one customer by hand."""
+    """The same for several troubles at once: brought about one after the other, or while the last entry of one is being compared.
+
+    Where no order does that either, they are put on one customer by hand.
+    """
     parts = _parts(played.moves)
-    for order in itertools.islice(itertools.permutations(parts), ORDERS_MAX):
+    orders = list(itertools.islice(itertools.permutations(parts), ORDERS_MAX))
+    for moves in (*map(_in_turn, orders), *filter(None, map(_one_under_way, orders))):
         async with fresh() as bank:
             player = Player(bank)
-            await player.play([move for part in order for move in part], tell)
+            await player.play(moves, tell)
             if player.came_out:
                 out = await player.get_out(await player.marks(), {SELF, DESK, PAPER}, waits=True)
                 return Replayed(player.steps, player.tried, played.left_out, 0, not out, "out" if out else "shut")
@@ -156,6 +161,21 @@ async def _together(fresh: Fresh, played: Played, tell: Tell) -> Replayed:
         await player.put_together()
         out = not player.came_out or await player.get_out(await player.marks(), {SELF, DESK, PAPER}, waits=True)
         return Replayed(player.steps, player.tried, played.left_out, 0, not out, "out" if out else "by-hand")
+
+
+def _in_turn(parts: Sequence[list[Move]]) -> list[Move]:
+    return [move for part in parts for move in part]
+
+
+def _one_under_way(parts: Sequence[list[Move]]) -> list[Move]:
+    """The last entry of the first trouble is taken before the others come, and found wrong after them. None: it ends with no entry."""
+    first, *others = parts
+    last = first[-1]
+    if last.name != "wrong":
+        return []
+    before = [last._replace(text=re.sub(r"x\d+", f"x{last.number - 1:.0f}", last.text), number=last.number - 1)] if last.number > 1 else []
+    begin = last._replace(text=f"begin {last.text.removeprefix('wrong ').replace(f' x{last.number:.0f}', '')}", name="begin", number=1)
+    return [*first[:-1], *before, begin, *_in_turn(others), Move("settle", "settle", {})]
 
 
 def _parts(moves: Sequence[Move]) -> list[list[Move]]:
@@ -202,6 +222,7 @@ class Player:
         self.round_about: frozenset[Mark] = frozenset()
         """Locks that stay, and that a way leads round."""
         self._visitor: Visitor | None = None
+        self._under_way: str | None = None
         self._fell: frozenset[Mark] = frozenset()
         self._before: frozenset[Mark] | None = None
         """What was to be got rid of before a stranger came."""
@@ -271,6 +292,18 @@ class Player:
 
     async def _wrong(self, move: Move) -> tuple[int, int]:
         return await self._entries(move, Verdict.WRONG, int(move.number))
+
+    async def _begin(self, move: Move) -> tuple[int, int]:
+        """A guess is taken, and what was entered is still being compared."""
+        seat = await self._seat(move)
+        self._under_way = None if seat is None else await self.bank.reserve(self.customer, seat, self._visitor)
+        return int(self._under_way is not None), 1
+
+    async def _settle(self, move: Move) -> tuple[int, int]:
+        """It was wrong: told as refused where a lock has fallen meanwhile, and counted all the same."""
+        del move
+        told = None if self._under_way is None else await self.bank.settle(self._under_way, Verdict.WRONG)
+        return int(told is not None), 1
 
     async def _right(self, move: Move) -> tuple[int, int]:
         return await self._entries(move, Verdict.RIGHT, 1)

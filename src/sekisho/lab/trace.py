@@ -22,6 +22,8 @@ FEW = 2
 
 MOVES = {
     "wrong": r"wrong (?P<item>\S+) in (?P<operation>\S+) x(?P<times>\d+)(?P<about> about)?",
+    "begin": r"begin (?P<item>\S+) in (?P<operation>\S+)(?P<about> about)?",
+    "settle": "settle",
     "right": r"right (?P<item>\S+) in (?P<operation>\S+)(?P<about> about)?",
     "run": r"run (?P<operation>\S+)(?P<about> about)?",
     "walk": r"walk (?P<path>\S+)",
