@@ -14,13 +14,13 @@ import msgspec
 
 from sekisho.app import open_store
 from sekisho.errors import CallerError
-from sekisho.flows.policies import propose, read
-from sekisho.policy import PolicyError, parse
+from sekisho.flows.policies import left_over, propose, read
+from sekisho.policy import Policy, PolicyError, load, parse
 from sekisho.policy.model import Profile
 from sekisho.policy.schema import schema as policy_schema
 from sekisho.policy.table import Table
 from sekisho.policy.text import render
-from sekisho.proof.check import Report, as_json, check
+from sekisho.proof.check import Report, as_json, check, left_standing
 from sekisho.proof.diff import changes, looser
 from sekisho.proof.text import told, told_changes
 
@@ -91,20 +91,25 @@ def schema() -> None:
 @click.option("--at", help="When it comes into force, RFC 3339; at least 10 s ahead, which is also the default.")
 @click.option("--operator", default="command line", show_default=True, help="Who accepts it.")
 def accept(file: Path, store: str, at: str | None, operator: str) -> None:
-    """Put a policy in force, if the proofs find nothing that refuses it."""
-    report = proved(file)
-    if not report.accepted:
-        click.echo(told(report, "en", findings_only=True), err=True, nl=False)
+    """Put a policy in force, if the proofs find nothing that refuses it, and it lifts every lock that stands."""
+    with _located():
+        policy = load(file)
+        report = check(policy)
+    when = asyncio.run(_accept(store, policy, report, at, operator)) if report.accepted else report
+    if isinstance(when, Report):
+        click.echo(told(when, "en", findings_only=True), err=True, nl=False)
         sys.exit(1)
     table = report.table
-    when = asyncio.run(_accept(store, file.read_bytes(), table, at, operator))
     click.echo(f"{table.name} {table.version[:12]} in force from {datetime.fromtimestamp(when / 1e6, UTC).isoformat(timespec='seconds')}")
 
 
-async def _accept(store: str, source: bytes, table: Table, at: str | None, operator: str) -> int:
+async def _accept(store: str, policy: Policy, report: Report, at: str | None, operator: str) -> int | Report:
+    """Put it in force: from when; or the report of what stands in its way in this store."""
     opened = open_store(store, accept_weaker=True)
     try:
-        return await propose(opened, source, table.version, _when(at), operator)
+        for one in await left_over(opened, report.table):
+            report = left_standing(policy, report, one.row, one.undo, one.subjects)
+        return await propose(opened, policy.source, report.table.version, _when(at), operator) if report.accepted else report
     finally:
         await opened.close()
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from sekisho.core.state import IN_FORCE, SECOND, InForce, decode, encode
+import msgspec
+
+from sekisho.core.state import IN_FORCE, SECOND, Guard, InForce, decode, encode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
+from sekisho.flows.import_lines import SUBJECTS
 from sekisho.policy import compile_policy, parse
 from sekisho.policy.table import Table
 from sekisho.ports import Change, Store, Tx
+from sekisho.proof.diff import lifts
 
 AHEAD_S = 10
 """A policy comes into force at least this much later, so that every node has it by then. Seconds."""
+
+
+PAGE = 1_000
+"""Rows read at a time."""
 
 
 class Note:
@@ -68,6 +77,30 @@ async def load_tables(store: Store, tables: dict[str, Table]) -> InForce:
         if source is not None:
             tables[version] = read(source, version)
     return in_force
+
+
+class LeftOver(msgspec.Struct, frozen=True):
+    """Locks that stand, and that nothing of another policy lifts."""
+
+    row: str
+    undo: tuple[str, ...]
+    """Their ways back, none of which that policy has."""
+    subjects: int
+    """On how many they stand."""
+
+
+async def left_over(store: Store, table: Table) -> list[LeftOver]:
+    """Locks that stand until somebody lifts them, and that would have no way back under a policy, by row."""
+    found: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    now = await store.clock()
+    for kind in sorted(SUBJECTS):
+        after = ""
+        while page := await store.rows(f"{kind}:", after, PAGE):
+            after = page[-1][0]
+            for _, body in page:
+                locks = [lock for lock in decode(body, Guard).locks if lock.until is None and lock.stands(now)]
+                found.update({(lock.row, tuple(lock.undo)) for lock in locks if not lifts(table, lock.undo)})
+    return [LeftOver(row, undo, subjects) for (row, undo), subjects in sorted(found.items())]
 
 
 async def propose(store: Store, source: bytes, version: str, at: int | None, operator: str) -> int:

@@ -96,6 +96,23 @@ def check(policy: Policy, profiles: Iterable[Profile] = (), source: bytes | None
     return Report(table.name, table.version, tuple(told), limits, answers, table)
 
 
+def left_standing(policy: Policy, report: Report, row: str, undo: Iterable[str], subjects: int) -> Report:
+    """The report with a finding more: locks of a row that stand now, and that nothing of this policy lifts.
+
+    Args:
+        policy: as it was proved.
+        report: what the proofs say of it.
+        row: of the locks.
+        undo: their ways back, none of which the policy has.
+        subjects: on how many they stand.
+
+    """
+    facts: dict[str, Fact] = {"row": row, "ways": ", ".join(undo), "subjects": subjects}
+    places = Places(policy)
+    found = Found(FindingCode.NO_WAY_OUT, "left-standing", facts, row, () if row in places.rows else ("procedures",))
+    return msgspec.structs.replace(report, findings=(*report.findings, _finding(found, places, None)))
+
+
 def _not_too_long(policy: Policy) -> None:
     found = list(rows(policy.file))
     if len(found) > ROWS_MAX:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 import msgspec
@@ -98,8 +98,13 @@ def _left_over(old: Table, new: Table) -> Iterator[Change]:
     """Locks that stand from before keep the ways back of their day; where the new version has none of them, nothing lifts them."""
     rows = {stage.row: stage.undo for counter in old.counters.values() for stage in counter.stages if stage.undo}
     for row, undo in rows.items():
-        if not new.paths.keys() & set(undo):
+        if not lifts(new, undo):
             yield Change(Way.STUCK, "way-out", row, " ".join(undo), NONE)
+
+
+def lifts(table: Table, undo: Iterable[str]) -> bool:
+    """Whether a policy has one of the ways back that a lock was given when it fell."""
+    return not table.paths.keys().isdisjoint(undo)
 
 
 def _name(answer: Answer) -> tuple[str, frozenset[object]]:
