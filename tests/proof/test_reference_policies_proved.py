@@ -25,7 +25,6 @@ WAIVED = {
         ("unbounded-guesses", "Y-LOGIN-6"), ("unbounded-guesses", "Y-TRANSFER-3"), ("unbounded-guesses", "Y-TRANSFER-4"),
         ("unbounded-guesses", "Y-ACCOUNT-2"), ("unbounded-guesses", "Y-PHONE-1"), ("unbounded-guesses", "Y-PHONE-2"),
         ("no-way-out", "Y-TRANSFER-2"), ("no-way-out", "token-codes-a-year"),
-        ("circular-release", "Y-TRANSFER-2"), ("circular-release", "token-codes-a-year"),
         ("stranger-locks", "mail-codes-a-year"), ("stranger-locks", "Y-NUMBER-3"),
     },
     "major-bank": {("unbounded-guesses", "M-RESET-5")},
@@ -48,7 +47,7 @@ def test_the_bank_as_found_fails_with_these_findings_and_no_other():
         ("unbounded-guesses", "O-MAIL-1"), ("unbounded-guesses", "Y-TRANSFER-2"), ("unbounded-guesses", "O-TOKEN-1"), ("unbounded-guesses", "Y-APPLY-1"),
         ("unbounded-guesses", "Y-APPLY-5"), ("unbounded-guesses", "Y-LOGIN-6"), ("unbounded-guesses", "Y-TRANSFER-3"),
         ("unbounded-guesses", "Y-TRANSFER-4"), ("unbounded-guesses", "Y-ACCOUNT-2"), ("unbounded-guesses", "Y-PHONE-1"),
-        ("unbounded-guesses", "Y-PHONE-2"), ("lock-not-asked", "Y-NUMBER-2"), ("circular-release", "Y-TRANSFER-2"),
+        ("unbounded-guesses", "Y-PHONE-2"), ("lock-not-asked", "Y-NUMBER-2"),
         ("no-way-out", "Y-TRANSFER-2"), ("stranger-locks", "Y-TRANSFER-2"), ("stranger-locks", "Y-NUMBER-3"),
     }
     assert found(report, Severity.WARNING) == {("stranger-locks", "Y-NUMBER-2"), ("stranger-locks", "Y-RESET-2"), ("unused-name", None)}
