@@ -1,7 +1,8 @@
-"""Every page beside an empty one: the demonstration's and the desk's, over a ledger of many customers and one who has been through a lot."""
+"""Every page beside an empty one: customers', desk's, manual's, over many customers with cases and locks, one of whom has been through a lot."""
 
 import asyncio
 import contextlib
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -18,8 +19,8 @@ from sekisho import serving
 from sekisho.api.routes import operations
 from sekisho.api.server import application
 from sekisho.app import Inbox, Keyring, Settings, build, relay_of
+from sekisho.bank import front, seeds
 from sekisho.bank import pages as bank_pages
-from sekisho.bank import seeds
 from sekisho.bank.inbox import InboxPages
 from sekisho.bank.sink import Sink
 from sekisho.flows.desk import Enrolment, ItemSetting, Operator
@@ -37,6 +38,13 @@ STAFF = {
 }
 CASES, CODES, WRONG = 20, 5, 9
 """Of the customer who has been through a lot: cases, codes sent to him, wrong passwords."""
+
+EACH_LOCKED, CASES_OPEN = 3, 200
+"""Of all customers: each so many has a lock; so many have a case that is open."""
+
+MANUAL = ["/manual", "/manual/ja", "/manual/operation/login", "/desk/manual", "/desk/manual/ja", "/desk/manual/ja/search?q=ログイン"]
+STEPS = ["/bank/go/login", "/bank/go/reset-password", "/bank/help?at=login"]
+"""Pages that show one thing of many: the customers' with a code on its way."""
 
 
 def measure(size, steps):
@@ -97,7 +105,10 @@ async def _bank(folder):
         await asgi[0](scope, receive, send)
 
     boxes = {"mail": sink, "telephone": telephone, "letter": letters}
-    pages = [*bank_pages.routes(BASE, told, boxes, table, transport=httpx.ASGITransport(inside)), *InboxPages(sink).routes()]
+    pages = [
+        *bank_pages.routes(BASE, told, boxes, table, transport=httpx.ASGITransport(inside)),
+        *front.routes(BASE, told, table, transport=httpx.ASGITransport(inside)), *InboxPages(sink, boxes).routes(),
+    ]
     asgi.append(application(app, pages=pages))
     async with app.running():
         await sink.start(mail)
@@ -120,9 +131,37 @@ class _Bank:
         numbers = range(1, subjects + 1)
         for first in steps.over(f"{subjects:,} customers", range(0, subjects, AT_ONCE)):
             await asyncio.gather(*(self._enrol(n, admin) for n in numbers[first:first + AT_ONCE]))
+        for n in steps.over("cases", numbers[:CASES_OPEN]):
+            await self.app.cases.open(f"customer:{n:010d}", "no code by mail arrives", "telephone", Operator("aoki", Role.FIRST_LINE))
         await seeds.enrol(self.stranger, self._keys["ito"], self._table)
         await self.operator.post("/desk/sign-in", data={"key": self._keys["aoki"]})
-        return await self._lead()
+        busy = await self._lead()
+        await self._sit_inside()
+        return busy
+
+    async def _sit_inside(self):
+        """A customer in his session, and in another login that waits for its code."""
+        inside, asked = seeds.CUSTOMERS[1:3]
+        await self._enter("login", {"proof": inside.number, "then.proof": inside.password})
+        await self._ask("PUT", f"/v1/staff/subjects/{asked.subject}", "ito", {
+            "links": {"account": asked.account_subject}, "flags": ["identity-demanded"],
+            "addresses": [{"kind": "mail", "to": to, "state": "confirmed"} for to in asked.mails],
+        })
+        await self._enter("login", {"proof": asked.number, "then.proof": asked.password})
+        await self._form("/bank/go/login", "send", {})
+        assert "/bank/help" in (await self.operator.get("/bank/go/login")).text, "a code is on its way"
+        assert (await self.operator.get("/bank/account")).status_code == 200, "he is inside"
+
+    async def _enter(self, operation, typed):
+        await self._form(f"/bank/go/{operation}", "enter", typed)
+
+    async def _form(self, address, act, typed):
+        """Fill in the first form for an act on a page."""
+        page = (await self.operator.get(address)).text
+        inner = re.search(rf'<form[^>]* action="/bank/{act}"[^>]*>(.*?)</form>', page, re.DOTALL)
+        hidden = dict(re.findall(r'type="hidden" name="([\w.-]+)" value="([^"]*)"', inner[1]))
+        answer = await self.operator.post(f"/bank/{act}", data={**hidden, **typed})
+        assert answer.status_code == 303, answer.status_code
 
     async def _enrol(self, n, admin):
         customer, account = f"customer:{n:010d}", f"account:9{n:04d}-{n:07d}1"
@@ -131,6 +170,9 @@ class _Bank:
         for subject, links, addresses in ((customer, {"account": account}, mails), (account, {"customer": customer}, telephone)):
             body = msgspec.convert({"links": links, "addresses": addresses}, Enrolment)
             await self.app.desk.enrol(self._table, subject, body, admin)
+        if n % EACH_LOCKED == 0:
+            stands = ItemSetting(counts={"login-password-in-a-row": WRONG + 1})
+            await self.app.desk.set_item(self._table, customer, "login-password", stands, admin)
 
     async def _lead(self):
         """Wrong entries, codes that nobody answers, a lock, many cases with all their notes."""
@@ -169,7 +211,8 @@ class _Bank:
         subject, case = busy
         asked = {"/desk/customer": f"?number={subject}", "/desk/case": f"?id={case}"}
         found = [route.path for route in self._pages if isinstance(route, Route) and "GET" in (route.methods or ())]
-        return {path: path + asked.get(path, "") for path in dict.fromkeys(found) if not path.startswith("/assets/") and "{" not in path}
+        plain = [path for path in dict.fromkeys(found) if not path.startswith("/assets/") and "{" not in path]
+        return {path: path + asked.get(path, "") for path in plain} | {path: path for path in [*STEPS, *MANUAL]}
 
 
 __all__ = ["measure"]

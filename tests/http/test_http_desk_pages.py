@@ -10,7 +10,10 @@ from test_http_desk import REMEDIES, at, goes_on, mails, registers_again
 from test_http_desk import Case as CaseCalls
 
 from sekisho.catalogue import say
+from sekisho.core.state import SECOND
+from sekisho.flows.sights import rfc3339
 from sekisho.policy import reference
+from sekisho.web.desk import CASES
 from sekisho.web.seating import COOKIE
 
 
@@ -212,3 +215,24 @@ def test_a_page_loads_nothing_and_is_light(service, hana, aoki):
         ids = re.findall(r'\bid="([^"]+)"', page.html)
         assert len(ids) == len(set(ids)) and set(re.findall(r'\bfor="([^"]+)"', page.html)) <= set(ids)
         assert f'<html lang="{page.language}">' in page.html
+
+
+def test_M_DESK_1_the_overview_shows_what_presses_and_no_more_than_a_screen_holds(service):
+    """However many cases are open: the page stays small, what waits for a person stands first, and the rest is counted."""
+    at(service, 12 * 3600)
+    before = service.get("/v1/staff/cases", "aoki").json()["cases"]
+    oldest = service.customer()
+    first = service.post("/v1/staff/cases", {"subject": oldest.subject, "matter": "rung back", "how": "telephone"}, "aoki").json()["case"]
+    when = rfc3339(service.do(service.app.store.clock()) + 3600 * SECOND)
+    assert service.post(f"/v1/staff/cases/{first}/notes", {"what": "call-back", "at": when}, "aoki").status_code == 200
+    for n in range(CASES + 5):
+        service.post("/v1/staff/cases", {"subject": service.customer().subject, "matter": f"matter {n}", "how": "telephone"}, "aoki")
+    screen = Screen(service, "aoki").look("/desk")
+    assert screen.html.count("/desk/case?id=") == CASES
+    assert screen.says("desk.more-cases", n=len(before) + 6)
+    assert screen.html.index(f"id={first}") < screen.html.index(f"matter {CASES + 4}"), "whoever is to be rung"
+    assert len(screen.html.encode()) < 60 * 1024
+    shown = service.get("/v1/staff/cases?first=1000", "aoki").json()
+    assert (len(shown["cases"]), shown["more"]) == (len(before) + CASES + 6, 0)
+    for odd in ("-1", "x", "1e3", "%C2%B2", "99999"):
+        assert service.get(f"/v1/staff/cases?first={odd}", "aoki").json()["more"] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
@@ -14,7 +15,7 @@ from sekisho.api.http import Call
 from sekisho.api.staff import ApprovalAnswer, Text, denied, operator_of
 from sekisho.app import App
 from sekisho.catalogue import language_of, say
-from sekisho.core.case import Case
+from sekisho.core.case import Case, pressing
 from sekisho.core.state import SECOND
 from sekisho.core.stop import Stopped
 from sekisho.flows import cases
@@ -96,10 +97,15 @@ class CarriedAnswer(msgspec.Struct):
     path: str
 
 
+_NUMBER = re.compile(r"[0-9]{1,4}")
+
+
 class CasesAnswer(msgspec.Struct):
-    """Cases, the newest first."""
+    """Cases, the newest or the most pressing first."""
 
     cases: list[dict[str, Any]]
+    more: int = 0
+    """How many there are besides."""
 
 
 class BeginsAnswer(msgspec.Struct, omit_defaults=True):
@@ -154,11 +160,13 @@ class Matters:
             body.subject, body.matter, body.how, operator_of(call.key), call.replay(self._replay_key)))
 
     async def cases(self, call: Call[None]) -> tuple[int, Any]:
-        """The cases that are not at their end, or all of one customer's (`?subject=`)."""
-        subject = dict(parse_qsl(call.query)).get("subject")
+        """The cases that are not at their end, or all of one customer's (`?subject=`), the newest first; `?first=`: so many, the most pressing."""
+        asked = dict(parse_qsl(call.query))
         now = await self._app.store.clock()
-        listed = await self._app.cases.listed(subject)
-        return 200, CasesAnswer([self._shown(name, case, now) for name, case in reversed(listed)])
+        listed = list(reversed(await self._app.cases.listed(asked.get("subject"))))
+        first = asked.get("first", "")
+        shown = sorted(listed, key=lambda one: pressing(one[1]))[:int(first)] if _NUMBER.fullmatch(first) else listed
+        return 200, CasesAnswer([self._shown(name, case, now) for name, case in shown], len(listed) - len(shown))
 
     async def case(self, call: Call[None]) -> tuple[int, Any]:
         """One case."""

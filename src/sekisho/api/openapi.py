@@ -67,6 +67,9 @@ def _query(one: Operation) -> list[dict[str, Any]]:
         return [{"name": "q", "in": "query", "required": False, "schema": {"type": "string", "maxLength": QUERY_MAX}}]
     if one.path == "/v1/staff/incidents/{id}/locks":
         return [{"name": "after", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 300}}]
+    if (one.method, one.path) == ("GET", "/v1/staff/cases"):
+        of = {"name": "subject", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 200}}
+        return [of, {"name": "first", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 0, "maximum": 9_999}}]
     if one.path != "/v1/events":
         return []
     return [{"name": "after", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}}]

@@ -176,6 +176,19 @@ def is_open(opens_s: tuple[int, int], every: str, zone: str, now: int) -> bool:
     return opens_s[0] <= second < opens_s[1] and (every != "weekday" or local.weekday() < SATURDAY)
 
 
+_URGENT = (CaseState.DISPUTED, CaseState.STUCK, CaseState.ASKED, CaseState.OPEN)
+
+
+def pressing(case: Case) -> tuple[int, int]:
+    """What a desk looks at first, the smallest first: what went wrong, what waits for a second person, who is to be rung; then the newest."""
+    state = _URGENT.index(case.state) if case.state in _URGENT else len(_URGENT)
+    return state, case.call_back - _FAR if case.call_back is not None else -case.opened_at
+
+
+_FAR = 1 << 62
+"""So that whoever is to be rung stands before whoever is not, the soonest first."""
+
+
 def next_opening(opens_s: tuple[int, int], every: str, zone: str, now: int) -> int:
     """When somebody is there next, or now."""
     if is_open(opens_s, every, zone, now):

@@ -28,6 +28,9 @@ from sekisho.web.sights import Sights
 
 CREATED = 201
 
+CASES = 50
+"""Cases on the overview, the most pressing first; every other is found by its customer's number."""
+
 ACTS = ("open", "note", "verify", "heard", "ask", "approve", "stop")
 """What forms of these pages do, as their addresses name it."""
 
@@ -142,10 +145,11 @@ class DeskPages:
 
     async def _overview(self, request: Request, screen: Screen) -> Response:
         """Open matters, what waits for a second person, and whom to look up."""
-        _, cases = await self._seating.staff(screen, "GET", "/v1/staff/cases")
+        _, cases = await self._seating.staff(screen, "GET", f"/v1/staff/cases?first={CASES}")
         _, waiting = await self._seating.staff(screen, "GET", "/v1/staff/approvals")
         return self._page(
             request, screen, "desk.html", cases=[] if isinstance(cases, Trouble) else cases["cases"],
+            more=0 if isinstance(cases, Trouble) else cases["more"],
             waiting=[] if isinstance(waiting, Trouble) else waiting["approvals"], lines=self._lines(request),
         )
 

@@ -1,0 +1,87 @@
+"""The customers' pages of the other bank, whose policy has another login, other ways back and no desk that opens cases: all of them work."""
+
+import re
+
+import pytest
+from bankclient import Client
+from standing import Bank
+
+from sekisho.adapters import secrets
+from sekisho.bank.seeds import CUSTOMERS
+
+A_NAME = re.compile(r"\b[a-z]+-[a-z]+(-[a-z]+)*\b")
+"""As the policy file names things; nobody reads such words."""
+
+HANA = CUSTOMERS[0]
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "MEMORY_KIB", 64)
+        made = Bank(tmp_path_factory.mktemp("postal"), "postal-bank")
+        yield made
+        made.close()
+
+
+@pytest.fixture(params=["ja", "en"])
+def client(bank, request):
+    made = Client(bank, request.param)
+    yield made
+    made.http.close()
+
+
+def seen(client):
+    """What stands on the page, without its head, its form's names and the addresses of links."""
+    return " ".join(re.sub(r"<(head|style)\b.*?</\1>|<[^>]+>", " ", client.html, flags=re.DOTALL).split())
+
+
+def test_every_operation_can_be_begun_and_is_named_in_words(bank, client):
+    """What needs a session sends to the login."""
+    client.look("/bank")
+    offered = re.findall(r'href="(/bank/go/[\w-]+)"', client.html)
+    assert len(offered) >= 3
+    for address in offered:
+        assert client.look(address).answer.status_code == 200
+        raw = {found[0] for found in A_NAME.finditer(seen(client))} if client.language == "ja" else set()
+        assert not raw & (bank.table.items.keys() | bank.table.operations.keys()), (address, raw)
+
+
+def test_somebody_logs_in_does_something_and_leaves(client):
+    client.look("/bank")
+    client.logs_in(HANA)
+    assert client.at == "/bank/account", seen(client)
+    for name in re.findall(r'name="operation" value="([\w-]+)"', client.html):
+        client.begins(name)
+        assert client.answer.status_code == 200 and client.at in {f"/bank/go/{name}", "/bank/account"}, name
+    client.look("/bank/account")
+    client.post("logout", client.form("logout"))
+    assert client.says("bank.logged-out")
+
+
+def test_a_wrong_password_is_told_and_ten_close_the_login(bank, client):
+    """And the next step is told with it."""
+    person = CUSTOMERS[{"ja": 1, "en": 2}[client.language]]
+    if not person.contract:
+        pytest.fail("this customer has no contract to try")
+    for _ in range(10):
+        client.look("/bank")
+        client.logs_in(person, "not this one")
+    assert client.says("answer.wrong-locked")
+    client.look("/bank").logs_in(person)
+    assert client.says("answer.locked") and client.at == "/bank/go/login"
+
+
+def test_the_help_page_says_who_answers_the_telephone_as_this_policy_has_it(bank, client):
+    client.look("/bank/help")
+    assert client.answer.status_code == 200
+    for desk in bank.table.desk.values():
+        for number in desk.get("telephone", ()):
+            assert number in client.html
+
+
+def test_the_register_again_page_tells_everybody_the_same(client):
+    """It asks for both numbers by their names."""
+    client.look("/bank/go/reset-password")
+    assert re.search({"ja": "お客さま番号", "en": "(?i)customer number"}[client.language], seen(client))
+    assert client.form("enter")["item"] == "number-pair"
