@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from house import OWNER, House, Write
-from tables import END, counter, lock, row, stage, table
+from tables import END, START_OVER, counter, lock, row, stage, table
 
-from sekisho.core.state import IN_FORCE, InForce, Procedure
+from sekisho.core.state import IN_FORCE, InForce, Procedure, Session
 from sekisho.errors import LedgerUnavailable, UnknownFate
 from sekisho.flows.subjects import Facts
 
@@ -28,9 +28,17 @@ def told(place):
     return play
 
 
-async def reserve(house, name, item="password"):
-    begin = Procedure(operation="login", subjects=FACTS.subjects, owner=OWNER, led=True)
-    return (await house.reserve(FACTS, item, name, begin=begin))[1]
+IN_SESSION = Facts("procedure:1", "login", {"customer": "customer:1"}, "session:~1", OWNER)
+OF_THE_SESSION = table(
+    row("login", "password", counter("c", "session", stage(2, END, row="R"))),
+    row("login", "pin", counter("d", "procedure", stage(1, START_OVER, row="S"))),
+)
+
+
+async def reserve(house, name, item="password", facts=FACTS):
+    begin = Procedure(operation="login", subjects=facts.subjects, owner=OWNER, led=True, session=facts.session)
+    session = Session(subject="customer:1", owner=OWNER, foreign=True) if facts.session else None
+    return (await house.reserve(facts, item, name, begin=begin, session=session))[1]
 
 
 @pytest.mark.parametrize("verdict", ["right", "wrong", "unread"])
@@ -42,6 +50,31 @@ def test_an_answer_of_a_run_that_ended_neither_passes_nor_frees_a_guess_in_the_n
         assert await house.settle("A", verdict) in {"refused", "refused, again"}
         assert await house.count("procedure:1", "c", Procedure) == (0, 3) and await reserve(house, "F") == "busy"
     told(story)
+
+
+@pytest.mark.parametrize(("verdict", "stands"), [("right", (0, 0)), ("wrong", (1, 0)), ("unread", (0, 0))])
+def test_an_answer_of_a_run_that_ended_is_settled_in_the_session_that_goes_on(told, verdict, stands):
+    """Else its guess would stay in flight there, and whoever comes next would be told to try again as long as the session lives."""
+    async def story(house):
+        assert await reserve(house, "A", facts=IN_SESSION) == "granted" == await reserve(house, "P", "pin", IN_SESSION)
+        assert await house.settle("P", "wrong") == "wrong"
+        assert await reserve(house, "Q", "pin", IN_SESSION) == "granted"
+        assert await house.settle("A", verdict) in {"refused", "refused, again"}
+        assert await house.count("session:~1", "c", Session) == stands
+        assert await reserve(house, "B", facts=IN_SESSION) == "granted"
+        assert await house.settle("B", "wrong") == "wrong"
+        assert await reserve(house, "C", facts=IN_SESSION) == ("not_now" if verdict == "wrong" else "granted")
+    told(story, OF_THE_SESSION)
+
+
+def test_an_answer_of_a_session_that_is_gone_frees_no_guess_in_the_next_of_its_name(told):
+    async def story(house):
+        assert await reserve(house, "A", facts=IN_SESSION) == "granted"
+        await house.ledger.run(Write({"session:~1": None}))
+        assert [await reserve(house, name, facts=IN_SESSION) for name in "BC"] == ["granted"] * 2
+        assert await house.settle("A", "wrong") == "refused"
+        assert await house.count("session:~1", "c", Session) == (0, 2) and await reserve(house, "D", facts=IN_SESSION) == "busy"
+    told(story, OF_THE_SESSION)
 
 
 def test_a_poisoned_work_beside_the_first_entry_of_a_run_leaks_no_guess(told):

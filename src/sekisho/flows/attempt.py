@@ -439,7 +439,7 @@ class Settle(Entry):
         self.naming = True
         scene = self.scene(tx)
         self.naming = taken.naming
-        if isinstance(scene, Missing) or (isinstance(scene, Scene) and scene.procedure.started != taken.begun):
+        if isinstance(scene, Missing) or (isinstance(scene, Scene) and (scene.procedure.started != taken.begun or _is_later(scene.session, taken))):
             return self._orphan(tx, taken)
         if isinstance(scene, Scene) and not strangers(taken) <= scene.rows.keys():
             return self._before_enrolment(tx, taken, scene)
@@ -463,11 +463,17 @@ class Settle(Entry):
         return then
 
     def _orphan(self, tx: Tx, taken: Reservation) -> Scene:
-        """The run is gone, or another under its key: the guess is settled on the subjects it was taken from, and on nothing else."""
+        """The run is gone, or another under its key: the guess is settled on the subjects and in the session it was taken from, nowhere else."""
         operation = tx.table.operations.get(taken.operation) or next(iter(tx.table.operations.values()))
         ended = Procedure(operation=taken.operation, subjects=taken.subjects, owner=taken.owner, state=State.ENDED)
-        gone = Facts("procedure:gone", taken.operation, taken.subjects, None, taken.owner, device=taken.device)
+        session = None if taken.session is None or _is_later(tx.get(taken.session, Session), taken) else taken.session
+        gone = Facts("procedure:gone", taken.operation, taken.subjects, session, taken.owner, device=taken.device)
         return self.subjects.scene(tx, self._facts_then(taken, gone), operation, ended)
+
+
+def _is_later(session: Session | None, taken: Reservation) -> bool:
+    """Whether a session began after a guess was taken: the bank has given its name once more."""
+    return session is not None and session.started > taken.made
 
 
 def strangers(taken: Reservation) -> set[str]:
