@@ -146,6 +146,8 @@ CELLS = [
     ("suspend: everything, spares: [login]}", "suspend: everything, spares: [login], for: 60m}", "60m}], undo: [paper], ja",
      "stands until it is lifted"),
     ("  card: {ja: カード", "  token: {ja: カード", "token: {ja: カード", "`token` is also in `items:`"),
+    ("counters:\n", "counters:\n  runs: {of: actor, in_a_row: true}\n", "runs: {of", "`runs` is a count that sekisho keeps itself"),
+    ("  password-a-year:\n", "  emergency-stops:\n", "emergency-stops:", "`emergency-stops` is a count that sekisho keeps itself"),
     # paper as the declared way
     ("rules:\n", "paper: [{rows: [S-OTHER], form: paper, stranger_knows: [number], say: {ja: 書面, en: Paper}}]\nrules:\n", "S-OTHER], form",
      "sets no lock, so a stranger closes nothing by it"),

@@ -13,16 +13,16 @@ from sekisho.core.penalty import lock_id, notice_due
 from sekisho.core.scene import count_of
 from sekisho.core.state import SECOND, Guard, Lock
 from sekisho.events import Event, EventKind
-from sekisho.policy.table import Counter, Stage, Table
+from sekisho.policy.table import STOPS_BY_STRANGERS, STOPS_BY_THIS_CALLER, Counter, Stage, Table
 from sekisho.terms import Counting, PathKind, Reach
 
 ROW = "M-STOP-1"
 """What the lock is called in the record."""
 
-BY_STRANGERS = "stops-by-strangers"
+BY_STRANGERS = STOPS_BY_STRANGERS
 """The count on the customer: how often somebody not known has stopped him."""
 
-BY_THIS_CALLER = "emergency-stops"
+BY_THIS_CALLER = STOPS_BY_THIS_CALLER
 """The count on whoever calls: whom he stops is not looked at."""
 
 

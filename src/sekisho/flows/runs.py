@@ -20,7 +20,7 @@ from sekisho.flows.devices import NOWHERE, Place
 from sekisho.flows.names import checked_subject, operation_named, steps_met_by_name
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import NOBODY, Facts, Subjects, concerned
-from sekisho.policy.table import Counter, Operation, Table
+from sekisho.policy.table import RUNS_BEGUN, Counter, Operation, Table
 from sekisho.ports import Ledger, Store, Tx
 from sekisho.terms import Counting, Reach, State
 
@@ -55,7 +55,7 @@ class TooMany(msgspec.Struct):
 STRANGER_RUNS = 1000
 """Runs without a session that one actor may begin in the life of one, so that nobody fills the store with them."""
 
-_RUNS = Counter("runs", Reach.ACTOR, Counting.WITHIN, 900, ())
+_RUNS = Counter(RUNS_BEGUN, Reach.ACTOR, Counting.WITHIN, 900, ())
 
 
 class _Begin:

@@ -31,7 +31,7 @@ from sekisho.policy.rows import (
     written_row,
 )
 from sekisho.policy.shape import Path, Vocabulary
-from sekisho.policy.table import BY_LETTER
+from sekisho.policy.table import BY_LETTER, OWN_COUNTS
 from sekisho.policy.yaml import quoted
 from sekisho.terms import ItemKind, PathKind, Reach
 
@@ -146,6 +146,9 @@ def _header(file: m.PolicyFile, names: _Names) -> Faults:
         for reserved in (EVERYTHING, SUSPENSION):
             if reserved in getattr(file, section):
                 yield Fault((section, reserved), f"{quoted(reserved)} is a word of this language; choose another name")
+    for section in ("counters", "ceilings"):
+        for own in sorted(OWN_COUNTS & set(getattr(file, section))):
+            yield Fault((section, own), f"{quoted(own)} is a count that sekisho keeps itself; choose another name")
     for number, paper in enumerate(file.paper):
         yield from names.known(("paper", number, "form"), paper.form, "form", names.forms)
         yield from names.all_known(("paper", number, "stranger_knows"), paper.stranger_knows, "item", names.items)

@@ -84,6 +84,11 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Further rows that share the count and state this stage; a lock names the row through which it fell."""
 
 
+STOPS_BY_STRANGERS, STOPS_BY_THIS_CALLER, RUNS_BEGUN = "stops-by-strangers", "emergency-stops", "runs"
+OWN_COUNTS = frozenset({STOPS_BY_STRANGERS, STOPS_BY_THIS_CALLER, RUNS_BEGUN})
+"""What is counted beside the counts of a policy, on the same rows: no count of a policy may have such a name."""
+
+
 class Counter(msgspec.Struct, frozen=True, omit_defaults=True):
     """A named count and all its stages, lowest first."""
 
