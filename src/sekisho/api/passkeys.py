@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -12,12 +12,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sekisho.api.challenges import not_sent
-from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name, help_at
+from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Language, Name, help_at
 from sekisho.api.http import Call, Problem
+from sekisho.api.staff import Text, denied, operator_of
 from sekisho.app import App
 from sekisho.catalogue import language_of
 from sekisho.core.base64url import spell
+from sekisho.flows.acts import Denied
 from sekisho.flows.answers import Refused
+from sekisho.flows.app_desk import AppDesk, Posted, Removed, Told
 from sekisho.flows.apps import OnFile
 from sekisho.flows.attempt import Missing
 from sekisho.flows.held import NAME_MAX, Asked
@@ -107,11 +110,31 @@ class AppsAnswer(msgspec.Struct):
     apps: list[OneApp]
 
 
+class LossBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/staff/subjects/{subject}/apps/{app}/loss`."""
+
+    reason: Text
+
+
+class AppLetterBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/staff/subjects/{subject}/app-codes`."""
+
+    reason: Text
+    language: Language = "ja"
+
+
+class AppLetterAnswer(msgspec.Struct):
+    """A code is on its way by letter. What stands in it is told to nobody here."""
+
+    letter: str
+
+
 class HeldThings:
     """The calls about what customers hold."""
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self._desk = AppDesk(app.ledger, app.store, app.codes, app.outbox)
         self._replay_key = app.keyring.secret("replay")
 
     async def sign(self, call: Call[SignBody]) -> tuple[int, Any]:
@@ -164,6 +187,45 @@ class HeldThings:
     async def remove_app(self, call: Call[None]) -> tuple[int, Any]:
         """Remove a device: lost, or given away. The customer is told on every channel."""
         return _apps(await self._app.apps.remove(self._app.table, call.key.id, call.path["id"], call.path["app"]))
+
+
+    async def apps_of(self, call: Call[None]) -> tuple[int, Any]:
+        """The devices on which a customer has the bank's app."""
+        return _apps(await self._desk.shown(call.path["subject"]))
+
+    async def app_lost(self, call: Call[LossBody]) -> tuple[int, Any]:
+        """A device is lost or stolen: it enters nothing any more, and the customer is told on every channel."""
+        done = await self._desk.lost(
+            self._app.table, call.path["subject"], call.path["app"], call.body.reason, operator_of(call.key), call.replay(self._replay_key),
+        )
+        return _apps(_done(done, Removed).left)
+
+    async def app_letter(self, call: Call[AppLetterBody]) -> tuple[int, Any]:
+        """Send a code that enrols a device by letter. No operator sees it, and the customer is told that it is on its way."""
+        body = call.body
+        done = await self._desk.post(
+            call.path["subject"], body.reason, body.language, operator_of(call.key), call.replay(self._replay_key),
+        )
+        return 202, AppLetterAnswer(_done(done, Posted).letter)
+
+
+Done = TypeVar("Done", Removed, Posted)
+
+
+def _done(told: Told, kind: type[Done]) -> Done:
+    """What was done; a request that comes again is told the same.
+
+    Raises:
+        Problem: it was not done, or the key was used for something else.
+
+    """
+    if isinstance(told, Repeated):
+        return msgspec.msgpack.decode(told.answer, type=kind)
+    if isinstance(told, Denied):
+        raise denied(told)
+    if not isinstance(told, kind):
+        raise KEY_REUSED
+    return told
 
 
 def _apps(found: list[OnFile] | None) -> tuple[int, Any]:

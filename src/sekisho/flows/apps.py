@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets as chance
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -183,14 +183,33 @@ def _link(tx: Tx, holder: str, app: str | None, instead_of: str | None = None) -
     tx.put(holder, guard)
 
 
+def rows_of(table: Table, app: str) -> list[str]:
+    """Where it is kept what an enrolment enters by."""
+    return [secret_key(app, item) for item in (DEVICE, *(one.name for one in table.items.values() if one.reach is Reach.APP))]
+
+
+def remove(tx: Tx, customer: str, app: str, rows: Sequence[str], holders: Sequence[str]) -> list[OnFile] | None:
+    """Take an enrolment away with all it enters by (`rows`), and have the customer told: what is left. None: there is no such one."""
+    apps = tx.get(apps_key(customer), Apps) or Apps()
+    left = [one for one in apps.known if one.app != app]
+    if len(left) == len(apps.known):
+        return None
+    tx.put(apps_key(customer), Apps(known=left))
+    for key in (*rows, app):
+        tx.drop(key)
+    for holder in holders:
+        _link(tx, holder, left[-1].app if left else None, instead_of=app)
+    announce(tx, customer, "app-removed")
+    return left
+
+
 class _Look:
     """A customer's enrolments, one of them removed where that is asked for."""
 
     def __init__(self, table: Table, session: str, subject: str, which: str | None = None, account: str | None = None) -> None:
         self._which = which
         self._holders = [subject, *([account] if account else [])]
-        items = [DEVICE, *(item.name for item in table.items.values() if item.reach is Reach.APP)]
-        self._secrets = [] if which is None else [secret_key(which, item) for item in items]
+        self._secrets = [] if which is None else rows_of(table, which)
         self.keys = [session, subject, apps_key(subject), announcements_key(subject), *([which] if which else []), *self._secrets, *self._holders[1:]]
 
     def decide(self, tx: Tx) -> list[OnFile] | None:
@@ -201,17 +220,9 @@ class _Look:
             return None
         if self._which is None:
             return apps.known
-        if not any(one.app == self._which for one in apps.known):
-            return None
-        left = [one for one in apps.known if one.app != self._which]
-        tx.put(book, Apps(known=left))
-        for key in self._secrets:
-            tx.drop(key)
-        tx.drop(self._which)
-        for holder in self._holders:
-            _link(tx, holder, left[-1].app if left else None, instead_of=self._which)
-        tx.tell(Event(EventKind.APP_REMOVED, subject))
-        announce(tx, subject, "app-removed")
+        left = remove(tx, subject, self._which, self._secrets, self._holders)
+        if left is not None:
+            tx.tell(Event(EventKind.APP_REMOVED, subject))
         return left
 
 

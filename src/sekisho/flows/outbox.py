@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from sekisho.catalogue import LANGUAGES, say
-from sekisho.core import delivery, health
+from sekisho.core import delivery, enrolment, health
 from sekisho.core.challenge import label_of
 from sekisho.core.delivery import OVER, Course, course, may_follow
 from sekisho.core.state import SECOND, Addresses, Hop, Outgoing, Procedure, decode
@@ -40,6 +40,14 @@ PREFIX = "outbox:"
 
 NOBODY_THERE = Handed(accepted=True, said="")
 """What is noted for a stranger's message."""
+
+APP_CODE = "app-code"
+"""What the letter is for that brings a code which enrols a device."""
+
+
+def app_code(codes: Codes, letter: str) -> str:
+    """The code in such a letter, by the letter's name."""
+    return enrolment.spoken(codes.digest("app code by letter", letter))
 
 
 def outbox_key(name: str) -> str:
@@ -253,9 +261,14 @@ class Outbox:
         handed = NOBODY_THERE if taken.row.nowhere else await self._hand_over(key, taken)
         self.figures.note(await self._ledger.run(_Note(key, row.subject, taken.to, handed)))
 
+    def _code(self, row: Outgoing) -> str | None:
+        if row.challenge is None:
+            return None
+        return app_code(self._codes, row.challenge.id) if row.operation == APP_CODE else self._codes.code(row.challenge)
+
     async def _hand_over(self, key: str, taken: Taken) -> Handed:
         row = taken.row
-        code = self._codes.code(row.challenge) if row.challenge else None
+        code = self._code(row)
         channel = self._channels.get(row.way)
         if taken.to is None:
             return Handed(accepted=False, said="the address is no longer on file")
@@ -298,6 +311,8 @@ def _message(key: str, taken: Taken, code: str) -> Message:
     about = taken.about.ja if row.language == "ja" else taken.about.en
     if row.text:
         body = _announced(row, code)
+    elif row.operation == APP_CODE:
+        body = say(row.language, "letter.app-code", code=code)
     elif row.way is Way.LETTER:
         # To be typed as it stands, so not in groups.
         body = say(row.language, "letter.code", item=about, code=code)
