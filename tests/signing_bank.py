@@ -32,7 +32,6 @@ CHANGES = (
     penalty: [{{erase: {ITEM}}}]
     undo: [register-again]
     ours: true
-    why: As for the token's codes.
   token-codes-a-year:
 """),
     ("    gives: [app-passcode, app-fingerprint, app-face-id, app-face]\n", f"    gives: [app-passcode, {ITEM}, app-fingerprint, app-face-id, app-face]\n"),
