@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from sekisho.api.customer import KEY_REUSED, NOT_FOUND, Name
-from sekisho.api.http import Call
+from sekisho.api.http import Call, Problem
 from sekisho.api.staff import ApprovalAnswer, Text, denied, operator_of
 from sekisho.app import App
 from sekisho.catalogue import language_of, say
@@ -97,6 +97,7 @@ class CarriedAnswer(msgspec.Struct):
     path: str
 
 
+NAME_MAX = 200
 _NUMBER = re.compile(r"[0-9]{1,4}")
 
 
@@ -161,11 +162,13 @@ class Matters:
 
     async def cases(self, call: Call[None]) -> tuple[int, Any]:
         """The cases that are not at their end, or all of one customer's (`?subject=`), the newest first; `?first=`: so many, the most pressing."""
-        asked = dict(parse_qsl(call.query))
+        asked = dict(parse_qsl(call.query, keep_blank_values=True))
+        subject, first = asked.get("subject"), asked.get("first")
+        if (first is not None and not _NUMBER.fullmatch(first)) or len(subject or "") > NAME_MAX:
+            raise Problem(422, "wrong-shape", "`subject` is a name, and `first` a whole number of cases.")
         now = await self._app.store.clock()
-        listed = list(reversed(await self._app.cases.listed(asked.get("subject"))))
-        first = asked.get("first", "")
-        shown = sorted(listed, key=lambda one: pressing(one[1]))[:int(first)] if _NUMBER.fullmatch(first) else listed
+        listed = list(reversed(await self._app.cases.listed(subject)))
+        shown = listed if first is None else sorted(listed, key=lambda one: pressing(one[1]))[:int(first)]
         return 200, CasesAnswer([self._shown(name, case, now) for name, case in shown], len(listed) - len(shown))
 
     async def case(self, call: Call[None]) -> tuple[int, Any]:
