@@ -470,7 +470,7 @@ class Walk:
         if answer.status_code == 201:
             if reasons:
                 self.complain(f"a code for {item} was sent in spite of {sorted(reasons)}")
-            self.inspector.sent(run, item, address, self._received(run, item, which), self.now)
+            self.inspector.sent(run, item, address, self._received(run, item, which, answer.json()["delivery"]), self.now)
         else:
             said = told(answer)["message"]
             if said != "sent-enough" and not self.inspector.said_instead_of_a_code(run, item, reasons, said, self.now):
@@ -481,14 +481,14 @@ class Walk:
         self.inspector.agrees(after, sight, self.now)
         return answer.status_code == 201
 
-    def _received(self, run, item, which):
-        """The code in the message that came."""
+    def _received(self, run, item, which, delivery):
+        """The code in the message that came; other messages may have come with it."""
         self.house.do(self.house.app.outbox.deliver())
         person, way = self.runs[run][0], WAYS[self.table.items[item].kind]
         new = person.new_mail if self.table.items[item].confirms else None
         to = person.telephone if way is Way.TELEPHONE else new or person.mails[which % len(person.mails)]
-        found = self.house.boxes[way].received(to)
-        return re.search(r"\d[\d ]{4,12}\d", found[0].body)[0] if found and person.kind != "stranger" else None
+        found = [one.body for one in self.house.boxes[way].received(to) if one.delivery == delivery]
+        return re.search(r"\d[\d ]{4,12}\d", found[0])[0] if found and person.kind != "stranger" else None
 
     # -- time, and what staff see
 
