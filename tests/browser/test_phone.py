@@ -1,5 +1,8 @@
 """The bank's app as a page, in a browser: added, approving, guessed at, erased, registered again. Its keys never leave it."""
 
+import re
+
+import httpx
 import pytest
 from bankclient import codes_in
 from scale import times
@@ -142,3 +145,38 @@ def kept_by(page):
       if (told.includes(true)) return null;
       return JSON.stringify(all) + JSON.stringify(localStorage) + document.cookie;
     }""")
+
+
+HOSTILE = {
+    "no ticket": {}, "a forged one": {"ticket": "app:x 0012345678 00"}, "a number": {"ticket": 7}, "signs": {"ticket": "é é é"},
+    "parts": {"ticket": ["app:x"]}, "nested": {"ticket": {"ticket": {}}},
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("call", ["register", "sign", "send", "enter"])
+def test_without_a_ticket_of_this_bank_nothing_is_shown_or_done(bank, call, body):
+    answer = httpx.post(f"{bank.base}/phone/{call}", json={**body, "walk": "x", "item": "app-passcode", "proof": {}})
+    assert (answer.status_code, answer.json()["kind"]) == (400, "not-found")
+
+
+@pytest.mark.parametrize("tickets", [["app:x 0012345678 00"], [None], [], [{}]], ids=["forged", "none", "no one's", "an object"])
+def test_what_waits_is_told_to_nobody_else(bank, tickets):
+    assert httpx.post(f"{bank.base}/phone/requests", json={"tickets": tickets}).json() == {"requests": {}}
+
+
+@pytest.mark.parametrize("sent", [b"", b"[]", b"{", b"[" * 10_000, b'{"a": "' + b"x" * 20_000 + b'"}', b"\xff"], ids=range(6))
+def test_what_is_no_request_is_told_as_that(bank, sent):
+    for call in ("accounts", "requests", "enter"):
+        answer = httpx.post(f"{bank.base}/phone/{call}", content=sent, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["kind"]) == (400, "not-json")
+    assert httpx.post(f"{bank.base}/phone/enter", content=b"{}", headers={"content-type": "text/plain"}).json()["kind"] == "not-json"
+
+
+def test_the_page_may_run_its_own_script_and_nothing_else(bank):
+    answer = httpx.get(f"{bank.base}/phone")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none';") and "script-src 'self'" in policy and "unsafe" not in policy
+    assert "<script>" not in answer.text and not re.search(r"\son\w+=", answer.text)
+    told = httpx.get(f"{bank.base}/phone/app.webmanifest?lang=en")
+    assert told.headers["content-type"].startswith("application/manifest+json") and told.json()["display"] == "standalone"
