@@ -57,7 +57,10 @@ def test_an_empty_list_makes_no_file(tmp_path):
 
 
 def test_a_customer_cannot_choose_a_known_password(tmp_path, monkeypatch):
-    """It costs what another wrong entry of the item costs; his present one still lets him in, known or not."""
+    """It costs what another wrong entry of the item costs, and he is told why; his present one still lets him in, known or not.
+
+    Of his present one he is told the same: the words do not say that it is.
+    """
     monkeypatch.setattr("sekisho.adapters.secrets.MEMORY_KIB", 64)
     _, out = made(tmp_path, "correct horse 8", "open sesame")
     service = Service(tmp_path, breached=out)
@@ -66,6 +69,7 @@ def test_a_customer_cannot_choose_a_known_password(tmp_path, monkeypatch):
         session = service.session(hana)
         run = verify.run("change-password", hana, session)
         run.reach("new-login-password")
-        assert [run.proof("new-login-password", new)["outcome"] for new in ("open sesame", "quiet river under pines")] == ["wrong", "right"]
+        said = [run.proof("new-login-password", new) for new in ("open sesame", hana.password, "quiet river under pines")]
+        assert [(one["outcome"], one["message"]) for one in said] == [("wrong", "wrong-breached")] * 2 + [("right", "done")]
     finally:
         service.close()

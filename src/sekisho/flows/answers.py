@@ -31,6 +31,8 @@ class Message(StrEnum):
     TRY_AGAIN = "try-again"
     NOT_ACCEPTED = "not-accepted"
     SENSOR_LOCKED = "sensor-locked"
+    WRONG_BREACHED = "wrong-breached"
+    """A new password that is known from breaches."""
     NO_CODE = "no-code"
     NO_ADDRESS = "no-address"
     NO_ADDRESS_BUT_PAPER = "no-address-but-paper"

@@ -121,8 +121,8 @@ class Entry:
     """What all lanes share: who enters what where, and the keys that follow from it."""
 
     __slots__ = (
-        "entered", "extra", "facts", "held", "institution", "item", "naming", "offered", "owner", "renewed", "replay", "session_id", "spent",
-        "subjects", "ticket",
+        "breached", "entered", "extra", "facts", "held", "institution", "item", "naming", "offered", "owner", "renewed", "replay", "session_id",
+        "spent", "subjects", "ticket",
     )
 
     def __init__(
@@ -145,6 +145,8 @@ class Entry:
         """The reservation under which it waits; empty: it does not."""
         self.renewed: Secret | None = None
         """For an item that is a new secret: its record, if the entry is right."""
+        self.breached = False
+        """For a new password: it is known from breaches, and was compared with nothing."""
         self.entered: bytes | None = None
         """For data: its digest. A code that is sent later in the run is for this data and no other."""
         self.institution = ""
@@ -201,6 +203,8 @@ class Entry:
         if outcome is None:
             return None
         answer = answers.settled(scene, outcome, stood)
+        if self.breached and answer.message is answers.Message.WRONG:
+            answer.message = answers.Message.WRONG_BREACHED
         if named is not None and devices.is_new(scene.guards[scene.keys[scene.operation.subject.value]], scene.device, scene.now):
             answer.device = named
         return answer
@@ -380,7 +384,7 @@ class Settle(Entry):
 
     def __init__(
         self, subjects: Subjects, reservation: str, taken: Reservation, verdict: Verdict, owner: str, session_id: str, *,
-        overdue: bool = False, replay: Replay | None = None, renewed: Secret | None = None,
+        overdue: bool = False, replay: Replay | None = None, renewed: Secret | None = None, breached: bool = False,
     ) -> None:
         facts = Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner, device=taken.device)
         self._reservation = f"reservation:{reservation}"
@@ -392,6 +396,7 @@ class Settle(Entry):
         self.settled: Verdict | None = None
         """The verdict, where it was this work that gave it."""
         self.renewed = renewed
+        self.breached = breached
 
     def decide(self, tx: Tx) -> Told:
         """Settle; after its deadline a reservation is wrong, whatever the verdict."""

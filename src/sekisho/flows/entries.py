@@ -247,15 +247,15 @@ class Entries:
     async def _compare_and_settle(
         self, taken: Reserved, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None,
     ) -> Told:
-        verdict, renewed = Verdict.UNREAD, None
+        verdict, renewed, breached = Verdict.UNREAD, None, False
         try:
             folded = fold(kept.kind, text_of(proof))
-            verdict, renewed = await asyncio.get_running_loop().run_in_executor(
+            verdict, renewed, breached = await asyncio.get_running_loop().run_in_executor(
                 self._pool, self._look_at, taken.secret, kept.kind.value, folded, item.renews is not None,
             )
         finally:
             # Whoever knows that he did not compare gives the guess back, even on the way out.
-            answer = await self.settle(taken.reservation, verdict, owner, replay, renewed)
+            answer = await self.settle(taken.reservation, verdict, owner, replay, renewed, breached=breached)
         if isinstance(answer, Answer) and answer.outcome is Outcome.RIGHT and item.renews is None and self._secrets.is_adopted(taken.secret):
             await self._renew(taken, kept.kind.value, folded, item, kept)
         return answer
@@ -269,13 +269,16 @@ class Entries:
             made = await asyncio.get_running_loop().run_in_executor(self._pool, self._secrets.make, kind, folded)
             await asyncio.gather(*(self._ledger.run(Renew(key, item.name, taken.secret, made)) for key in secret_keys(facts, kept)))
 
-    def _look_at(self, secret: Secret | None, kind: str, folded: str, is_new: bool) -> tuple[Verdict, Secret | None]:  # noqa: FBT001
-        """On a worker: is it the one on record? A new secret must not be, nor a password that is known; and it is made ready to be kept."""
+    def _look_at(self, secret: Secret | None, kind: str, folded: str, is_new: bool) -> tuple[Verdict, Secret | None, bool]:  # noqa: FBT001
+        """On a worker: is it the one on record? A new secret must not be, and is made ready to be kept. And whether breaches have shown it.
+
+        What is known is told so whether or not it is the present one: else the words would say which.
+        """
         same = self._secrets.matches(secret, kind, folded)
         if is_new and kind == ItemKind.PASSWORD and self._breached is not None and self._breached(folded):
-            return Verdict.WRONG, None
+            return Verdict.WRONG, None, True
         made = self._secrets.make(kind, folded) if is_new and not same else None
-        return (Verdict.RIGHT if same != is_new else Verdict.WRONG), made
+        return (Verdict.RIGHT if same != is_new else Verdict.WRONG), made, False
 
     async def _resume(self, reservation: str, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         """A repeat of a request whose guess is in flight: wait for it here, or finish what a dead node began.
@@ -296,13 +299,15 @@ class Entries:
         return await self._ledger.run(_ReadSecret(self._runs.subjects, facts, item.name, secret_keys(facts, kept)))
 
     async def settle(
-        self, reservation: str, verdict: Verdict, owner: str, replay: Replay | None, renewed: Secret | None = None,
+        self, reservation: str, verdict: Verdict, owner: str, replay: Replay | None, renewed: Secret | None = None, *, breached: bool = False,
     ) -> Told:
         body = (await self._store.peek([f"reservation:{reservation}"])).get(f"reservation:{reservation}")
         if body is None:
             return Missing()
         taken = decode(body, Reservation)
-        work = Settle(self._runs.subjects, reservation, taken, verdict, owner, chance.token_urlsafe(24), replay=replay, renewed=renewed)
+        work = Settle(
+            self._runs.subjects, reservation, taken, verdict, owner, chance.token_urlsafe(24), replay=replay, renewed=renewed, breached=breached,
+        )
         answer = await self._ledger.run(work)
         if taken.bank and work.settled is not None:
             self.ceilings.settled(reservation, taken.bank, wrong=work.settled is Verdict.WRONG)
