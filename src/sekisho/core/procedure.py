@@ -131,9 +131,9 @@ def finish(scene: Scene) -> None:
 
 def _walk(scene: Scene, key: str, guard: Guard, path: str) -> None:
     for lock in release.by_path(guard.locks, path):
-        release.lift(key, guard, lock, scene.guards, scene.table, scene.tell, path=path)
+        release.lift(key, guard, lock, scene.rows, scene.table, scene.tell, path=path)
         scene.touch(key)
-        if lock.source in scene.guards:
+        if lock.source in scene.rows:
             scene.touch(lock.source)
 
 

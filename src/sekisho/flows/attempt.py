@@ -21,7 +21,7 @@ from sekisho.flows import answers, effects, telling
 from sekisho.flows.answers import Answer, Refused
 from sekisho.flows.effects import secret_key
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
-from sekisho.flows.subjects import Facts, Subjects
+from sekisho.flows.subjects import Facts, Subjects, is_subject
 from sekisho.policy.table import ABOUT, Item, Operation, place
 from sekisho.ports import Tx
 from sekisho.terms import Outcome, PenaltyKind, State, Verdict
@@ -174,6 +174,9 @@ class Entry:
         if operation is None:
             return Missing()
         scene = self.subjects.scene(tx, facts, operation, procedure)
+        for key in self.extra:
+            if is_subject(key) and (source := tx.get(key, Guard)) is not None:
+                scene.rows.setdefault(key, source)
         scene.ticket = self.ticket
         scene.told = self.institution
         return scene

@@ -12,18 +12,13 @@ from sekisho.core.state import Address, Addresses, Guard
 from sekisho.events import Event, EventKind
 from sekisho.flows import letters
 from sekisho.flows.addresses import addresses_key
-from sekisho.flows.effects import secret_key
+from sekisho.flows.effects import is_row, secret_key
 from sekisho.flows.letters import Letter
 from sekisho.flows.papers import CarriedOut, Form, Paper
 from sekisho.flows.telling import announce
 from sekisho.policy.table import ReleasePath
 from sekisho.ports import Codes, Tx
 from sekisho.terms import AddressState, Reach, Way
-
-
-def is_row(source: str | None) -> bool:
-    """Whether the count that led to a lock stands on a subject's row, not on a run's or a session's."""
-    return source is not None and not source.startswith(("procedure:", "session:"))
 
 
 class Carrying:

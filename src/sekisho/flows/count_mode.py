@@ -64,9 +64,12 @@ class CountMode:
                 if device and device != facts.device:
                     # The bank says of each entry from where it comes.
                     facts = Facts(facts.key, facts.operation, facts.subjects, facts.session, facts.owner, facts.language, device)
+            ends = effects.told_keys(table, facts) if procedure is None else [
+                *effects.keys(table, facts), *await effects.sources(self._store, table, facts),
+            ]
             work = Reserve(
                 self._runs.subjects, facts, item, owner, chance.token_urlsafe(18), replay=replay, begin=begin, session=bank_session,
-                naming=kind in NAMING, ends=(effects.told_keys if procedure is None else effects.keys)(table, facts),
+                naming=kind in NAMING, ends=ends,
             )
             taken = await self._entries.patiently(table, work)
             if isinstance(taken, Stale):

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sekisho.core import address as masks
-from sekisho.core import registering
+from sekisho.core import registering, release
 from sekisho.core.scene import Scene
-from sekisho.core.state import SECOND, Address, Addresses, Application, Guard, Recovery, Secret
+from sekisho.core.state import SECOND, Address, Addresses, Application, Guard, Recovery, Secret, decode
 from sekisho.events import Event, EventKind
 from sekisho.flows.addresses import addresses_key, by_desk, registers
 from sekisho.flows.subjects import Facts
 from sekisho.flows.telling import SET, announce, announcements_key, may_tell_of_entries, whom
 from sekisho.policy.table import Operation, Table
-from sekisho.ports import Codes, Tx
+from sekisho.ports import Codes, Store, Tx
 from sekisho.terms import ItemKind, Reach
 
 WAITS_S = 30 * 24 * 3600
@@ -73,6 +73,21 @@ def _sensors(table: Table, renewed: Iterable[str | None]) -> list[str]:
 
 
 _KEYS = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC, ItemKind.OCRA})
+
+
+async def sources(store: Store, table: Table, facts: Facts) -> list[str]:
+    """The rows of others on which the counts stand that led to what the end of a run lifts: an account beside the one in hand, who typed then."""
+    path, own = table.operations[facts.operation].path, set(facts.subjects.values())
+    if path is None:
+        return []
+    rows = await store.peek(sorted(own))
+    found = {lock.source for body in rows.values() for lock in release.by_path(decode(body, Guard).locks, path)}
+    return sorted(str(source) for source in found if is_row(source) and source not in own)
+
+
+def is_row(source: str | None) -> bool:
+    """Whether the count that led to a lock stands on a subject's row, not on a run's or a session's."""
+    return source is not None and not source.startswith(("procedure:", "session:"))
 
 
 def recovery_key(subject: str) -> str:

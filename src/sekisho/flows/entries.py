@@ -147,8 +147,9 @@ class Entries:
             looked_at = [answered_key(facts.key)] if item.kind in SENT else secret_keys(facts, kept)
             if held.is_by_app(table, item):
                 looked_at = [*looked_at, *signed.device_keys(facts)]
+            ends = [*effects.keys(table, facts), *await effects.sources(self._store, table, facts)]
             work = FastAttempt(
-                self._runs.subjects, facts, item.name, owner, session, compare, secrets=[*looked_at, *effects.keys(table, facts)],
+                self._runs.subjects, facts, item.name, owner, session, compare, secrets=[*looked_at, *ends],
                 naming=item.kind in NAMING, replay=replay, live=live,
             )
             if held.is_by_app(table, item) and isinstance(proof, Mapping) and proof.get(REPORT) == LOCKED:
@@ -226,7 +227,7 @@ class Entries:
     ) -> Told:
         work = Reserve(
             self._runs.subjects, facts, item.name, owner, chance.token_urlsafe(18), secrets=secret_keys(facts, kept), replay=replay,
-            ends=effects.keys(table, facts),
+            ends=[*effects.keys(table, facts), *await effects.sources(self._store, table, facts)],
         )
         taken = await self.ceilings.run(table, work)
         if isinstance(taken, Reserved):

@@ -20,8 +20,8 @@ from sekisho.flows import approvals, letters
 from sekisho.flows.acts import Awaits, Denied, Moved, Operator, once
 from sekisho.flows.addresses import addresses_key
 from sekisho.flows.approvals import Approval
-from sekisho.flows.carrying import Carrying, is_row
-from sekisho.flows.effects import secret_key
+from sekisho.flows.carrying import Carrying
+from sekisho.flows.effects import is_row, secret_key
 from sekisho.flows.letters import Letter
 from sekisho.flows.names import checked_subject
 from sekisho.flows.outbox import Outbox, outbox_key

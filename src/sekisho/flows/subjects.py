@@ -132,6 +132,14 @@ class Row:
         return self._bucket, tx.get(self._bucket, Guard) or Guard()
 
 
+def is_subject(key: str) -> bool:
+    """Whether a key is that of a subject's row, or of a stranger's."""
+    return key.removeprefix("~").partition(":")[0] in _KINDS
+
+
+_KINDS = frozenset(reach.value for reach in Reach) - {reach.value for reach in OWN_ROWS}
+
+
 def concerned(
     table: Table, operation: Operation, subject: str, about: str | None, links: Mapping[str, str], about_links: Mapping[str, str],
     actor: str, caller: str | None,
