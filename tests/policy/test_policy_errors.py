@@ -45,6 +45,7 @@ CELLS = [
     ("penalty: [end-session], undo: [start-over]}\n          - {wrong: 10", "penalty: [end-sesion], undo: [start-over]}\n"
      "          - {wrong: 10", "end-sesion", "did you mean `end-session`?"),
     ("kind: totp", "kind: topt", "topt", "did you mean `totp`?"),
+    ("desk:\n  second-line:", "desk:\n  channel:", "channel: {ja: 窓口", "`channel` is no desk; there are `first-line`"),
     ("may: [lift-stop]", "may: [lift-stopp]", "lift-stopp", "did you mean `lift-stop`?"),
     ("  feed: {ja: 通知, en: Feed, keep: 30d}\n", "", "retention:\n", "`feed` is missing"),
     ("feed: {ja", "fed: {ja", "fed: {ja", "did you mean `feed`?"),

@@ -6,6 +6,7 @@ stand in it with versions, newest last, because what was made with an old one mu
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets as chance
@@ -41,12 +42,17 @@ class KeyFile(msgspec.Struct):
 
 
 class Keyring:
-    """A key file in use."""
+    """A key file in use.
+
+    API keys are those of the file as it is now: a new one works and a retired one does not, without a restart. Secret keys stay
+    those it was opened with.
+    """
 
     def __init__(self, path: Path, file: KeyFile) -> None:
         self.path = path
         self.file = file
         self._by_digest = {key.digest: key for key in file.api if not key.retired}
+        self._seen: tuple[int, ...] | None = None
 
     @classmethod
     def open(cls, path: Path) -> Keyring:
@@ -112,11 +118,23 @@ class Keyring:
 
     def who(self, plain: str) -> ApiKey | None:
         """Whose key this is; None for one that is unknown or retired."""
+        self._look_again()
         return self._by_digest.get(_digest(plain))
 
     def named(self, identifier: str) -> ApiKey | None:
         """The key of that id; None for one that is unknown or retired."""
+        self._look_again()
         return next((key for key in self.file.api if key.id == identifier and not key.retired), None)
+
+    def _look_again(self) -> None:
+        """Take the API keys of the file anew where it has changed; of one that cannot be read nothing new is believed."""
+        with contextlib.suppress(OSError, CallerError):
+            at = self.path.stat()
+            seen = (at.st_ino, at.st_mtime_ns, at.st_size)
+            if seen != self._seen:
+                self.file.api = [key for key in Keyring.open(self.path).file.api if not key.demo or key in self.file.api]
+                self._by_digest = {key.digest: key for key in self.file.api if not key.retired}
+                self._seen = seen
 
     def secret(self, purpose: Purpose, version: int | None = None) -> bytes:
         """The newest secret key for a purpose, or the one of that version."""

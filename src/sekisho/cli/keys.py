@@ -23,7 +23,7 @@ def keys() -> None:
 @click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
 @click.option("--operator", required=True, help="The person, or the channel, that this key stands for.")
 def new(path: Path, role: str, operator: str) -> None:
-    """Make an API key (and the key file, with secret keys, where there is none). It is shown once."""
+    """Make an API key (and the key file, with secret keys, where there is none). It is shown once. Nodes that run know it at once."""
     ring = Keyring.open(path) if path.exists() else Keyring.make(path)
     click.echo(ring.new(Role(role), operator))
 
@@ -43,7 +43,7 @@ def rotate(path: Path, purpose: str) -> None:
 @_file
 @click.argument("identifier")
 def retire(path: Path, identifier: str) -> None:
-    """Let an API key work no more. Restart the nodes to make it known to them."""
+    """Let an API key work no more, on nodes that run too, if they read this very file. `keys list` has its IDENTIFIER."""
     if not Keyring.open(path).retire(identifier):
         detail = f"there is no key {identifier} that is not retired"
         raise CallerError(detail)

@@ -14,7 +14,7 @@ import msgspec
 
 from sekisho.app import open_store
 from sekisho.errors import CallerError
-from sekisho.flows.policies import left_over, propose, read
+from sekisho.flows.policies import AHEAD_S, left_over, propose, read
 from sekisho.policy import Policy, PolicyError, load, parse
 from sekisho.policy.model import Profile
 from sekisho.policy.schema import schema as policy_schema
@@ -88,14 +88,15 @@ def schema() -> None:
 @policy.command()
 @_path
 @click.option("--store", required=True, help="sqlite:///PATH or postgresql://USER@HOST/DATABASE")
-@click.option("--at", help="When it comes into force, RFC 3339; at least 10 s ahead, which is also the default.")
+@click.option("--at", help="When it comes into force, RFC 3339 with its zone; at the soonest 10 s ahead, which is also the default.")
 @click.option("--operator", default="command line", show_default=True, help="Who accepts it.")
 def accept(file: Path, store: str, at: str | None, operator: str) -> None:
     """Put a policy in force, if the proofs find nothing that refuses it, and it lifts every lock that stands."""
+    begins = _when(at)
     with _located():
         policy = load(file)
         report = check(policy)
-    when = asyncio.run(_accept(store, policy, report, at, operator)) if report.accepted else report
+    when = asyncio.run(_accept(store, policy, report, begins, operator)) if report.accepted else report
     if isinstance(when, Report):
         click.echo(told(when, "en", findings_only=True), err=True, nl=False)
         sys.exit(1)
@@ -103,13 +104,16 @@ def accept(file: Path, store: str, at: str | None, operator: str) -> None:
     click.echo(f"{table.name} {table.version[:12]} in force from {datetime.fromtimestamp(when / 1e6, UTC).isoformat(timespec='seconds')}")
 
 
-async def _accept(store: str, policy: Policy, report: Report, at: str | None, operator: str) -> int | Report:
+async def _accept(store: str, policy: Policy, report: Report, at: int | None, operator: str) -> int | Report:
     """Put it in force: from when; or the report of what stands in its way in this store."""
     opened = open_store(store, accept_weaker=True)
     try:
+        if at is not None and at < await opened.clock():
+            detail = f"the time of --at has passed; write a later one, or leave it out: then the policy is in force in {AHEAD_S} s"
+            raise CallerError(detail)
         for one in await left_over(opened, report.table):
             report = left_standing(policy, report, one.row, one.undo, one.subjects)
-        return await propose(opened, policy.source, report.table.version, _when(at), operator) if report.accepted else report
+        return await propose(opened, policy.source, report.table.version, at, operator) if report.accepted else report
     finally:
         await opened.close()
 
@@ -117,11 +121,12 @@ async def _accept(store: str, policy: Policy, report: Report, at: str | None, op
 def _when(at: str | None) -> int | None:
     if at is None:
         return None
-    try:
-        return int(datetime.fromisoformat(at).timestamp() * 1_000_000)
-    except ValueError as no:
-        detail = f"{at} is not a time; write it as 2026-04-01T09:00:00+09:00"
-        raise CallerError(detail) from no
+    with contextlib.suppress(ValueError):
+        when = datetime.fromisoformat(at)
+        if when.tzinfo is not None:
+            return int(when.timestamp() * 1_000_000)
+    detail = f"{at} is not a time with its zone; write it as 2026-04-01T09:00:00+09:00"
+    raise CallerError(detail)
 
 
 def table_of(file: Path) -> Table:

@@ -33,7 +33,7 @@ from sekisho.policy.rows import (
 from sekisho.policy.shape import Path, Vocabulary
 from sekisho.policy.table import BY_LETTER, OWN_COUNTS
 from sekisho.policy.yaml import quoted
-from sekisho.terms import ItemKind, PathKind, Reach
+from sekisho.terms import ItemKind, PathKind, Reach, Role
 
 
 class Fault(NamedTuple):
@@ -55,6 +55,8 @@ UNCOUNTED = NOT_SECRET | {ItemKind.DEVICE_BIOMETRIC, ItemKind.PASSKEY}
 """Kinds that nobody can find by trying here, so that a row may say `stages: none`."""
 SENT = frozenset({ItemKind.CODE, ItemKind.CONFIRMATION})
 """Codes that the bank sends."""
+DESKS = (Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE)
+"""Who works at the bank's desk; a channel or an auditor releases nothing."""
 VERIFIES = {"sent": SENT, "in-session": frozenset({ItemKind.CODE}), "call-back": frozenset({ItemKind.KNOWLEDGE})}
 """By what kind of item a caller can be verified in each way."""
 HAS_ADDRESSES = frozenset({Reach.CUSTOMER, Reach.ACCOUNT})
@@ -738,6 +740,8 @@ def _bank(file: m.PolicyFile, names: _Names) -> Faults:
         yield from names.undo(("suspension",), file.suspension.undo)
         yield from names.all_known(("suspension", "spares"), file.suspension.spares, "operation", names.operations)
     for role, cell in file.desk.items():
+        if role not in DESKS:
+            yield Fault(("desk", role.value), f"{quoted(role)} is no desk; there are {', '.join(map(quoted, DESKS))}")
         yield from _hours(("desk", role.value, "open"), cell.open)
         yield from _zone(("desk", role.value, "zone"), cell.zone or "")
     yield from _risk(file, names)
