@@ -69,10 +69,10 @@ async def _measure(folder, size, steps):
         busy = await bank.fill(size.subjects, steps)
         _calm_collector()
         addresses = {EMPTY: "/desk", **bank.addresses(busy)}
-        samples, kilobytes = {}, {}
+        samples, kilobytes, looks = {}, {}, min(LOOKS, size.subjects // 20) * size.rounds
         for name in steps.over("pages", list(addresses)):
             asked = bank.stranger if name == EMPTY else bank.operator
-            answers = [await _look(asked, addresses[name]) for _ in range(size.warming + LOOKS * size.rounds)][size.warming:]
+            answers = [await _look(asked, addresses[name]) for _ in range(size.warming + looks)][size.warming:]
             samples[name] = [{"took_s": took, "processor_s": worked} for took, worked, _ in answers]
             kilobytes[name] = max(length for *_, length in answers) / 1024
         return samples, kilobytes
@@ -131,8 +131,8 @@ class _Bank:
         numbers = range(1, subjects + 1)
         for first in steps.over(f"{subjects:,} customers", range(0, subjects, AT_ONCE)):
             await asyncio.gather(*(self._enrol(n, admin) for n in numbers[first:first + AT_ONCE]))
-        for n in steps.over("cases", numbers[:CASES_OPEN]):
-            await self.app.cases.open(f"customer:{n:010d}", "no code by mail arrives", "telephone", Operator("aoki", Role.FIRST_LINE))
+        aoki = Operator("aoki", Role.FIRST_LINE)
+        await asyncio.gather(*(self.app.cases.open(f"customer:{n:010d}", "no code by mail arrives", "telephone", aoki) for n in numbers[:CASES_OPEN]))
         await seeds.enrol(self.stranger, self._keys["ito"], self._table)
         await self.operator.post("/desk/sign-in", data={"key": self._keys["aoki"]})
         busy = await self._lead()
