@@ -75,6 +75,8 @@ class Book:
         self.limits = tuple(self._limits())
         self.shared = tuple(self._shared())
         self._places = dict(self._placed())
+        self.by_id = {name: row for row in reversed(self.rows) for name in (row.id, *row.also)}
+        """Rows by their ids; of several variants the first."""
 
     def place(self, row: str) -> tuple[str, str]:
         """The page and the place on it where a row, or what a lock names as one, is explained; the index where it is gone."""

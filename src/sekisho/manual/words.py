@@ -253,12 +253,12 @@ class Words(Printer):
 
     def to_say(self, found: Outcome) -> str:
         """The sentence to say to somebody it has happened to."""
-        ways = self.t("manual.or-else").join(self.way_of(name) for name in found.undo)
+        ways = self.t("manual.or-else").join(self.t("say.way", way=self.way_of(name)) for name in found.undo)
         return self.t("say.sentence", happened=self.happened(found), ways=ways)
 
     def to_say_of(self, reason: str, found: Outcome) -> str:
         """The sentence to say where it was no wrong entry: `stop`, `suspension` or `abolished` says what it was."""
-        ways = self.t("manual.or-else").join(self.way_of(name) for name in found.undo)
+        ways = self.t("manual.or-else").join(self.t("say.way", way=self.way_of(name)) for name in found.undo)
         return self.t(f"say.{reason}", happened=self.happened(found), ways=ways)
 
 
