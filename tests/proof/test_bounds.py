@@ -8,6 +8,8 @@ from small_policies import HORIZON_S, ITEM, Search, TooMany, policy
 
 from sekisho.proof.guesses import most_within
 
+pytestmark = pytest.mark.timeout(times(300, full=7_200))
+
 POLICIES = times(200, full=2_000)
 
 
