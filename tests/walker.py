@@ -483,7 +483,8 @@ class Walk:
 
     def _received(self, run, item, which, delivery):
         """The code in the message that came; other messages may have come with it."""
-        self.house.do(self.house.app.outbox.deliver())
+        while self.house.do(self.house.app.outbox.deliver()):
+            pass
         person, way = self.runs[run][0], WAYS[self.table.items[item].kind]
         new = person.new_mail if self.table.items[item].confirms else None
         to = person.telephone if way is Way.TELEPHONE else new or person.mails[which % len(person.mails)]
