@@ -179,12 +179,6 @@ class Article:
         """The page with what a search found."""
         return self._render("search.html", INDEX, query=query, found=self.search(query))
 
-    def pdf(self) -> bytes:
-        """All of it as PDF."""
-        from sekisho.manual.pdf import pdf  # noqa: PLC0415  loaded where somebody prints, not where somebody serves
-
-        return pdf(self)
-
     def thanks(self, name: str) -> str:
         """What staff read who have said whether a page helped."""
         return self._render("thanks.html", name)

@@ -42,7 +42,14 @@ def files(table: Table, facts: Facts | None = None) -> Iterator[File]:
 def printed(table: Table, facts: Facts | None = None) -> Iterator[File]:
     """Each article once more, as PDF."""
     for one in articles(table, facts):
-        yield File(f"{one.audience}/{one.language}/{PDF}", one.pdf())
+        yield File(f"{one.audience}/{one.language}/{PDF}", as_pdf(one))
+
+
+def as_pdf(article: Article) -> bytes:
+    """All of an article as PDF."""
+    from sekisho.manual.pdf import pdf  # noqa: PLC0415  loaded where somebody prints, not where somebody serves
+
+    return pdf(article)
 
 
 def style() -> bytes:

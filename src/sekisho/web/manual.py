@@ -15,7 +15,7 @@ from sekisho.app import App
 from sekisho.catalogue import LANGUAGES
 from sekisho.errors import LedgerUnavailable
 from sekisho.flows import helped
-from sekisho.manual import ANSWERS, HELPED, PDF, SERVED, STYLE, Article, Audience, style
+from sekisho.manual import ANSWERS, HELPED, PDF, SERVED, STYLE, Article, Audience, as_pdf, style
 from sekisho.manual.book import INDEX, OPERATION
 from sekisho.policy.text import Language
 from sekisho.ports import ApiKey
@@ -119,7 +119,7 @@ class ManualPages:
         """The whole article as PDF, set once for each policy."""
         self._printed = {held: body for held, body in self._printed.items() if held.table.version == one.table.version}
         if one not in self._printed:
-            self._printed[one] = await asyncio.to_thread(one.pdf)
+            self._printed[one] = await asyncio.to_thread(as_pdf, one)
         return Response(self._printed[one], media_type="application/pdf", headers=HEADERS)
 
     async def _row(self, request: Request, one: Article, _: Screen | None) -> Response:
