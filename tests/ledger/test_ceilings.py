@@ -168,3 +168,16 @@ def test_the_ledger_is_asked_seldom():
         assert house.ledger.batches - before <= 5
     played(Place("memory"), story, 1)
 
+
+
+def test_whoever_comes_just_as_housekeeping_has_asked_for_nothing_asks_anew(place):
+    """Its task has ended and brought no guess; the loop has not come round yet."""
+    async def story(nodes):
+        (node,) = nodes.all
+        await nodes.guess(node)
+        purse = node.purses["sweep"]
+        purse.lose()
+        purse.asking = ended = asyncio.get_running_loop().create_future()
+        ended.set_result(None)
+        assert await nodes.guess(node)
+    played(place, story, 1)

@@ -277,9 +277,9 @@ class Ceilings:
             purse.wanted -= 1
 
     async def _ask(self, purse: Purse, wish: int | None) -> None:
-        if purse.asking is None:
+        # One that is done brings no more: whoever comes between its end and the next turn of the loop asks anew.
+        if purse.asking is None or purse.asking.done():
             purse.asking = asyncio.create_task(self._settle(purse, wish))
-            purse.asking.add_done_callback(lambda _: setattr(purse, "asking", None))
         await asyncio.shield(purse.asking)
 
     async def _settle(self, purse: Purse, wish: int | None) -> None:
