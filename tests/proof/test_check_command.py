@@ -1,6 +1,8 @@
 """`sekisho policy check` and `accept`: what they print, and how they end."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -38,6 +40,24 @@ def test_a_policy_that_is_refused_ends_with_1_and_says_unbounded_in_so_many_word
 @pytest.mark.parametrize(("language", "sentence"), [("en", "major-bank may come into force."), ("ja", "major-bankは適用できます。")])
 def test_it_is_told_in_both_languages(language, sentence):
     assert sentence in run("policy", "check", reference("major-bank"), "--language", language).stdout
+
+
+@pytest.mark.parametrize(("language", "lines"), [
+    ("en", [
+        "Lock M-STOP-1: emergency stop", "Lock M-RESET-5: Cash-card PIN", "(by oneself, 60 min)", "wait 4 days + wait 60 min",
+        "Lock M-RESET-1: Account number and customer number, 10 in a row (the customer, reset-by-customer)"]),
+    ("ja", ["M-STOP-1のロック:緊急停止", "M-RESET-5のロック:キャッシュカードの暗証番号", "4日待つ + 60分待つ", "連続10回(口座, reset-by-account)"]),
+])
+def test_each_state_says_what_it_is_and_no_two_are_called_alike(language, lines):
+    told = run("policy", "check", reference("major-bank"), "--language", language).stdout
+    assert [line for line in lines if line not in told] == [] and "wait 3600" not in told
+    states = [re.split("  +", line.strip())[0] for line in told.partition({"en": "The ways out", "ja": "抜け出す方法"}[language])[2].splitlines()[2:-2]]
+    assert len(states) > 15 and len(set(states)) == len(states)
+
+
+@pytest.mark.parametrize(("language", "advice"), [("en", "under `ceilings:`: `items: [token]`"), ("ja", "`ceilings:`に、正しい入力でも消えない通算の回数(`items: [token]`")])
+def test_a_finding_about_guesses_says_what_to_add(language, advice):
+    assert advice in run("policy", "check", Path(__file__).parents[1] / "policy" / "small.yaml", "--language", language).stdout
 
 
 def test_a_refused_policy_does_not_come_into_force(tmp_path):

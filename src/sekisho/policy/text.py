@@ -105,7 +105,7 @@ class Printer:
 
     def row(self, row: Row) -> Iterator[str]:
         marks = [*row.also, *([self.pick("独自", "ours")] if row.ours else [])]
-        yield f"  {row.id}  {self.say(self.table.items[row.item].text)}" + (f"  [{', '.join(marks)}]" if marks else "")
+        yield f"  {row.id}  {self.say(self.table.items[row.item].text)}  ({row.item})" + (f"  [{', '.join(marks)}]" if marks else "")
         for condition in row.when:
             yield f"      {self.condition(condition)}"
         for gauge in (*row.gauges, *(Gauge(counter, about=False, devices=UNKNOWN) for counter in row.bank)):

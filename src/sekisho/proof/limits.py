@@ -28,7 +28,7 @@ def guess_findings(table: Table, found: Iterable[Bound]) -> Iterator[Found]:
         told.add(bound.item)
         at = seats(table, bound.item)[0]
         operations = dict.fromkeys(seat.operation for seat in seats(table, bound.item))
-        facts: dict[str, Fact] = {"item": table.items[bound.item].text, "operations": texts(table, operations)}
+        facts: dict[str, Fact] = {"item": table.items[bound.item].text, "name": bound.item, "operations": texts(table, operations)}
         if bound.per_year is None:
             yield Found(FindingCode.UNBOUNDED_GUESSES, "unbounded", facts, _loosest(table, bound, at), trace=bound.trace)
         else:

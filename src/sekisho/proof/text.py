@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
 
 from sekisho.catalogue import say
-from sekisho.policy.text import length
+from sekisho.core.stop import ROW as STOP_ROW
+from sekisho.policy.table import Counter, Gauge, Table
+from sekisho.policy.text import Printer, length
 from sekisho.proof.chances import chance
 from sekisho.proof.check import Finding, Report, picked, state_name
 from sekisho.proof.diff import Change
 from sekisho.proof.guesses import Bound
-from sekisho.proof.ways import NONE, Plan
+from sekisho.proof.ways import NONE, Plan, State, mark
 
 
 def told(report: Report, language: str = "en", *, findings_only: bool = False) -> str:
@@ -64,22 +67,55 @@ def _count(guesses: int | None, language: str) -> str:
 def _ways(report: Report, language: str) -> Iterator[str]:
     yield say(language, "check.ways")
     rows = [[say(language, f"column.{name}") for name in ("state", "rest", "attack")]]
+    names = Tally(one.state.name for one in report.ways_out)
     rows += [
-        [state_name(one.state, report.table, language), _plan(one.at_rest, report, language), _plan(one.under_attack, report, language)]
+        [_state(one.state, report.table, language, alone=names[one.state.name] == 1), _plan(one.at_rest, language), _plan(one.under_attack, language)]
         for one in report.ways_out
     ]
     yield from aligned(rows)
 
 
-def _plan(plan: Plan | None, report: Report, language: str) -> str:
+def _state(state: State, table: Table, language: str, *, alone: bool) -> str:
+    """A state with what it is; of several stages of one row also at which count each falls."""
+    name = state_name(state, table, language)
+    if state.lost:
+        return name
+    lock = next(lock for key, lock in state.board.locks() if mark(key, lock) in state.targets)
+    counter = table.counters.get(lock.counter or "")
+    what = say(language, "state.of", state=name, what=_left_by(state, table, language) if counter is None else _entries(counter, table, language))
+    if alone or counter is None:
+        return what
+    return f"{what}, {Printer(table, 'ja' if language == 'ja' else 'en').count(Gauge(counter, about=False), lock.wrong)}"
+
+
+def _left_by(state: State, table: Table, language: str) -> str:
+    """What has set a lock that no wrong entries have."""
+    if state.name == STOP_ROW:
+        return say(language, "state.stop")
+    return picked((table.abolished.get(state.name) or table.operations[state.name]).text, language)
+
+
+def _entries(counter: Counter, table: Table, language: str) -> str:
+    """The items whose wrong entries come on a count."""
+    rows = [row for one in table.operations.values() for variants in one.rows.values() for row in variants]
+    found = dict.fromkeys(row.item for row in rows if any(gauge.counter.name == counter.name for gauge in row.gauges))
+    return " / ".join(picked(table.items[item].text, language) for item in found)
+
+
+def _plan(plan: Plan | None, language: str) -> str:
     if plan is None:
         return say(language, f"way.{NONE}")
-    names = [f"{name}" for name in plan.path] or [say(language, "way.otherwise")]
+    names = [_step(name, language) for name in plan.path] or [say(language, "way.otherwise")]
     lasts = "" if not plan.longest_s else f", {length(plan.shortest_s, language)}"
     if plan.longest_s > plan.shortest_s:
         lasts += f" – {length(plan.longest_s, language)}"
-    del report
     return f"{' + '.join(names)} ({say(language, f'way.{plan.kind}')}{lasts})"
+
+
+def _step(name: str, language: str) -> str:
+    """A way back by its name in the policy; time that must pass, in a unit that can be read."""
+    word, _, seconds = name.partition(" ")
+    return say(language, "manual.wait", length=length(int(seconds), language)) if seconds and word == "wait" else name
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
