@@ -16,6 +16,7 @@ from sekisho import serving
 from sekisho.adapters.channels import Inbox
 from sekisho.adapters.keyring import Keyring
 from sekisho.adapters.memory import MemoryStore
+from sekisho.adapters.webauthn import RelyingParty
 from sekisho.api.server import application
 from sekisho.app import App, Settings, relay_of
 from sekisho.bank import front, pages, seeds
@@ -53,6 +54,8 @@ class Bank:
         self.boxes = {Way.TELEPHONE: Inbox(), Way.LETTER: Inbox()}
         sock = serving.bind("127.0.0.1:0")
         self.base = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        self.by_name = self.base.replace("127.0.0.1", "localhost")
+        """The same by the name that passkeys are for."""
         self._ready, self._failed = threading.Event(), []
         self._thread = threading.Thread(target=self._run, args=(sock,), daemon=True)
         self._thread.start()
@@ -78,7 +81,7 @@ class Bank:
         inside = httpx.ASGITransport(self._inside)
         routes = [
             *pages.routes(self.base, told, shown, self.table, transport=inside, clock=self.seconds),
-            *front.routes(self.base, told, self.table, transport=inside, clock=self.seconds), *InboxPages(self.sink, shown).routes(),
+            *front.routes(self.base, told, self.table, transport=inside, clock=self.seconds, passkeys_on=self.by_name), *InboxPages(self.sink, shown).routes(),
         ]
         self._asgi = application(self.app, pages=routes)
         self._server = uvicorn.Server(serving._config(self._asgi))
@@ -101,7 +104,7 @@ class Bank:
         relay = relay_of(f"smtp://127.0.0.1:{mail.getsockname()[1]}", "Bank <codes@bank.example>", "codes@bounce.bank.example")
         store = MemoryStore(self.clock)
         table = await first_policy(store, self.policy.read_bytes(), self.policy.name)
-        settings = Settings("memory:", ring.path, hold=False, demo=True, relay=relay, bounces=bounces)
+        settings = Settings("memory:", ring.path, hold=False, demo=True, relay=relay, bounces=bounces, passkeys=RelyingParty("localhost", "Sekisho Bank", (self.by_name,)))
         made = App(settings, store, ring, {table.version: table}, await load_tables(store, {table.version: table}), self.boxes)
         made.clock, made.watch.own = self.clock, self.seconds
         return made

@@ -18,12 +18,13 @@ from zoneinfo import ZoneInfo
 import httpx
 import segno
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sekisho.bank.guests import PLACES, Guest, Guests, Walk, keep
 from sekisho.bank.holdings import JUDGED, SENT
 from sekisho.bank.lines import lines
+from sekisho.bank.passkeys import PASSKEY, CustomerPasskeys
 from sekisho.bank.seeds import CUSTOMERS
 from sekisho.bank.service import Json, Service, Trouble
 from sekisho.bank.shown import Shown
@@ -31,9 +32,9 @@ from sekisho.bank.telephone import Telephone, is_by_app, words_of
 from sekisho.catalogue import say
 from sekisho.policy import Table
 from sekisho.policy.table import Item, Operation
-from sekisho.web import HEADERS, Form, Unreadable, language_of_request, page, read_form
+from sekisho.web import HEADERS, WITH_SCRIPT, Form, Unreadable, language_of_request, page, read_form
 
-HOME, ACCOUNT, HELP, APPS = "/bank", "/bank/account", "/bank/help", "/bank/apps"
+HOME, ACCOUNT, HELP, APPS, PASSKEYS = "/bank", "/bank/account", "/bank/help", "/bank/apps", "/bank/passkeys"
 NEW = "new"
 """What a form says that is no run's yet: its first entry begins one."""
 
@@ -50,7 +51,7 @@ Act = Callable[[Guest, Form, str], Awaitable[str]]
 
 def routes(
     base: str, keys: Mapping[str, Any], table: Table, *, transport: httpx.AsyncBaseTransport | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.time, passkeys_on: str = "",
 ) -> Sequence[BaseRoute]:
     """All pages.
 
@@ -60,37 +61,46 @@ def routes(
         table: the bank's policy.
         transport: how to reach the service; None: over the network.
         clock: seconds since the epoch: which desk is open now.
+        passkeys_on: from where passkeys can be used, as `https://bank.example`; empty: from nowhere.
 
     """
-    return FrontPages(Service(base, keys, transport), table, clock).routes()
+    return FrontPages(Service(base, keys, transport), table, clock, passkeys_on).routes()
 
 
 class FrontPages:
     """The pages over one service."""
 
-    def __init__(self, service: Service, table: Table, clock: Callable[[], float]) -> None:
+    def __init__(self, service: Service, table: Table, clock: Callable[[], float], passkeys_on: str = "") -> None:
         self._service = service
         self._table = table
         self._clock = clock
         self._guests = Guests()
         self._telephone = Telephone(service, table, self._guests)
+        self._passkeys = CustomerPasskeys(service, table, passkeys_on)
         aside = {str(table.cases.get("verify")), *(name for name, one in table.operations.items() if self._is_judged(one))}
         self._offered = {name: one for name, one in table.operations.items() if name not in aside}
 
     def _is_judged(self, operation: Operation) -> bool:
-        """Whether a step of it can only be taken on the customer's own telephone."""
-        return any(all(self._table.items[item].kind in JUDGED for item in step.items) for step in operation.steps)
+        """Whether a step of it cannot be taken on these pages."""
+        return any(all(self._is_judged_elsewhere(item) for item in step.items) for step in operation.steps)
+
+    def _is_judged_elsewhere(self, name: str) -> bool:
+        """Whether another device tells yes or no, and no browser does."""
+        item = self._table.items[name]
+        return not self._passkeys.page if self._passkeys.is_one(item) else item.kind in JUDGED
 
     def routes(self) -> list[BaseRoute]:
         """Address to page or act."""
         acts: dict[str, Act] = {
             "begin": self._begin, "enter": self._enter, "send": self._send, "logout": self._log_out, "stop": self._stop, "not-me": self._not_me,
             "number": self._number, "place": self._place, "add-app": self._add_app, "use-app": self._use_app, "remove-app": self._remove_app,
+            "name-passkey": self._name_passkey, "remove-passkey": self._remove_passkey,
         }
         return [
             Route(HOME, self._home), Route("/bank/go/{operation}", self._go), Route(HELP, self._help), Route(ACCOUNT, self._account),
             Route("/bank/stop", self._one_form("stop")), Route("/bank/not-me", self._one_form("not-me")),
             Route(APPS, self._apps), *self._telephone.routes(),
+            Route(PASSKEYS, self._own_passkeys), Route("/bank/passkey-options", self._passkey_options, methods=["POST"]),
             *(Route(f"/bank/{name}", self._acting(act), methods=["POST"]) for name, act in acts.items()),
         ]
 
@@ -152,6 +162,8 @@ class FrontPages:
             await self._find_addresses(live, language)
         by_app = await self._devices(guest, operation, live) if live else []
         asked = [item for item, _ in live.next if not self._is_elsewhere(item, by_app)] if live else []
+        if operation.session and any(self._table.items[item].kind == PASSKEY for item in asked) and not await self._passkeys.of(guest):
+            asked = [item for item in asked if self._table.items[item].kind != PASSKEY]
         items = asked if live or operation.session else self._first(operation)
         facts: Json = {
             "operation": shown.operation(name), "name": name, "login": self._login, "walk": live.name if live else NEW,
@@ -161,7 +173,11 @@ class FrontPages:
             "held": [shown.operation(one) for one in self._held(operation)] if walk is not None and walk.state == "done" else [],
             "devices": by_app,
         }
-        return self._page(request, "bank_step.html", guest, address=f"/bank/go/{name}", **facts)
+        by_browser = any(entry["passkey"] for entry in facts["entries"])
+        return self._page(
+            request, "bank_step.html", guest, address=f"/bank/go/{name}", headers=WITH_SCRIPT if by_browser else HEADERS,
+            passkeys_on=f"{self._passkeys.page}{HOME}" if by_browser and self._passkeys.is_elsewhere(request) else "", **facts,
+        )
 
     async def _devices(self, guest: Guest, operation: Operation, walk: Walk) -> list[str]:
         """On which of his telephones he may enter what is asked for now, by their names; nobody is told which a stranger has."""
@@ -173,8 +189,7 @@ class FrontPages:
 
     def _is_elsewhere(self, item: str, devices: list[str]) -> bool:
         """Whether it is entered on a telephone and not here."""
-        found = self._table.items[item]
-        return found.kind in JUDGED or (bool(devices) and is_by_app(found))
+        return self._is_judged_elsewhere(item) or (bool(devices) and is_by_app(self._table.items[item]))
 
     async def _look_again(self, walk: Walk, language: str) -> None:
         """It may have gone on in another window, or its time may be up."""
@@ -193,12 +208,14 @@ class FrontPages:
     def _entry(self, shown: Shown, operation: Operation, name: str, walk: Walk | None) -> Json:
         """One thing to be entered; who he is and his password stand on one page."""
         then = self._then(operation, name)
-        in_app = then is not None and self._may_go_on_in_app(operation)
+        in_app, by_passkey = (then is not None and self._may_go_on(operation, how) for how in (is_by_app, self._is_passkey_here))
+        item = self._table.items[name]
         return {
-            "item": name, "text": shown.item(name), "in_app": in_app,
-            "fields": [*self._fields(shown, name, ""), *(self._fields(shown, then, "then.", needed=not in_app) if then else [])],
+            "item": name, "text": shown.item(name), "in_app": in_app, "by_passkey": by_passkey,
+            "passkey": ("make" if item.renews else "use") if self._passkeys.is_one(item) else "", "parts": self._parts(item),
+            "fields": [*self._fields(shown, name, ""), *(self._fields(shown, then, "then.", needed=not (in_app or by_passkey)) if then else [])],
             "to": [one for one in walk.addresses if one["item"] == name] if walk else [], "sent": bool(walk and walk.sent),
-            "confirms": self._table.items[name].confirms,
+            "confirms": item.confirms,
         }
 
     def _then(self, operation: Operation, name: str) -> str | None:
@@ -209,9 +226,15 @@ class FrontPages:
         after = [item for item in steps[1].items if self._table.items[item].kind not in JUDGED]
         return after[0] if len(after) == 1 and not steps[1].when else None
 
-    def _may_go_on_in_app(self, operation: Operation) -> bool:
-        """Whether something may be entered in the app where the password is asked for."""
-        return any(is_by_app(self._table.items[item]) for item in operation.steps[1].items)
+    def _may_go_on(self, operation: Operation, how: Callable[[Item], bool]) -> bool:
+        """Whether something else may be entered where the password is asked for."""
+        return any(how(self._table.items[item]) for item in operation.steps[1].items)
+
+    def _is_passkey_here(self, item: Item) -> bool:
+        return item.kind == PASSKEY and bool(self._passkeys.page)
+
+    def _goes_on_without_password(self, item: Item) -> bool:
+        return is_by_app(item) or self._is_passkey_here(item)
 
     def _fields(self, shown: Shown, name: str, prefix: str, *, needed: bool = True) -> list[Json]:
         item = self._table.items[name]
@@ -226,6 +249,8 @@ class FrontPages:
 
     def _parts(self, item: Item) -> list[str]:
         """The named parts an entry is made of."""
+        if self._passkeys.is_one(item):
+            return list(self._passkeys.parts(item))
         if item.registers is not None:
             return [str(n + 1) for n in range(int(self._table.mail["addresses"]))]
         return list(PAYMENT) if self._pays(item) else [part for part, _ in item.parts]
@@ -283,6 +308,9 @@ class FrontPages:
     def _time(self, at: str | None) -> str:
         return datetime.fromisoformat(at).astimezone(ZoneInfo(self._table.zone)).strftime("%H:%M:%S") if at else ""
 
+    def _day(self, at: str) -> str:
+        return datetime.fromisoformat(at).astimezone(ZoneInfo(self._table.zone)).date().isoformat()
+
     async def _account(self, request: Request) -> Response:
         """Inside: what can be done, what to see to, and what the desk waits for."""
         guest = self._guest(request)
@@ -300,7 +328,7 @@ class FrontPages:
             inside=[name for name, one in self._offered.items() if one.session],
             waits=not isinstance(waits, Trouble) and waits["waits"], code=None if isinstance(code, Trouble) else code["code"],
             person=next((one for one in CUSTOMERS if one.number == guest.number), None),
-            with_app=any(is_by_app(item) for item in self._table.items.values()),
+            with_app=any(is_by_app(item) for item in self._table.items.values()), with_passkeys=self._passkeys.registers is not None,
         )
 
     # -- his telephones ------------------------------------------------------------------------------------------------
@@ -349,6 +377,36 @@ class FrontPages:
             "DELETE", f"/v1/sessions/{guest.session}/apps/{app}", language=language) if guest.session else Trouble("no-session")
         guest.said = ("trouble", f"problem.{told.kind}") if isinstance(told, Trouble) else ("right", "bank.app-removed")
         return APPS
+
+    # -- his passkeys --------------------------------------------------------------------------------------------------
+
+    async def _own_passkeys(self, request: Request) -> Response:
+        """His passkeys by their names; how another is made, and one removed."""
+        guest = self._guest(request)
+        if guest.session is None or self._passkeys.registers is None:
+            return keep(request, _to(ACCOUNT), guest)
+        return self._page(
+            request, "bank_passkeys.html", guest, address=PASSKEYS, passkeys=await self._passkeys.of(guest), registers=self._passkeys.registers,
+            day=self._day,
+        )
+
+    async def _passkey_options(self, request: Request) -> Response:
+        """What the script of a page hands to the browser, for a form that this bank's page gave to this guest."""
+        try:
+            form = await read_form(request)
+        except Unreadable:
+            form = {}
+        guest = self._guests.sent_by(request, form.get("token", ""))
+        told = Trouble("not-found") if guest is None else await self._passkeys.asked(guest, form, language_of_request(request))
+        return JSONResponse({"kind": told.kind}, 400, headers=HEADERS) if isinstance(told, Trouble) else JSONResponse(told, headers=HEADERS)
+
+    async def _name_passkey(self, guest: Guest, form: Form, language: str) -> str:
+        await self._passkeys.name(guest, form, language)
+        return PASSKEYS
+
+    async def _remove_passkey(self, guest: Guest, form: Form, language: str) -> str:
+        await self._passkeys.remove(guest, form, language)
+        return PASSKEYS
 
     @property
     def _login(self) -> str:
@@ -404,7 +462,17 @@ class FrontPages:
             return _at(operation.name)
         if walk is not None:
             await self._pass_on(guest, walk, operation, item, form, language)
-        return ACCOUNT if guest.session is not None and walk is not None and walk.state == "done" and operation.gives_session else _at(operation.name)
+        return self._after(guest, walk, operation)
+
+    def _after(self, guest: Guest, walk: Walk | None, operation: Operation) -> str:
+        """Where an entry leads."""
+        if walk is None or walk.state != "done":
+            return _at(operation.name)
+        if operation.name == self._passkeys.registers:
+            guest.walks.pop(operation.name, None)
+            guest.said = ("right", "bank.passkey-added")
+            return PASSKEYS
+        return ACCOUNT if guest.session is not None and operation.gives_session else _at(operation.name)
 
     async def _pass_on(self, guest: Guest, walk: Walk, operation: Operation, item: Item, form: Form, language: str) -> None:
         """One entry, and the one that stands beside it on the page."""
@@ -413,7 +481,7 @@ class FrontPages:
         if told is not None and told["outcome"] == "right" and then is not None:
             if item.kind == "identifier":
                 walk.who = form.get("proof", "").strip()
-            if not form.get("then.proof") and self._may_go_on_in_app(operation):
+            if not form.get("then.proof") and self._may_go_on(operation, self._goes_on_without_password):
                 return
             after = self._table.items[then]
             told = await self._one(walk, after, self._proof(after, form, "then.", walk), _once(form, "then"), language)
@@ -442,7 +510,7 @@ class FrontPages:
         if not parts:
             return form.get(f"{prefix}proof", "").strip()
         said = {part: form.get(f"{prefix}proof.{part}", "").strip() for part in parts}
-        return {part: text for part, text in said.items() if text} if item.registers is not None else said
+        return {part: text for part, text in said.items() if text} if item.registers is not None or self._passkeys.is_one(item) else said
 
     def _let_in(self, guest: Guest, walk: Walk, session: str, form: Form | None = None) -> None:
         """He is in: under another name from now on."""

@@ -11,7 +11,7 @@ import click
 import httpx
 
 from sekisho import serving
-from sekisho.app import App, Inbox, Keyring, Settings, relay_of
+from sekisho.app import App, Inbox, Keyring, Settings, party_of, relay_of
 from sekisho.bank import front, seeds, tour
 from sekisho.bank import pages as bank_pages
 from sekisho.bank.boxes import Box
@@ -50,7 +50,10 @@ def demo(port: int, data: Path, fresh: bool, bank: str) -> None:  # noqa: FBT001
     table = compile_policy(load(policy))
     # Each bank has a ledger of its own: the first policy of a store is the one that it keeps.
     store = data / ("sekisho.db" if bank == BANKS[0] else f"{bank}.db")
-    settings = Settings(f"sqlite:///{store}", data / "service-keys.json", policy, demo=True, relay=relay, bounces=bounces)
+    # Browsers make passkeys for names only, not for an address of figures.
+    here = f"http://localhost:{port}"
+    passkeys = party_of("localhost", "Sekisho Bank", [here], f"{here}{front.PASSKEYS}")
+    settings = Settings(f"sqlite:///{store}", data / "service-keys.json", policy, demo=True, relay=relay, bounces=bounces, passkeys=passkeys)
 
     async def started(_: App) -> None:
         await sink.start(mail)
@@ -60,7 +63,10 @@ def demo(port: int, data: Path, fresh: bool, bank: str) -> None:  # noqa: FBT001
         click.echo(f"ready: {base}")
 
     boxes: dict[str, Box] = {"mail": sink, "telephone": telephone, "letter": letters}
-    pages = [*bank_pages.routes(base, keys, boxes, table), *front.routes(base, keys, table), *tour.routes(table), *InboxPages(sink, boxes).routes()]
+    pages = [
+        *bank_pages.routes(base, keys, boxes, table), *front.routes(base, keys, table, passkeys_on=here),
+        *tour.routes(table), *InboxPages(sink, boxes).routes(),
+    ]
     serving.run(settings, sock, pages=pages, started=started, channels={Way.TELEPHONE: telephone, Way.LETTER: letters})
 
 

@@ -84,4 +84,5 @@ def _asset(name: str, media_type: str) -> Route:
 
 def assets() -> list[BaseRoute]:
     """What pages load beside themselves."""
-    return [_asset("sekisho.css", "text/css"), _asset("gate.svg", "image/svg+xml"), _asset("phone.js", "text/javascript")]
+    scripts = [_asset(name, "text/javascript") for name in ("phone.js", "passkey.js")]
+    return [_asset("sekisho.css", "text/css"), _asset("gate.svg", "image/svg+xml"), *scripts]
