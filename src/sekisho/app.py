@@ -166,7 +166,7 @@ class App:
         self.releases = Releases(self.ledger, store, self.subjects)
         self.forms = FormsDesk(self.ledger, store, self.secrets, self.codes, self.outbox)
         self.desk = Desk(self.ledger, store, self.subjects, self.secrets, self.codes)
-        self.cases = CaseDesk(self.ledger, store, self.secrets, self.codes)
+        self.cases = CaseDesk(self.ledger, store, self.secrets, self.codes, self.outbox)
         self.callers = Callers(self.cases, self.runs, self.entries, self.challenges, self.sessions, self.ledger, store, self.codes)
         self.seats = Seats(self.ledger, store)
         self.recoveries = Recoveries(self.ledger, store, self.codes)

@@ -312,6 +312,87 @@ def test_M_DESK_4_who_writes_reaches_the_same_desk_with_the_same_verification(se
     assert (case.look()["how"], case.state) == ("writing", "with-customer")
 
 
+def written(service, customer):
+    """A matter in writing, of somebody who was verified, whose addresses were deleted."""
+    return Case(service, customer, how="writing").tried().verified().deleted()
+
+
+def posted_code(service, customer):
+    """What stands in the customer's letter, and how often it is there."""
+    codes = {code for one in service.received(customer.subject, "letter") for code in said_codes(one) if len(code) == 8}
+    assert len(codes) == 1, "one letter, and both languages of it say the same"
+    return codes.pop()
+
+
+def test_A11_whoever_writes_gets_the_release_code_by_letter_and_no_machine_says_it(service, hana):
+    """With it he registers again and is in."""
+    case = written(service, hana)
+    code = posted_code(service, hana)
+    assert code not in {said for one in service.received(hana.telephone, "telephone") for said in said_codes(one)}
+    made = at_release_code(service, hana)
+    assert made.proof("release-code", code)["outcome"] == "right"
+    assert made.proof("new-login-password", "quiet river 11")["outcome"] == "right"
+    assert made.proof("new-addresses", to(hana, "new"))["outcome"] == "right"
+    assert confirm(service, made, "new")["message"] == "done"
+    goes_on(service)
+    assert case.state == "recovered"
+
+
+def test_A11_nobody_at_the_bank_reads_the_letter_nor_any_log(service, hana, caplog):
+    with caplog.at_level("DEBUG"):
+        case, since = written(service, hana), service.now_in_feed()
+        code = posted_code(service, hana)
+    seen = [service.get(path, by) for by in ("aoki", "chiba", "doi", "endo", "goto", "ito") for path in (
+        f"/v1/staff/cases/{case.id}", f"/v1/staff/subjects/{hana.subject}", f"/v1/staff/subjects/{hana.subject}/deliveries")]
+    seen += [service.get(path) for path in (f"/v1/events?after={since}", "/openapi.json")]
+    said = "".join(one.text for one in seen) + caplog.text
+    assert code not in said.replace(" ", "")
+    assert "code-by-letter" in {note["what"] for note in case.look()["notes"]}, "that it goes by letter is seen"
+
+
+def test_A11_by_post_it_lives_as_the_policy_says_of_letters(service, hana):
+    """Three weeks, and not the day of what a machine says."""
+    case = written(service, hana)
+    code = posted_code(service, hana)
+    service.passes(21 * DAY - MINUTE)
+    goes_on(service)
+    assert case.state == "with-customer"
+    made = at_release_code(service, hana)
+    service.passes(MINUTE)
+    assert made.proof("release-code", code)["message"] == "no-code"
+    goes_on(service)
+    assert (case.state, mails(service, hana)) == ("open", list(hana.mails))
+
+
+def test_A11_a_letter_that_no_printer_takes_in_time_is_stuck_with_an_owner(service, hana, monkeypatch):
+    case = Case(service, hana, how="writing").tried().verified()
+
+    async def refused(_message):
+        return Handed(accepted=False, said="no paper")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.boxes[Way.LETTER], "send", refused)
+        case.deleted()
+        service.passes(MINUTE)
+        case.goes_on()
+    assert (case.state, case.look()["owner"]) == ("stuck", "aoki")
+
+
+def test_A11_whoever_writes_in_a_live_session_reads_it_there(service, hana):
+    session = in_session(service, hana)
+    case = Case(service, hana, how="writing").tried()
+    service.post(f"/v1/sessions/{session}/approvals", {"number": case.asked("caller-in-session").json()["number"]})
+    case.deleted()
+    assert service.get(f"/v1/sessions/{session}/release-code").is_success
+    assert not [code for one in service.received(hana.subject, "letter") for code in said_codes(one) if len(code) == 8]
+
+
+def test_A11_where_no_letters_go_out_a_machine_says_it_to_whoever_writes(service, hana, monkeypatch):
+    monkeypatch.setattr(service.app.outbox, "_carried", frozenset({Way.MAIL, Way.TELEPHONE}))
+    code = written(service, hana).release_code()
+    assert at_release_code(service, hana).proof("release-code", code)["outcome"] == "right"
+
+
 # -- call-backs
 
 

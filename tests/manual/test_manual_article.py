@@ -171,6 +171,12 @@ def test_K2_a_customer_reads_what_happened_what_to_do_and_what_it_takes(language
     assert [one for one in expected[language] if one not in text] == []
 
 
+@pytest.mark.parametrize("audience", Audience)
+@pytest.mark.parametrize(("language", "words"), [("ja", "有効期間は21日"), ("en", "by letter, good for 21 days")])
+def test_A11_whoever_writes_is_told_of_the_letter_and_its_life(audience, language, words):
+    assert words in page("major-bank", audience, language, "ways").text
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_K2_customers_are_told_when_the_desks_are_there(language):
     assert "09:00–21:00" in page("postal-bank", "customer", language, "ways").text

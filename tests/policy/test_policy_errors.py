@@ -50,6 +50,9 @@ CELLS = [
     ("  feed: {ja: 通知, en: Feed, keep: 30d}\n", "", "retention:\n", "`feed` is missing"),
     ("feed: {ja", "fed: {ja", "fed: {ja", "did you mean `feed`?"),
     ("en: Strangers, keep: 30d", "en: Strangers, keep: for ever", "for ever", "a length of time"),
+    # what goes by letter
+    ("password: {kind: password,", "password: {kind: password, by_letter: 21d,", "21d", "an item of kind `password` has no `by_letter:`"),
+    ("amount: {kind: data,", "amount: {kind: code, of: customer, by_letter: 21d,", "21d", "no way back of kind `desk` gives this code"),
     # names of nothing
     ("steps: [amount, token]", "steps: [amuont, token]", "amuont", "unknown item `amuont`; did you mean `amount`?"),
     ("10, count: password-in-a-row", "10, count: pasword-in-a-row", "pasword-in", "did you mean `password-in-a-row`?"),

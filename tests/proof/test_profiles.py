@@ -37,6 +37,12 @@ def broken(profile, change):
     return [one for one in check(loaded(file)).findings if one.text.en not in before and one.code != "unused-name"]
 
 
+def posted(file, life):
+    """The desk gives the code by mail out, to whoever writes by letter."""
+    file["items"]["mail-code"]["by_letter"] = life
+    file["procedures"]["lift-stop"]["gives"] = ["mail-code"]
+
+
 @pytest.mark.parametrize(("profile", "change", "clause"), [
     ("pci-dss-4", lambda file: file["operations"]["login"]["items"]["password"]["stages"][0].update(wrong=11), "8.3.4"),
     ("pci-dss-4", lambda file: file["timing"]["session"].update(idle="16m"), "8.2.8"),
@@ -45,8 +51,9 @@ def broken(profile, change):
     ("nist-800-63b-4-aal2", lambda file: file["mail"]["code"].update(valid="11m"), "3.1.3.2"),
     ("nist-800-63b-4-aal2", lambda file: file["mail"]["code"].update(digits=5), "3.1.3.2"),
     ("nist-800-63b-4-aal2", lambda file: file["ceilings"]["mail-a-year"].update(wrong=101), "3.2.2"),
+    ("nist-800-63b-4-aal2", lambda file: posted(file, "22d"), "4.2.1.2"),
     ("asvs-5-l3", lambda file: file["items"]["mail-code"].update(valid="601s"), "6.5.5"),
-], ids=["wrong entries", "idle", "audit", "idle too", "life of a code", "digits", "a year", "life of a code too"])
+], ids=["wrong entries", "idle", "audit", "idle too", "life of a code", "digits", "a year", "life by post", "life of a code too"])
 def test_a_figure_past_its_clause_is_found(profile, change, clause):
     assert any(clause in one.text.en and profile in one.text.en for one in broken(profile, change))
 

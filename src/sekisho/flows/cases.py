@@ -23,12 +23,13 @@ from sekisho.flows.acts import Awaits, Denied, Operator, once
 from sekisho.flows.approvals import Approval
 from sekisho.flows.effects import recovery_key, secret_key
 from sekisho.flows.names import checked_subject
+from sekisho.flows.outbox import Outbox
 from sekisho.flows.releases import may_walk
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay
 from sekisho.flows.sights import rfc3339
 from sekisho.policy.table import ReleasePath, Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
-from sekisho.terms import PathKind, Reach
+from sekisho.terms import PathKind, Reach, Way
 
 OPENS, NOTES, DELETES = "open-case", "walk-remedies", "delete-addresses"
 """What the policy's desk calls it."""
@@ -338,11 +339,12 @@ class CaseDesk:
         store: the same ledger's store.
         secrets: keeps the words that were agreed on.
         codes: makes release codes.
+        outbox: carries them.
 
     """
 
-    def __init__(self, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes) -> None:
-        self._ledger, self._store, self._secrets, self._codes = ledger, store, secrets, codes
+    def __init__(self, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes, outbox: Outbox) -> None:
+        self._ledger, self._store, self._secrets, self._codes, self._outbox = ledger, store, secrets, codes, outbox
 
     async def open(self, subject: str, text: str, how: str, operator: Operator, replay: Replay | None = None) -> Told:
         """Open a case.
@@ -394,7 +396,7 @@ class CaseDesk:
         found = await self.standing(name)
         if found is None:
             return Denied("no-such-case", "there is no such case", conflict=True)
-        plan = await recovery.plan(self._store, self._codes, found, path)
+        plan = await self._plan(found, path)
         return await self._ledger.run(_Ask(name, found.subject, path, reason, evidence, plan, chance.token_urlsafe(18), operator, replay))
 
     async def asked(self, approval: str) -> Approval | None:
@@ -409,8 +411,11 @@ class CaseDesk:
         found = await self.standing(asked.case)
         if found is None:
             return Denied("no-such-case", "there is no such case", conflict=True)
-        plan = await recovery.plan(self._store, self._codes, found, asked.path)
+        plan = await self._plan(found, asked.path)
         return await self._ledger.run(_Agree(asked.case, asked.subject, plan, approval, operator, replay))
+
+    async def _plan(self, case: Case, path: str) -> recovery.Plan:
+        return await recovery.plan(self._store, self._codes, case, path, letters=self._outbox.carries(Way.LETTER))
 
 
 def shown(name: str, case: Case, table: Table, now: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sekisho.catalogue import LANGUAGES, say
 from sekisho.core import delivery, enrolment, health
 from sekisho.core.challenge import label_of
 from sekisho.core.delivery import OVER, Course, course, may_follow
-from sekisho.core.state import SECOND, Addresses, Hop, Outgoing, Procedure, decode
+from sekisho.core.state import SECOND, Addresses, Challenge, Hop, Outgoing, Procedure, decode
 from sekisho.flows.addresses import DAY_S, addresses_key
 from sekisho.flows.mailfigures import Happened, MailFigures
 from sekisho.policy.table import Item, Operation, Text
@@ -310,7 +310,7 @@ def _message(key: str, taken: Taken, code: str) -> Message:
     assert taken.to is not None, "only to an address"
     about = taken.about.ja if row.language == "ja" else taken.about.en
     if row.text:
-        body = _announced(row, code)
+        body = _announced(row, row.challenge, code)
     elif row.operation == APP_CODE:
         body = say(row.language, "letter.app-code", code=code)
     elif row.way is Way.LETTER:
@@ -323,9 +323,10 @@ def _message(key: str, taken: Taken, code: str) -> Message:
     return Message(key.removeprefix(PREFIX), taken.to, say(row.language, f"{row.way}.subject"), body, row.language)
 
 
-def _announced(row: Outgoing, code: str) -> str:
+def _announced(row: Outgoing, challenge: Challenge, code: str) -> str:
     """What everybody concerned must understand stands there in both languages."""
-    return "\n\n".join(say(language, row.text, code=_in_groups(code)) for language in LANGUAGES)
+    days = (challenge.until - challenge.started) // (DAY_S * SECOND)
+    return "\n\n".join(say(language, row.text, code=_in_groups(code), days=days) for language in LANGUAGES)
 
 
 def _in_groups(code: str) -> str:

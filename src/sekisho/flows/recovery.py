@@ -46,11 +46,14 @@ NOT_ME_DIGITS = 10
 
 AT_ONCE = 200
 
-TELEPHONE, SESSION = "telephone", "session"
+TELEPHONE, SESSION, LETTER = "telephone", "session", "letter"
+
+CARRIED_BY = {TELEPHONE: Way.TELEPHONE, LETTER: Way.LETTER}
+"""The ways on which the code is a message. It stands in the outbox as what it follows from, and a machine says or prints it."""
 
 
 class Plan(NamedTuple):
-    """What an act may touch, found before anything is locked, and what chance gives to it."""
+    """What an act may touch, found before anything is locked, what chance gives to it, and whether letters go out here."""
 
     subject: str
     account: str | None
@@ -58,6 +61,7 @@ class Plan(NamedTuple):
     challenge: str
     delivery: str
     version: int
+    letters: bool
 
     @property
     def keys(self) -> list[str]:
@@ -69,13 +73,13 @@ class Plan(NamedTuple):
         ]
 
 
-async def plan(store: Store, codes: Codes, case: Case, path: str) -> Plan:
+async def plan(store: Store, codes: Codes, case: Case, path: str, *, letters: bool) -> Plan:
     """Look at whom an act concerns; what has changed since is found when it is done."""
     body = (await store.peek([case.subject])).get(case.subject)
     guard = Guard() if body is None else decode(body, Guard)
     sources = {lock.source for lock in release.by_path(guard.locks, path) if lock.source is not None} - {case.subject}
     rows = sorted(source for source in sources if not source.startswith(("procedure:", "session:")))
-    return Plan(case.subject, guard.links.get(Reach.ACCOUNT), rows, chance.token_urlsafe(18), chance.token_urlsafe(18), codes.version)
+    return Plan(case.subject, guard.links.get(Reach.ACCOUNT), rows, chance.token_urlsafe(18), chance.token_urlsafe(18), codes.version, letters)
 
 
 def gives_code(path: ReleasePath, table: Table) -> Item | None:
@@ -86,23 +90,29 @@ def gives_code(path: ReleasePath, table: Table) -> Item | None:
 def cannot(tx: Tx, case_name: str, subject: str, path: ReleasePath, plan: Plan) -> Denied | None:
     """Why an act cannot be done now, besides who may when."""
     row = tx.get(recovery_key(subject), Recovery)
-    if gives_code(path, tx.table) is None:
+    code = gives_code(path, tx.table)
+    if code is None:
         return None
     if row is not None and not row.over:
         whose = "in this case" if row.case == case_name else "in another case of this customer"
         return Denied("recovery-under-way", f"a release code is out already, {whose}; wait until it is used or lapses", conflict=True)
     case = tx.get(f"case:{case_name}", Case)
-    if case is None or _way(tx, case, plan) is None:
+    if case is None or _way(tx, case, plan, code) is None:
         return Denied("no-way-to-hand-over", "the code cannot reach the customer by the way that verified him; verify him by another", conflict=True)
     return None
 
 
-def _way(tx: Tx, case: Case, plan: Plan) -> tuple[str, str, str] | None:
-    """(way, whose or which session, address) by which the code reaches the customer: that by which he was verified (A11)."""
+def _way(tx: Tx, case: Case, plan: Plan, code: Item) -> tuple[str, str, str] | None:
+    """(way, whose or which session, address) by which the code reaches the customer: that by which he was verified (A11).
+
+    Whoever writes cannot be rung up: to him it goes by letter, unless he has a session in front of him.
+    """
     if case.verified is None:
         return None
     if case.verified.how == "in-session":
         return None if case.verified.session is None else (SESSION, case.verified.session, "")
+    if case.how == "writing" and plan.letters and code.by_letter_s is not None:
+        return LETTER, plan.subject, ""
     unchanged_s = max((item.unchanged_s or 0 for item in tx.table.items.values() if item.verifies == "sent"), default=0)
     for holder in (plan.account, plan.subject):
         book = None if holder is None else tx.get(addresses_key(holder), Addresses)
@@ -122,30 +132,33 @@ def begin(tx: Tx, plan: Plan, name: str, case: Case, guard: Guard, path: Release
     tx.tell(Event(EventKind.RELEASE_DONE, subject, path=path.name, operator=operators, reason=reason))
     if "all-channels" in path.tells:
         announce(tx, subject, "mail-addresses-deleted" if removed else "desk-act", letter="letter" in path.tells)
-    code, way = gives_code(path, tx.table), _way(tx, case, plan)
+    code = gives_code(path, tx.table)
+    way = None if code is None else _way(tx, case, plan, code)
     if code is None or way is None:
         matter.move(case, matter.CARRIED)
         return
     _forget_tries(tx, guard, code)
     made = Challenge(
         plan.challenge, code.name, way[2], subject.encode(), plan.version, code.digits or int(tx.table.mail["code_digits"]), started=tx.now,
-        until=tx.now + (code.valid_s or int(tx.table.mail["code_valid_s"])) * SECOND, sends=1, last_sent=tx.now,
+        until=tx.now + _life_s(tx.table, code, way[0]) * SECOND, sends=1, last_sent=tx.now,
     )
     row = Recovery(
         case=name, path=path.name, operators=operators, code=made, way=way[0], to=way[1], removed=removed, flags=list(path.sets),
     )
-    if way[0] == TELEPHONE:
+    if way[0] in CARRIED_BY:
         row.deliveries = [plan.delivery]
-        _send(tx, plan.delivery, way[1], made, "telephone.release")
+        tx.put(outbox_key(plan.delivery), Outgoing(
+            subject=way[1], way=CARRIED_BY[way[0]], challenge=made, text=f"{way[0]}.release", made=tx.now), due=tx.now)
     tx.put(recovery_key(subject), row, due=tx.now + LOOK_S * SECOND)
     matter.move(case, matter.DONE)
+    matter.note(case, tx.now, operators, f"code-by-{way[0]}")
     case.call_back = None
 
 
-def _send(tx: Tx, delivery: str, holder: str, code: Challenge, text: str) -> None:
-    """Have a machine say the code: it stands in the outbox as what it follows from."""
-    way = Way.TELEPHONE
-    tx.put(outbox_key(delivery), Outgoing(subject=holder, way=way, challenge=code, text=text, made=tx.now), due=tx.now)
+def _life_s(table: Table, code: Item, way: str) -> int:
+    """How long the code is good for something, by the way it goes."""
+    by_post = code.by_letter_s if way == LETTER else None
+    return by_post or code.valid_s or int(table.mail["code_valid_s"])
 
 
 def _remove(tx: Tx, subject: str, operators: str, reason: str) -> list[Address]:

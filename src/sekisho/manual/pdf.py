@@ -143,7 +143,8 @@ class _Setter:
         yield self._set(self._article.title(WAYS), "head")
         for path in self._table.paths.values():
             if staff or w.for_customers(path):
-                told = [w.carried_out(path) if staff else w.takes(path), w.t("manual.needs", what=w.join(w.needs(path))) if w.needs(path) else ""]
+                needs = w.t("manual.needs", what=w.join(w.needs(path))) if w.needs(path) else ""
+                told = [w.carried_out(path) if staff else w.takes(path), needs, w.by_letter(path)]
                 number = f" {path.form}" if path.form else ""
                 yield self._set(" · ".join(part for part in (w.way_of(path.name) + number, *told) if part))
         for role, desk in self._table.desk.items():

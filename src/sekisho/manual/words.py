@@ -206,6 +206,13 @@ class Words(Printer):
         """What the customer has after it."""
         return self.join(dict.fromkeys(self.thing(name) for case in path.cases for name in case.gives))
 
+    def by_letter(self, path: ReleasePath) -> str:
+        """What of it goes by letter to whoever writes, and how long that is good for: that of the post may be told (D1)."""
+        given = dict.fromkeys(name for case in path.cases for name in case.gives)
+        posted = [self.table.items[name] for name in given if name in self.table.items]
+        told = [(self.say(item.text), self.length(item.by_letter_s)) for item in posted if item.by_letter_s is not None]
+        return self.pick("", " ").join(self.t("manual.by-letter", what=what, length=length) for what, length in told)
+
     def may(self, acts: Iterable[str]) -> str:
         """What a desk may do."""
         return self.join(self.t(f"manual.may-{act}") for act in acts)

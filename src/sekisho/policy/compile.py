@@ -319,7 +319,8 @@ def _bare(struct: Any, *without: str) -> dict[str, Any]:
 def _item(name: str, cell: m.ItemCell) -> t.Item:
     return t.Item(name=name, kind=cell.kind, text=text(cell), names=cell.names, parts=tuple(cell.parts.items()),
                   pattern=cell.pattern, reach=cell.of or cell.names or Reach.PROCEDURE, purpose=cell.purpose,
-                  digits=cell.digits, valid_s=_optional_s(cell.valid), unchanged_s=_optional_s(cell.unchanged),
+                  digits=cell.digits, valid_s=_optional_s(cell.valid), by_letter_s=_optional_s(cell.by_letter),
+                  unchanged_s=_optional_s(cell.unchanged),
                   renews=cell.renews, resyncs=cell.resyncs, registers=Way(cell.registers) if cell.registers else None, without=cell.without,
                   verifies=cell.verifies)
 

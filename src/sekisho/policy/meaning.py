@@ -173,10 +173,18 @@ def _items(file: m.PolicyFile, names: _Names) -> Faults:
         yield from names.known((*path, "without"), item.without or "", "way back", names.ways)
         yield from _item_cells(path, item)
         yield from _item_extras(path, item)
+        if item.by_letter is not None and item.kind in SENT and not _desk_gives(file, name):
+            yield Fault((*path, "by_letter"), "no way back of kind `desk` gives this code, so none goes by letter; remove it")
         if item.resyncs is not None:
             yield from _resyncs((*path, "resyncs"), item, file)
         if item.pattern is not None:
             yield from _pattern((*path, "pattern"), item.pattern)
+
+
+def _desk_gives(file: m.PolicyFile, item: str) -> bool:
+    """Whether an act of the desk's gives a code out."""
+    ways = [way for way in file.procedures.values() if way.kind is PathKind.DESK]
+    return any(item in {*way.gives, *(name for one in way.variants for name in one.gives)} for way in ways)
 
 
 def _item_cells(path: Path, item: m.ItemCell) -> Faults:
@@ -206,7 +214,7 @@ def _item_extras(path: Path, item: m.ItemCell) -> Faults:
         yield Fault((*path, "of"), "the key of transaction signatures is an app's; write `of: app`")
     if item.digits is not None and item.kind not in SENT | BY_LETTER:
         yield Fault((*path, "digits"), f"an item of kind `{item.kind}` has no `digits:`; only what the bank makes and sends has")
-    for cell in ("valid", "unchanged", "without"):
+    for cell in ("valid", "by_letter", "unchanged", "without"):
         if getattr(item, cell) is not None and item.kind not in SENT:
             yield Fault((*path, cell), f"an item of kind `{item.kind}` has no `{cell}:`; only codes that are sent have")
 

@@ -278,6 +278,9 @@ class ItemCell(Named, frozen=True, kw_only=True):
         description="for a code: its digits, where they are not those of `mail:`; for a secret that a form gives by letter: how many")] = None
     valid: Annotated[Duration | None, Meta(
         description="for a code: how long it is valid, where that is not as in `mail:`")] = None
+    by_letter: Annotated[Duration | None, Meta(
+        description="for a code that the desk gives out: how long it is valid where it goes by letter, to whoever writes; left out: it is "
+                    "told to whoever writes as to whoever telephones")] = None
     unchanged: Annotated[Duration | None, Meta(
         description="for a code: how long the number or address it is sent to must have been the same")] = None
     without: Annotated[Name | None, Meta(

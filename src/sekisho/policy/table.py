@@ -187,6 +187,8 @@ class Item(msgspec.Struct, frozen=True):
     digits: int | None = None
     valid_s: int | None = None
     """For a code: where they are not those of `Table.mail`."""
+    by_letter_s: int | None = None
+    """For a code that the desk gives out: its life where it goes by letter (A11); None: it goes by none."""
     unchanged_s: int | None = None
     """For a code: how long the number or address it is sent to must have been the same (A9)."""
     renews: str | None = None

@@ -23,7 +23,7 @@ def code_findings(table: Table) -> Iterator[Found]:
     for item in table.items.values():
         if item.kind not in SENT:
             continue
-        life_s = item.valid_s or int(table.mail["code_valid_s"])
+        life_s = max(item.valid_s or int(table.mail["code_valid_s"]), item.by_letter_s or 0)
         told = set()
         for flags in worlds(seat.row for seat in seats(table, item.name)):
             for seat in seats(table, item.name):

@@ -37,6 +37,7 @@ IN_A_ROW = Clause("in-a-row", {PSD2: (5, "RTS 2018/389 Art. 4(3)(b)"), PCI: (10,
 LOCK = Clause("lock-min", {PCI: (1_800, "8.3.4")})
 CODE_LIFE = Clause("code-life", {NIST: (600, "SP 800-63B-4 3.1.3.2"), ASVS: (600, "6.5.5")})
 RECOVERY_LIFE = Clause("recovery-life", {NIST: (86_400, "SP 800-63B-4 4.2"), ASVS: (600, "6.5.5")})
+POST_LIFE = Clause("post-life", {NIST: (21 * 86_400, "SP 800-63B-4 4.2.1.2")})
 DIGITS = Clause("digits", {NIST: (6, "SP 800-63B-4 3.1.3.2"), ASVS: (6, "6.5.4")})
 MAIL = Clause("mail-factor", {NIST: (0, "SP 800-63B-4 3.1.3"), ASVS: (0, "6.3.6")})
 KNOWLEDGE = Clause("knowledge", {NIST: (0, "SP 800-63B-4 3.1.1.2"), ASVS: (0, "6.4.2")})
@@ -129,6 +130,7 @@ class _Held:
                 continue
             life = item.valid_s or int(self.table.mail["code_valid_s"])
             yield from self._most(RECOVERY_LIFE if item.purpose in RECOVERS else CODE_LIFE, life, path, item.text)
+            yield from self._most(POST_LIFE, item.by_letter_s or 0, path, item.text)
             yield from self._least(DIGITS, item.digits or int(self.table.mail["code_digits"]), path, item.text)
             if item.kind is ItemKind.CODE and item.purpose not in RECOVERS:
                 yield from self._most(MAIL, 1, path, item.text)
