@@ -85,7 +85,7 @@ def test_a_stop_answers_what_is_under_way(served):
         headers = {"authorization": f"Bearer {served.keys['bank']}"}
         async with httpx.AsyncClient(base_url=served.base, headers=headers, timeout=WAIT_S) as client:
             asked = [asyncio.create_task(client.post(f"/v1/procedures/{run}/attempts", json=entry)) for run in runs]
-            await asyncio.sleep(0.03)
+            await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
             served.running.send_signal(signal.SIGTERM)
             return await asyncio.gather(*asked, return_exceptions=True)
 
