@@ -5,6 +5,7 @@ nobody is in without a password and a code that reached him, nobody registers a 
 deletes nothing but in its hours, by two persons, for a verified caller whose remedies were tried. `gets_in` shows that there is a next step.
 """
 
+import asyncio
 import random
 import re
 from types import SimpleNamespace
@@ -12,13 +13,14 @@ from types import SimpleNamespace
 from bankside import DAY, MINUTE, person
 from walker import House
 
+from sekisho.flows.outbox import LEASE_S
 from sekisho.ports import Handed
 from sekisho.terms import MailGroup, Way
 
 HOUR = 60 * MINUTE
 TOKYO_S = 9 * HOUR
 REMEDIES = ("receive-list", "spam-folder", "security-software", "other-address")
-FAULTS = ("arrives", "dropped", "filtered", "unknown", "put-off", "lost")
+FAULTS = ("arrives", "dropped", "filtered", "unknown", "put-off", "lost", "worker-dies")
 LONG = re.compile(r"(?<!\d)\d{4} ?\d{4}(?!\d)")
 SPOKEN = re.compile(r"(?<!\d)\d{6}(?!\d)")
 VERIFIED_S, OPEN_S = 24 * HOUR, (9 * HOUR, 21 * HOUR)
@@ -30,13 +32,23 @@ class PostedHouse(House):
     def __init__(self, folder, policy):
         super().__init__(folder, policy)
         self.faults = {}
+        self.carried = {}
+        """What the world of mail has been handed, by message: every time of it."""
+        self.deaths = 0
+        """Workers that have died between DATA and its answer."""
+        self.at_once = 0
+        """Deletions by two who worked on one case at one moment."""
         box = self.boxes[Way.MAIL]
-        put = box.send
+        put, deliver = box.send, self.app.outbox.deliver
 
         async def send(message):
             fault = self.faults.get(message.to, "arrives")
-            if fault in {"arrives", "lost"}:
+            self.carried.setdefault(message.delivery, []).append(message)
+            if fault in {"arrives", "lost", "worker-dies"}:
                 await put(message)
+            if fault == "worker-dies" and len(self.carried[message.delivery]) == 1:
+                self.deaths += 1
+                raise asyncio.CancelledError
             return {
                 "filtered": Handed(accepted=False, said="550 filtered", group=MailGroup.RECIPIENT_FILTER, stage="data"),
                 "unknown": Handed(accepted=False, said="550 unknown", group=MailGroup.DEAD, stage="rcpt"),
@@ -44,7 +56,20 @@ class PostedHouse(House):
                 "lost": Handed(accepted=False, said="no answer", lost=True, again=True),
             }.get(fault, Handed(accepted=True, said="250 taken"))
 
-        box.send = send
+        async def deliver_on():
+            """Another worker goes on where one has died."""
+            while True:
+                try:
+                    return await deliver()
+                except asyncio.CancelledError:
+                    continue
+
+        box.send, self.app.outbox.deliver = send, deliver_on
+
+    @property
+    def twice(self):
+        """What was handed over more than once, and not as the same message."""
+        return [name for name, times in self.carried.items() if len({(one.to, one.body) for one in times}) > 1]
 
     @property
     def second(self):
@@ -75,13 +100,15 @@ class Walk:
         moves = (
             (6, self.owner_logs_in), (3, self.owner_mistypes), (6, self.thief_logs_in), (4, self.thief_resets), (4, self.world_changes),
             (5, self.time_passes), (3, self.owner_resets_by_mail), (5, self.desk_opens), (6, self.desk_notes), (4, self.desk_verifies), (8, self.desk_prepares),
-            (4, self.thief_telephones), (10, self.desk_asks), (10, self.desk_approves), (6, self.owner_recovers), (2, self.somebody_stops),
+            (4, self.thief_telephones), (10, self.desk_asks), (10, self.desk_approves), (4, self.two_work_at_once), (6, self.owner_recovers), (2, self.somebody_stops), (3, self.worker_dies),
             (2, self.thief_tries_release_code),
         )
         move = self.chance.choices([one for _, one in moves], [weight for weight, _ in moves])[0]
         self.said.append(move.__name__)
         move()
         self._goes_on()
+        if self.house.twice:
+            self.complain("a message was handed over once more and was another")
 
     def owner_logs_in(self):
         run = self._begin("login")
@@ -115,6 +142,12 @@ class Walk:
 
     def world_changes(self):
         self.house.faults[self.chance.choice(self.mails)] = self.chance.choice(FAULTS)
+
+    def worker_dies(self):
+        """His code has reached him when its worker dies, and what takes it for unsent sends it once more."""
+        self.house.faults.update(dict.fromkeys(self.mails, "worker-dies"))
+        self.owner_logs_in()
+        self.house.passes(LEASE_S)
 
     def time_passes(self):
         self.house.passes(self.chance.choice([10, 50, 5 * MINUTE, HOUR, 5 * HOUR, DAY]))
@@ -179,6 +212,30 @@ class Walk:
             if by == book.asked_by:
                 self.complain(f"{by} approved what she asked for")
             self.deleted, book.approval = self.house.now, None
+
+    def two_work_at_once(self):
+        """Two operators ask for the same thing in one case, and each agrees to everything that was asked, all at one moment."""
+        if not self.case or self.chance.random() < 0.5:
+            self.desk_prepares()
+        path = f"/v1/staff/cases/{self.case}/acts"
+        body = {"path": "delete-addresses", "reason": "no code arrives"}
+        told = self.house.together(*(self.house.send("POST", path, body, by) for by in ("chiba", "doi")))
+        asked = {one.json()["approval"]: by for one, by in zip(told, ("chiba", "doi"), strict=True) if one.status_code == 202}
+        # Whoever asked is the quickest to agree: that she may not is tried before another has done it.
+        agreeing = sorted(((approval, by) for approval in asked for by in ("chiba", "doi", "aoki")), key=lambda one: asked[one[0]] != one[1])
+        told = self.house.together(*(self.house.send("POST", f"/v1/staff/approvals/{approval}", None, by) for approval, by in agreeing))
+        done = [(approval, by) for (approval, by), one in zip(agreeing, told, strict=True) if one.status_code == 200]
+        for approval, by in done:
+            self._may_be_asked(by)
+            if by == asked[approval]:
+                self.complain(f"{by} approved what she asked for")
+        if len(done) > 1:
+            self.complain("deleted twice at once")
+        if asked:
+            self.book[self.case].approval = None
+        if done:
+            self.deleted = self.house.now
+            self.house.at_once += 1
 
     def owner_recovers(self, leaves_at=0.3):
         """Registers again with what the machine has said; now and then he leaves it half done."""

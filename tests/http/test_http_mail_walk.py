@@ -37,6 +37,8 @@ def test_nobody_is_in_without_proof_and_everybody_has_a_next_step(house):
         assert walk.complaints == [], seed
         assert walk.gets_in(), (seed, walk.said, house.view(walk.hana.subject)["locks"])
         assert walk.complaints == [], seed
+    assert house.deaths and any(len(times) > 1 for times in house.carried.values()), "workers have died on messages, and others went on"
+    assert house.at_once, "two have worked on one case at once"
 
 
 def _standing(tx, approval, _operator):
