@@ -252,6 +252,14 @@ class Service:
         assert answer["outcome"] == "right", answer
         return answer["session"]
 
+    def app_code(self, customer, session=None):
+        """Ask for a code that adds a device with the app, after she has agreed to it in her session."""
+        session = session or self.session(customer)
+        assert Verify(self).run("add-device", customer, session).right("mail-otp")["state"] == "done"
+        answer = self.post(f"/v1/sessions/{session}/app-codes", None)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["code"]
+
     def live(self, session):
         return self.get(f"/v1/sessions/{session}").json()["live"]
 

@@ -30,12 +30,6 @@ def hana(service):
     return service.customer()
 
 
-def code_for(service, customer, session=None):
-    answer = service.post(f"/v1/sessions/{session or service.session(customer)}/app-codes", None)
-    assert answer.status_code == 201, answer.text
-    return answer.json()["code"]
-
-
 def send(service, code, parts, name="telephone"):
     return service.post("/v1/apps", {"code": code, "name": name, "parts": parts})
 
@@ -43,7 +37,7 @@ def send(service, code, parts, name="telephone"):
 def enrol(service, customer, phone=None, name="telephone", **set_codes):
     """A device of hers."""
     phone = phone or Phone(("app-fingerprint", "app-face-id", "app-face"))
-    code = code_for(service, customer)
+    code = service.app_code(customer)
     answer = send(service, code, phone.enrolment(code, PASSCODE, **set_codes), name)
     assert answer.status_code == 201, answer.text
     phone.app = answer.json()["app"]
@@ -224,14 +218,49 @@ def test_neither_a_stolen_telephone_nor_a_stolen_database_can_be_tried(service, 
 
 def test_a_code_enrols_once_within_ten_minutes(service, bank, hana):
     session = service.session(hana)
-    code = code_for(service, hana, session)
+    code = service.app_code(hana, session)
     first, second = Phone(), Phone()
     assert send(service, code, first.enrolment(code, PASSCODE)).status_code == 201
     assert send(service, code, second.enrolment(code, PASSCODE)).status_code == 409
     for seconds, status in ((599, 201), (600, 409)):
-        code = code_for(service, hana)
+        code = service.app_code(hana)
         service.passes(seconds)
         assert send(service, code, Phone().enrolment(code.lower().replace("-", " "), PASSCODE)).status_code == status
+
+
+AGREES = {"mail-otp": "by a code", "token-otp": "by her token"}
+
+
+@pytest.mark.parametrize("item", AGREES)
+def test_a_stolen_password_adds_no_device(service, item):
+    """A session alone gets no code: what she agrees with opens one, in that session, once, for ten minutes."""
+    hana = service.customer("token-otp")
+    session, other = service.session(hana), service.session(hana)
+
+    def ask(where=session):
+        answer = service.post(f"/v1/sessions/{where}/app-codes", None)
+        return answer.status_code, answer.json().get("type", "").rpartition("/")[2]
+
+    def agree():
+        return Verify(service).run("add-device", hana, session)
+
+    assert ask() == (403, "not-agreed-device")
+    run = agree()
+    assert (run.wrong(item)["outcome"], ask()[0]) == ("wrong", 403)
+    assert (run.right(item)["state"], ask(other)[0], ask()[0], ask()[0]) == ("done", 403, 201, 403)
+    for seconds, status in ((599, 201), (600, 403)):
+        service.passes(60)
+        assert agree().right(item)["state"] == "done"
+        service.passes(300)
+        Verify(service).run("transfer", hana, session).right("amount-and-payee")
+        service.passes(seconds - 300)
+        assert ask()[0] == status
+
+
+def test_another_operation_with_the_same_item_agrees_to_no_device(service, hana):
+    session = service.session(hana)
+    assert Verify(service).run("register-passkey", hana, session).right("mail-otp")["outcome"] == "right"
+    assert service.post(f"/v1/sessions/{session}/app-codes", None).status_code == 403
 
 
 HALF = {
@@ -250,7 +279,7 @@ HALF = {
 
 @pytest.mark.parametrize("change", HALF.values(), ids=HALF)
 def test_nothing_is_half_enrolled(service, hana, change):
-    code, phone = code_for(service, hana), Phone()
+    code, phone = service.app_code(hana), Phone()
     before = rows_of(service, "app:")
     assert send(service, code, change(phone.enrolment(code, PASSCODE))).status_code in {409, 422}
     assert rows_of(service, "app:") == before
@@ -298,7 +327,7 @@ def test_a_device_whose_clock_is_years_off_is_like_any_other(service, bank, hana
 def test_no_more_than_five_devices(service, hana):
     for number in range(5):
         enrol(service, hana, Phone(()), name=f"device {number}")
-    code = code_for(service, hana)
+    code = service.app_code(hana)
     assert send(service, code, Phone(()).enrolment(code, PASSCODE)).status_code == 409
 
 

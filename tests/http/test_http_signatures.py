@@ -34,7 +34,7 @@ def phone(service, hana, monkeypatch):
 
 def enrolled(service, customer):
     phone = Phone(signs=(ITEM,))
-    code = service.post(f"/v1/sessions/{service.session(customer)}/app-codes", None).json()["code"]
+    code = service.app_code(customer)
     answer = service.post("/v1/apps", {"code": code, "name": "telephone", "parts": phone.enrolment(code, PASSCODE)})
     assert answer.status_code == 201, answer.text
     assert answer.json()["customer"] == customer.subject
@@ -172,7 +172,7 @@ def test_whatever_else_a_channel_sends_is_counted_nowhere(service, hana, phone, 
 @pytest.mark.parametrize("key", ["", "AA", "A" * 44, "=" * 43])
 def test_a_key_that_is_none_enrols_nothing(service, hana, key):
     phone = Phone(signs=(ITEM,))
-    code = service.post(f"/v1/sessions/{service.session(hana)}/app-codes", None).json()["code"]
+    code = service.app_code(hana)
     phone._registered = lambda _: {"passcode": phone.verifier(PASSCODE), f"key.{ITEM}": key}
     assert service.post("/v1/apps", {"code": code, "name": "telephone", "parts": phone.enrolment(code, PASSCODE)}).status_code == 422
 

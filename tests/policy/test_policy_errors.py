@@ -45,6 +45,10 @@ CELLS = [
     ("penalty: [end-session], undo: [start-over]}\n          - {wrong: 10", "penalty: [end-sesion], undo: [start-over]}\n"
      "          - {wrong: 10", "end-sesion", "did you mean `end-session`?"),
     ("kind: totp", "kind: topt", "topt", "did you mean `totp`?"),
+    ("in_session: true\n    steps: [amount, token]", "in_session: true\n    adds_device: true\n    steps: [amount]", "[amount]",
+     "a stolen password must add no device"),
+    ("in_session: true\n    steps: [token]", "in_session: false\n    adds_device: true\n    steps: [token]", "true\n    steps: [token]",
+     "a device is added by a customer from his session"),
     ("desk:\n  second-line:", "desk:\n  channel:", "channel: {ja: 窓口", "`channel` is no desk; there are `first-line`"),
     ("may: [lift-stop]", "may: [lift-stopp]", "lift-stopp", "did you mean `lift-stop`?"),
     ("  feed: {ja: 通知, en: Feed, keep: 30d}\n", "", "retention:\n", "`feed` is missing"),

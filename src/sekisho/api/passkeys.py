@@ -21,7 +21,7 @@ from sekisho.core.base64url import spell
 from sekisho.flows.acts import Denied
 from sekisho.flows.answers import Refused
 from sekisho.flows.app_desk import AppDesk, Posted, Removed, Told
-from sekisho.flows.apps import OnFile
+from sekisho.flows.apps import NotAgreed, OnFile
 from sekisho.flows.attempt import Missing
 from sekisho.flows.held import NAME_MAX, Asked
 from sekisho.flows.passkeys import Passkey
@@ -166,10 +166,12 @@ class HeldThings:
 
 
     async def app_code(self, call: Call[None]) -> tuple[int, Any]:
-        """A code that enrols a device of the customer's in the bank's app, to be shown to him in his session."""
+        """A code that enrols a device of the customer's in the bank's app, to be shown to him in his session; once after each agreement there."""
         made = await self._app.apps.code(call.key.id, call.path["id"])
         if made is None:
             raise NOT_FOUND
+        if isinstance(made, NotAgreed):
+            raise Problem(403, "not-agreed-device", "The customer must first agree in this session: an operation with `adds_device` in the policy.")
         return 201, AppCodeAnswer(made[0], rfc3339(made[1]) or "")
 
     async def enrol_app(self, call: Call[AppBody]) -> tuple[int, Any]:

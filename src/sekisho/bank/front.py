@@ -93,7 +93,7 @@ class FrontPages:
         """Address to page or act."""
         acts: dict[str, Act] = {
             "begin": self._begin, "enter": self._enter, "send": self._send, "logout": self._log_out, "stop": self._stop, "not-me": self._not_me,
-            "number": self._number, "place": self._place, "add-app": self._add_app, "use-app": self._use_app, "remove-app": self._remove_app,
+            "number": self._number, "place": self._place, "use-app": self._use_app, "remove-app": self._remove_app,
             "name-passkey": self._name_passkey, "remove-passkey": self._remove_passkey,
         }
         return [
@@ -354,15 +354,17 @@ class FrontPages:
         found = await self._apps_of(guest)
         used = guest.app if any(one["app"] == guest.app for one in found) else found[-1]["app"] if found else None
         qr = segno.make(code, error="m", micro=False).svg_inline(scale=4) if code else ""
-        return self._page(request, "bank_apps.html", guest, address=APPS, apps=found, used=used, code=code, qr=qr)
+        return self._page(request, "bank_apps.html", guest, address=APPS, apps=found, used=used, code=code, qr=qr, adds=self._adds_device)
 
-    async def _add_app(self, guest: Guest, form: Form, language: str) -> str:
+    async def _show_app_code(self, guest: Guest, form: Form, language: str) -> str:
+        """He has agreed to another device: the code for it is shown once."""
         told = await self._service.channel(
             "POST", f"/v1/sessions/{guest.session}/app-codes", language=language, once=_once(form, "app")) if guest.session else Trouble("no-session")
-        if isinstance(told, Trouble):
-            guest.said = ("trouble", f"problem.{told.kind}")
-        else:
+        if not isinstance(told, Trouble):
             guest.app_code = told["code"]
+        elif guest.app_code is None:
+            # Else he has clicked twice: the code is there already.
+            guest.said = ("trouble", f"problem.{told.kind}")
         return APPS
 
     async def _use_app(self, guest: Guest, form: Form, _language: str) -> str:
@@ -407,6 +409,11 @@ class FrontPages:
     async def _remove_passkey(self, guest: Guest, form: Form, language: str) -> str:
         await self._passkeys.remove(guest, form, language)
         return PASSKEYS
+
+    @property
+    def _adds_device(self) -> str | None:
+        """The operation in which he agrees to another device."""
+        return next((name for name, one in self._offered.items() if one.adds_device), None)
 
     @property
     def _login(self) -> str:
@@ -462,12 +469,15 @@ class FrontPages:
             return _at(operation.name)
         if walk is not None:
             await self._pass_on(guest, walk, operation, item, form, language)
-        return self._after(guest, walk, operation)
+        return await self._after(guest, walk, operation, form, language)
 
-    def _after(self, guest: Guest, walk: Walk | None, operation: Operation) -> str:
+    async def _after(self, guest: Guest, walk: Walk | None, operation: Operation, form: Form, language: str) -> str:
         """Where an entry leads."""
         if walk is None or walk.state != "done":
             return _at(operation.name)
+        if operation.adds_device:
+            guest.walks.pop(operation.name, None)
+            return await self._show_app_code(guest, form, language)
         if operation.name == self._passkeys.registers:
             guest.walks.pop(operation.name, None)
             guest.said = ("right", "bank.passkey-added")

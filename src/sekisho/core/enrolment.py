@@ -11,6 +11,9 @@ CODE_SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 CODE_LENGTH = 24
 """Signs of a code that begins an enrolment: 120 bits, so that nobody guesses one and no guess need be counted."""
 
+AGREED_S = 600
+"""How long a session may ask for a code after what the policy asks for it was proved there: as long as a code lives. Seconds."""
+
 DEVICE = "device"
 """Where the key is kept that an enrolment's device shows itself by."""
 

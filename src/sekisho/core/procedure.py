@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sekisho.core import registering, release, risk
 from sekisho.core.devices import remember
+from sekisho.core.enrolment import AGREED_S
 from sekisho.core.penalty import end_run, held, lock_id, set_lock
 from sekisho.core.scene import Scene
-from sekisho.core.state import Guard, Lock
+from sekisho.core.state import SECOND, Guard, Lock
 from sekisho.events import Event, EventKind
 from sekisho.policy.table import ABOUT, KNOWING, Step
 from sekisho.terms import ItemKind, PenaltyKind, Reach, State
@@ -127,6 +128,9 @@ def finish(scene: Scene) -> None:
         _set_flags(scene, customer, scene.guards[customer])
         if operation.suspends:
             _suspend(scene, customer, scene.guards[customer])
+    if operation.adds_device and scene.session is not None and scene.session_key is not None:
+        scene.session.adds_device_until = scene.now + AGREED_S * SECOND
+        scene.touch(scene.session_key)
 
 
 def _walk(scene: Scene, key: str, guard: Guard, path: str) -> None:

@@ -389,6 +389,8 @@ class Session(msgspec.Struct, omit_defaults=True, gc=False):
     """From which it was opened."""
     unusual: bool = False
     """That was not as usual."""
+    adds_device_until: int = 0
+    """Until when it may ask for a code that enrols a device. Microseconds."""
 
 
 class Lease(msgspec.Struct, array_like=True, gc=False):

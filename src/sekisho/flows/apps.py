@@ -123,17 +123,26 @@ def of_key(kind: str, value: str, keys: DeviceKeys) -> Secret:
     return Secret(kind=kind, keys=[PublicKey(id=b"", key=key)])
 
 
+class NotAgreed:
+    """The session lives, and what the policy asks for a code was not proved in it just now."""
+
+
 class _Code:
-    """Put a code on record that begins an enrolment."""
+    """Put a code on record that begins an enrolment, once for each time that the customer has agreed."""
 
     def __init__(self, codes: Codes, session: str, subject: str, code: str) -> None:
         self.keys = [session, subject, adding_key(codes, code)]
 
-    def decide(self, tx: Tx) -> int | None:
+    def decide(self, tx: Tx) -> int | NotAgreed | None:
         """Until when; None: the session is over."""
         session, subject, code = self.keys
-        if not is_live(tx, session, subject):
+        row = tx.get(session, Session)
+        if row is None or not is_live(tx, session, subject):
             return None
+        if tx.now >= row.adds_device_until or not any(one.adds_device for one in tx.table.operations.values()):
+            return NotAgreed()
+        row.adds_device_until = 0
+        tx.put(session, row)
         until = tx.now + CODE_S * SECOND
         tx.put(code, Adding(subject=subject, until=until), due=until)
         tx.tell(Event(EventKind.APP_CODE_MADE, subject, session=session))
@@ -241,14 +250,14 @@ class AppEnrolments:
     def __init__(self, ledger: Ledger, store: Store, secrets: Secrets, codes: Codes, keys: DeviceKeys) -> None:
         self._ledger, self._store, self._secrets, self._codes, self._keys = ledger, store, secrets, codes, keys
 
-    async def code(self, owner: str, session: str) -> tuple[str, int] | None:
+    async def code(self, owner: str, session: str) -> tuple[str, int] | NotAgreed | None:
         """A code that begins an enrolment, and until when; None: there is no such live session."""
         subject = await self._subject(owner, session)
         if subject is None:
             return None
         code = enrolment.spoken(chance.token_bytes(CODE_LENGTH))
         until = await self._ledger.run(_Code(self._codes, f"session:{session}", subject, code))
-        return None if until is None else (code, until)
+        return (code, until) if isinstance(until, int) else until
 
     async def enrol(self, table: Table, code: str, name: str, parts: Mapping[str, str]) -> tuple[str, str] | None:
         """Enrol a device by a code, with its keys and its passcode: the enrolment and its customer.

@@ -184,7 +184,7 @@ class _Compiler:
             rows=own, gives_session=cell.opens_session, path=self.walked(name), sets=tuple(cell.sets),
             clears=tuple(cell.unsets), suspends=cell.suspends,
             life_s=m.seconds(cell.life or self.file.timing.procedure), digest="",
-            closed=tuple(t.Closed(conditions(c.when), c.after, text(c.say)) for c in cell.closed))
+            closed=tuple(t.Closed(conditions(c.when), c.after, text(c.say)) for c in cell.closed), adds_device=cell.adds_device)
         return msgspec.structs.replace(whole, digest=self.digest(whole))
 
     def step(self, cell: str | list[str] | m.StepCell, operation: m.OperationCell) -> t.Step:

@@ -278,6 +278,29 @@ def _operations(file: m.PolicyFile, names: _Names) -> Faults:
             yield Fault((*path, "suspends"), "no `suspension:` says what stays open and what lifts it; write that section")
         if operation.suspends and not operation.in_session:
             yield Fault((*path, "in_session"), "a customer suspends his own use from his session; write `in_session: true`")
+        yield from _adds_device(path, operation, file)
+
+
+HELD = frozenset({
+    ItemKind.TOTP, ItemKind.OCRA, ItemKind.PASSKEY, ItemKind.PASSCODE, ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC, ItemKind.CONFIRMATION,
+})
+"""What the customer has in his hand, or reaches him at a number on file."""
+
+
+def _adds_device(path: Path, operation: m.OperationCell, file: m.PolicyFile) -> Faults:
+    """Whoever knows a password, or has taken a session over, gives himself no device with it alone."""
+    if not operation.adds_device:
+        return
+    if not operation.in_session or operation.for_ is not Reach.CUSTOMER:
+        yield Fault((*path, "adds_device"), "a device is added by a customer from his session; write `for: customer` and `in_session: true`")
+    always = [step_items(step) for step in operation.steps if not isinstance(step, m.StepCell)]
+    if not any(all(_is_held(file.items[name]) for name in step if name in file.items) for step in always):
+        yield Fault((*path, "steps"), "a stolen password must add no device; write a step whose every item is a token's code, a code "
+                                      "that is sent, a passkey, or something entered in an app that is there already")
+
+
+def _is_held(item: m.ItemCell) -> bool:
+    return item.kind in HELD or (item.kind is ItemKind.CODE and item.purpose != "confirm-address")
 
 
 def _steps(path: Path, operation: m.OperationCell, names: _Names) -> Faults:

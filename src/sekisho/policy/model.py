@@ -320,6 +320,7 @@ class OperationCell(Named, frozen=True, kw_only=True):
     in_session: Annotated[bool, Meta(description="true: only in a live session of the customer")]
     opens_session: Annotated[bool, Meta(description="true: its end opens a session")] = False
     suspends: Annotated[bool, Meta(description="true: its end suspends the customer's use at his own wish")] = False
+    adds_device: Annotated[bool, Meta(description="true: after its end the session may ask once for a code that adds a device with the app")] = False
     steps: Annotated[list[Name | list[Name] | StepCell], Meta(
         min_length=1, description="items in order; a list: any one of them")]
     items: Annotated[dict[Name, RowCell | list[RowCell]], Meta(

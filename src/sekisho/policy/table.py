@@ -256,6 +256,8 @@ class Operation(msgspec.Struct, frozen=True):
     digest: str
     """Changes when anything that decides within this operation changes."""
     closed: tuple[Closed, ...] = ()
+    adds_device: bool = False
+    """After its end the session may ask once for a code that enrols a device."""
 
 
 class PathCase(msgspec.Struct, frozen=True, omit_defaults=True):
