@@ -373,6 +373,18 @@ def test_a_stop_from_a_known_device_holds_until_it_is_lifted(service):
     assert service.lock(hana.subject)["until"] is None
 
 
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_session_that_the_lock_of_its_device_has_ended_makes_nobody_known_to_a_stop(service, locked):
+    """Nor is anybody known by it who names another device: the stop ends by itself, as a stranger's does."""
+    hana, home, session = hana_at_home(service)
+    At(service, hana, home).outcomes("wrong", EACH if locked else EACH - 1)
+    assert service.live(session) is not locked
+    stopped = service.post("/v1/stops", {"subject": hana.subject, "session": session, "context": {"device": device()}})
+    assert stopped.json()["outcome"] == "stopped"
+    until = next(lock["until"] for lock in service.view(hana.subject)["locks"] if lock["row"] == "M-STOP-1")
+    assert (until is not None) is locked
+
+
 def test_no_answer_tells_how_a_figure_is_shared_out(service, tmp_path_factory, cheap_hashes):
     """Two banks that differ only in that say the same until a penalty falls (D1)."""
     folder = tmp_path_factory.mktemp("otherwise")

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import msgspec
 
 from sekisho.core.devices import place_of
-from sekisho.core.state import SECOND, Guard, Session, decode
+from sekisho.core.state import Guard, Session, decode
 from sekisho.core.stop import Stopped, stop
 from sekisho.errors import CallerError
 from sekisho.flows.attempt import FOREIGN, touch_bucket
 from sekisho.flows.names import checked_subject
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
+from sekisho.flows.sessions import is_live
 from sekisho.flows.subjects import NOBODY, Subjects
 from sekisho.ports import Ledger, Store, Tx
 from sekisho.terms import Reach
@@ -48,7 +49,7 @@ class _Stop:
         if told is not None:
             return told
         key, guard = self._row(tx)
-        known = self._known or self._in_session(tx, guard) or self._on_known_device(tx, guard)
+        known = self._known or self._in_session(tx) or self._on_known_device(tx, guard)
         caller = None if known or self._caller is None else tx.get(self._caller, Guard) or Guard()
         outcome, events = stop(key, guard, caller, tx.table, tx.now, known=known, operator=self._operator, reason=self._reason)
         self._keep(tx, key, guard)
@@ -66,14 +67,12 @@ class _Stop:
             return self._subject, known
         return self._bucket, stranger or Guard()
 
-    def _in_session(self, tx: Tx, guard: Guard) -> bool:
+    def _in_session(self, tx: Tx) -> bool:
         """Whether he calls out of a live session of his own."""
         session = None if self._session is None else tx.get(self._session, Session)
-        if session is None or session.owner != self._owner or session.subject != self._subject or not session.live:
+        if self._session is None or session is None or session.owner != self._owner or session.subject != self._subject:
             return False
-        timing = tx.table.timing
-        timed_out = tx.now >= min(session.started + timing.session_total_s * SECOND, session.seen + timing.session_idle_s * SECOND)
-        return guard.valid_after < session.started and not timed_out
+        return is_live(tx, self._session, self._subject)
 
     def _on_known_device(self, tx: Tx, guard: Guard) -> bool:
         """Whether he calls from a device that he has proved himself from."""
