@@ -69,7 +69,7 @@ async def _measure(folder, size, steps):
         busy = await bank.fill(size.subjects, steps)
         _calm_collector()
         addresses = {EMPTY: "/desk", **bank.addresses(busy)}
-        samples, kilobytes, looks = {}, {}, min(LOOKS, size.subjects // 20) * size.rounds
+        samples, kilobytes, looks = {}, {}, min(LOOKS, size.subjects // 50) * size.rounds
         for name in steps.over("pages", list(addresses)):
             asked = bank.stranger if name == EMPTY else bank.operator
             answers = [await _look(asked, addresses[name]) for _ in range(size.warming + looks)][size.warming:]

@@ -23,7 +23,7 @@ from sekisho.bank import front, pages, seeds
 from sekisho.bank.inbox import InboxPages
 from sekisho.bank.sink import Fault, Sink, Waits
 from sekisho.flows.policies import first_policy, load_tables
-from sekisho.policy import compile_policy, load, reference
+from sekisho.policy import reference
 from sekisho.terms import Role, Way
 
 TOKYO_S = 9 * 3600
@@ -47,7 +47,6 @@ class Bank:
 
     def __init__(self, folder, policy="major-bank"):
         self.folder, self.policy = folder, policy if isinstance(policy, Path) else reference(policy)
-        self.table = compile_policy(load(self.policy))
         self._begun = time.monotonic()
         self._later_s = 0
         self._stopped_at = None
@@ -103,7 +102,7 @@ class Bank:
         self.keys = {"channel": ring.new(Role.CHANNEL, "bank"), **{name: ring.new(role, name) for name, role in OPERATORS.items()}}
         relay = relay_of(f"smtp://127.0.0.1:{mail.getsockname()[1]}", "Bank <codes@bank.example>", "codes@bounce.bank.example")
         store = MemoryStore(self.clock)
-        table = await first_policy(store, self.policy.read_bytes(), self.policy.name)
+        self.table = table = await first_policy(store, self.policy.read_bytes(), self.policy.name)
         settings = Settings("memory:", ring.path, hold=False, demo=True, relay=relay, bounces=bounces, passkeys=RelyingParty("localhost", "Sekisho Bank", (self.by_name,)))
         made = App(settings, store, ring, {table.version: table}, await load_tables(store, {table.version: table}), self.boxes)
         made.clock, made.watch.own = self.clock, self.seconds
