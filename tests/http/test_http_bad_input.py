@@ -102,6 +102,9 @@ BAD = (
     ("surrogate in procedure", "bank", "POST", HOLD, text(ASKED)[:-1] + b',"procedure":"\\ud800"}', (400, 404, 422)),
     ("surrogate in device", "bank", "POST", BEGIN, b'{"operation":"login","context":{"device":"\\ud800"}}', (400, 422)),
     ("control character in caller", "bank", "POST", HOLD, text({**ASKED, "context": {"caller": f"{CANARY}\x00"}}), 422),
+    ("a customer for a caller", "bank", "POST", HOLD, text({**ASKED, "context": {"caller": f"customer:{CANARY}"}}), 422),
+    ("a customer for the caller of a run", "bank", "POST", "/v1/procedures", text({"operation": "login", "context": {"caller": f"customer:{CANARY}"}}), 422),
+    ("a customer for the caller of a stop", "bank", "POST", "/v1/stops", text({"subject": "customer:1", "context": {"caller": f"customer:{CANARY}"}}), 422),
     ("surrogate in a release", "endo", "POST", RELEASE, b'{"lock":"\\udfff","path":"form-1-1","reason":"x"}', (400, 409, 422)),
     # keys
     ("no key", None, "POST", HOLD, text({**ASKED, "subject": CANARY}), 401),

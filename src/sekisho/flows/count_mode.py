@@ -15,7 +15,7 @@ from sekisho.flows.attempt import FOREIGN, Missing, Reserve, Reserved, Stale, To
 from sekisho.flows.compare import NAMING
 from sekisho.flows.devices import NOWHERE, Place
 from sekisho.flows.entries import Entries
-from sekisho.flows.names import checked_subject, item_named, operation_named
+from sekisho.flows.names import checked_caller, checked_subject, item_named, operation_named
 from sekisho.flows.replay import InFlight, Replay
 from sekisho.flows.runs import Runs
 from sekisho.flows.subjects import NOBODY, Facts
@@ -46,12 +46,14 @@ class CountMode:
         """Count mode: take a guess; the bank compares and gives the verdict.
 
         Raises:
-            CallerError: the policy does not know the operation, the item or the subject.
+            CallerError: the policy does not know the operation, the item or the subject, or the caller is none.
 
         """
         found = operation_named(table, operation)
         kind = item_named(table, operation, item).kind
         checked_subject(subject)
+        if caller is not None:
+            checked_caller(caller)
         for _ in range(3):
             begin = bank_session = None
             if procedure is None:

@@ -27,6 +27,18 @@ def checked_subject(name: str) -> str:
     return name
 
 
+def checked_caller(name: str) -> str:
+    """Who telephones: `caller:id`. Any other subject's counts would be those of somebody who did not call.
+
+    Raises:
+        CallerError: it is another kind of subject, or none.
+
+    """
+    if checked_subject(name).partition(":")[0] != Reach.CALLER:
+        raise CallerError("whoever telephones is named caller:id")
+    return name
+
+
 def looked_at(name: str) -> str:
     """A subject that staff look at: one that has a name, or the whole bank.
 

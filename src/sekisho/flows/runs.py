@@ -17,7 +17,7 @@ from sekisho.flows import answers
 from sekisho.flows.answers import Message
 from sekisho.flows.attempt import FOREIGN, Missing, record, touch_bucket
 from sekisho.flows.devices import NOWHERE, Place
-from sekisho.flows.names import checked_subject, operation_named, steps_met_by_name
+from sekisho.flows.names import checked_caller, checked_subject, operation_named, steps_met_by_name
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.subjects import NOBODY, Facts, Subjects, concerned
 from sekisho.policy.table import RUNS_BEGUN, Counter, Operation, Table
@@ -176,7 +176,7 @@ class Runs:
         if found.session and session_key is None:
             return NoSession()
         subject = checked_subject(subject or f"{found.subject}:?{identifier}")
-        subjects = await self.resolve(table, found, subject, about, actor, caller)
+        subjects = await self.resolve(table, found, subject, about, actor, None if caller is None else checked_caller(caller))
         source = "" if actor == NOBODY else self.subjects.bucket(actor)
         facts = Facts(f"procedure:{identifier}", operation, subjects, session_key, owner, language, device, source)
         run = Procedure(

@@ -11,7 +11,7 @@ from sekisho.core.state import Guard, Session, decode
 from sekisho.core.stop import Stopped, stop
 from sekisho.errors import CallerError
 from sekisho.flows.attempt import FOREIGN, touch_bucket
-from sekisho.flows.names import checked_subject
+from sekisho.flows.names import checked_caller, checked_subject
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.sessions import is_live
 from sekisho.flows.subjects import NOBODY, Subjects
@@ -113,13 +113,13 @@ class Stops:
             replay: the request's claim to be the same as an earlier one.
 
         Raises:
-            CallerError: not a customer or an account.
+            CallerError: not a customer or an account, or no caller.
 
         """
         if checked_subject(subject).partition(":")[0] not in STOPPED:
             raise CallerError("a stop names a customer or an account: customer:… or account:…")
         whose = await self._customer_of(subject)
-        counted = checked_subject(caller) if caller is not None else None if actor == NOBODY else actor
+        counted = checked_caller(caller) if caller is not None else None if actor == NOBODY else actor
         key = None if session is None or f"session:{session}".startswith(FOREIGN) else f"session:{session}"
         return await self._ledger.run(_Stop(
             self._subjects, whose, counted, key, owner, known=known, device=device, operator=operator, reason=reason,
