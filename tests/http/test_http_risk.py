@@ -122,6 +122,23 @@ def test_M_RISK_2_nothing_opens_until_it_is_answered(service):
         assert (entered["outcome"], entered["next"]) == ("refused", begun["next"])
 
 
+def test_M_CHOOSE_1_the_customer_chooses_behind_their_masks_which_address_receives_the_code(service):
+    """The other one receives nothing, and nobody sees an address whole before he is in."""
+    hana = service.customer()
+    Login(service, hana)
+    login = Login(service, hana, ABROAD)
+    path = f"/v1/procedures/{login.id}"
+    shown = service.get(f"{path}/addresses")
+    assert not [mail for mail in hana.mails if mail in shown.text]
+    chosen = shown.json()["addresses"][1]
+    assert len(shown.json()["addresses"]) == len(hana.mails) and "•" in chosen["address"]
+    before = list(service.received(hana.mails[0]))
+    assert service.post(f"{path}/challenges", {"item": "risk-code", "address": chosen["id"]}).status_code == 201
+    code = service.code(hana, n=1)
+    assert list(service.received(hana.mails[0])) == before
+    assert login.enter("risk-code", code)["session"]
+
+
 def test_M_RISK_2_the_right_code_ends_it(service):
     hana = service.customer()
     assert Login(service, hana).session
