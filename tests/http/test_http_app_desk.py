@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 from bankside import Verify, told
+from test_http_desk_pages import Screen
 
 from sekisho.bank import phone as phone_of_the_bank
 from sekisho.bank.phone import Phone
@@ -105,6 +106,24 @@ def test_a_lost_device_enters_nothing_any_more_and_the_customer_is_told_everywhe
     event = next(event for event in service.view(hana.subject)["events"] if event["kind"] == "app-removed")
     assert (event["operator"], event["reason"]) == ("chiba", "left on a train")
     assert all(any("removed from a device" in body for body in box) for box in mails(service, hana))
+
+
+def test_both_are_done_on_the_customers_page_at_the_desk(service, hana):
+    """Second line does; first line sees the devices. A form sent twice is one act, and no page shows the code."""
+    chiba = Screen(service, "chiba").look(f"/desk/customer?number={hana.number}")
+    letter = {**chiba.forms("letter")[0], "reason": "asked for by telephone"}
+    assert [chiba.post("/desk/letter", **letter).says("desk.said-letter") for _ in range(2)] == [True, True]
+    assert len(service.received(hana.subject, "letter")) == 1
+    code = code_in(service, hana)
+    phone = enrols(service, code)[1]
+    aoki = Screen(service, "aoki").look(f"/desk/customer?number={hana.number}")
+    assert phone.app in aoki.text and not [*aoki.forms("lost"), *aoki.forms("letter")]
+    chiba.look(f"/desk/customer?number={hana.number}")
+    assert code not in chiba.html + aoki.html
+    assert chiba.send("lost", {"app": phone.app}, reason="left on a train").says("desk.said-lost")
+    assert phone.app not in [found["app"] for found in chiba.forms("lost")] and approves(service, hana, phone) != "done"
+    forged = {**chiba.forms("letter")[0], "token": "x", "reason": "forged"}
+    assert chiba.post("/desk/letter", **forged).answer.status_code == 403 and len(service.received(hana.subject, "letter")) == 1
 
 
 @pytest.mark.parametrize("by", ["aoki", "goto"])

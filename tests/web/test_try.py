@@ -185,6 +185,7 @@ def walk_to_the_end(demonstration, visitor):
 OPERATIONS = [
     "login", "number-inquiry", "reset-password", "web-application", "telephone-application", "reapply", "telephone-service", "token-check",
     "register-app", "register-face", "transfer", "payeasy", "mail-address", "register-account", "change-password",
+    "add-device",
 ]
 
 

@@ -128,6 +128,7 @@ IMPORTERS = frozenset({Role.ADMIN, Role.BACK_OFFICE})
 ANYBODY = CHANNEL | STAFF
 DESK = frozenset({Role.FIRST_LINE, Role.SECOND_LINE})
 LOSSES = frozenset({Role.SECOND_LINE, Role.BACK_OFFICE})
+LETTERS = LOSSES | {Role.ADMIN}
 RELEASERS = frozenset({Role.FIRST_LINE, Role.SECOND_LINE, Role.BACK_OFFICE})
 
 
@@ -203,7 +204,7 @@ def operations(app: App, manuals: Manuals | None = None) -> list[Operation]:
         Operation("DELETE", "/v1/sessions/{id}/apps/{app}", things.remove_app, CHANNEL, None, {200: AppsAnswer}, holds=True),
         Operation("GET", "/v1/staff/subjects/{subject}/apps", things.apps_of, STAFF, None, {200: AppsAnswer}),
         Operation("POST", "/v1/staff/subjects/{subject}/apps/{app}/loss", things.app_lost, LOSSES, LossBody, {200: AppsAnswer}),
-        Operation("POST", "/v1/staff/subjects/{subject}/app-codes", things.app_letter, IMPORTERS, AppLetterBody, {202: AppLetterAnswer}),
+        Operation("POST", "/v1/staff/subjects/{subject}/app-codes", things.app_letter, LETTERS, AppLetterBody, {202: AppLetterAnswer}),
         Operation("GET", "/v1/sessions/{id}/approvals", matters.waits, CHANNEL, None, {200: WaitsAnswer}, holds=True),
         Operation("POST", "/v1/sessions/{id}/approvals", matters.approve, CHANNEL, NumberBody, {200: EnteredAnswer}, holds=True),
         Operation("GET", "/v1/sessions/{id}/release-code", matters.release_code, CHANNEL, None, {200: ReleaseCodeAnswer}, holds=True),

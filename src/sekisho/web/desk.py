@@ -20,6 +20,7 @@ from sekisho.catalogue import texts
 from sekisho.errors import LedgerUnavailable
 from sekisho.manual.book import OTHER_LOCKS
 from sekisho.policy.table import Table
+from sekisho.terms import Reach, Role
 from sekisho.web.calls import Trouble, subject_path
 from sekisho.web.forms import Form, Unreadable, read_form
 from sekisho.web.pages import HEADERS, language_of_request, page
@@ -31,7 +32,10 @@ CREATED = 201
 CASES = 50
 """Cases on the overview, the most pressing first; every other is found by its customer's number."""
 
-ACTS = ("open", "note", "verify", "heard", "ask", "approve", "stop")
+ENROLS = frozenset({Role.SECOND_LINE, Role.BACK_OFFICE})
+"""Who removes a lost device and has a code for a new one sent; first line sees the devices."""
+
+ACTS = ("open", "note", "verify", "heard", "ask", "approve", "stop", "lost", "letter")
 """What forms of these pages do, as their addresses name it."""
 
 Act = Callable[[Screen, Form], Awaitable[str]]
@@ -178,12 +182,19 @@ class DeskPages:
             _, sent = await self._seating.staff(screen, "GET", subject_path(one["subject"], "deliveries"))
             messages += [] if isinstance(sent, Trouble) else sent["deliveries"]
         _, cases = await self._seating.staff(screen, "GET", f"/v1/staff/cases?{urlencode({'subject': subject})}")
+        _, apps = await self._seating.staff(screen, "GET", subject_path(subject, "apps")) if self._has_apps else (0, Trouble("no-app"))
         return self._page(
             request, screen, "desk_customer.html", article=await self._article(request, screen),
             subject=subject, known=view["known"], subjects=[shown.subject(one) for one in views],
             addresses=[one for each in views for one in each["addresses"]], messages=messages,
             events=shown.events(views), cases=[] if isinstance(cases, Trouble) else cases["cases"],
+            apps=None if isinstance(apps, Trouble) else apps["apps"], enrols=screen.key.role in ENROLS,
         )
+
+    @property
+    def _has_apps(self) -> bool:
+        """Whether anything of this policy is entered in the bank's app."""
+        return any(item.reach is Reach.APP for item in self._table.items.values())
 
     async def _article(self, request: Request, screen: Screen) -> dict[str, Any] | None:
         """What the manual says about the row that was asked for, beside the customer's state."""
@@ -275,6 +286,18 @@ class DeskPages:
         told = await self._send(screen, subject_path(form.get("subject", ""), "stops"), body, "stopped", form)
         if told is not None and told["outcome"] != "stopped":
             screen.said = ("desk.said-refused", {})
+        return _customer_at(form)
+
+    async def _lost(self, screen: Screen, form: Form) -> str:
+        """A device of the customer's is lost: it enters nothing any more."""
+        path = subject_path(form.get("subject", ""), "apps", form.get("app", ""), "loss")
+        await self._send(screen, path, {"reason": form.get("reason", "").strip()}, "lost", form)
+        return _customer_at(form)
+
+    async def _letter(self, screen: Screen, form: Form) -> str:
+        """A code for a device goes out by letter; nobody here reads it."""
+        body = {"reason": form.get("reason", "").strip(), "language": "en" if form.get("language") == "en" else "ja"}
+        await self._send(screen, subject_path(form.get("subject", ""), "app-codes"), body, "letter", form)
         return _customer_at(form)
 
 
