@@ -90,7 +90,7 @@ def test_a_command_that_is_shown_is_one(line, monkeypatch):
     words, command = shlex.split(line)[2:], group
     while isinstance(command, click.Group):
         command = command.get_command(click.Context(command), words.pop(0))
-    given = ["pyproject.toml" if word == "FILE" else word for word in words]
+    given = ["pyproject.toml" if word in {"FILE", "bank.yaml"} else word for word in words]
     assert command.make_context("", given).params
 
 
