@@ -14,7 +14,7 @@ import httpx
 
 from sekisho.policy import reference
 
-WAIT_S = 30
+WAIT_S = 120
 
 
 def sekisho(*words):
@@ -67,6 +67,8 @@ class Process:
                     return self
             assert self.running.poll() is None, self.said()
             time.sleep(0.05)
+        self.running.kill()
+        self.running.wait()
         raise AssertionError(self.said())
 
     def stop(self, how=signal.SIGTERM):
