@@ -102,7 +102,7 @@ def said_codes(message):
 
 
 def goes_on(service):
-    while service.do(service.app.recoveries.go_on()) and service.do(service.app.outbox.deliver()):
+    while any([service.do(service.app.recoveries.go_on()), service.do(service.app.outbox.deliver())]):
         pass
 
 

@@ -283,7 +283,7 @@ def test_no_address_stands_in_the_ledger(service):
 
 def told_of_login(service, customer):
     """Every notice of a login that has reached him, by its way."""
-    while service.do(service.app.recoveries.go_on()) and service.do(service.app.outbox.deliver()):
+    while any([service.do(service.app.recoveries.go_on()), service.do(service.app.outbox.deliver())]):
         pass
     wanted = say("ja", "notice.unusual-login", code="").partition("\n")[0]
     boxes = [(Way.MAIL, to) for to in customer.mails] + [(Way.TELEPHONE, customer.telephone)]

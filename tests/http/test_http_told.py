@@ -28,7 +28,7 @@ def channels(customer):
 
 def heard(service, customer, to, way):
     """What a channel was told of what happened, oldest first."""
-    while service.do(service.app.recoveries.go_on()) and service.do(service.app.outbox.deliver()):
+    while any([service.do(service.app.recoveries.go_on()), service.do(service.app.outbox.deliver())]):
         pass
     bodies = [one.body for one in reversed(service.received(to, way))]
     return [name for body in bodies for name, said in SAID.items() if said in body]
