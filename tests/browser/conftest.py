@@ -1,5 +1,6 @@
 """A bank of one file's own and a real browser in front of it. Pictures are kept where SEKISHO_SCREENS names a folder."""
 
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -91,17 +92,23 @@ def keep(page, language, name):
 
 
 @pytest.fixture
-def opened(chromium, bank):
-    """Opens tabs, each of a person of its own: `opened("ja")`; closes them after the test."""
+def tab_at(chromium):
+    """Opens tabs, each of a person of its own, on pages below an address: `tab_at(base, "ja")`; closes them after the test."""
     tabs = []
 
-    def open_tab(language, size=None, *, javascript=True):
-        tabs.append(Tab(chromium, bank.base, language, size or WIDE, javascript))
+    def open_tab(base, language, size=None, *, javascript=True):
+        tabs.append(Tab(chromium, base, language, size or WIDE, javascript))
         return tabs[-1]
 
     yield open_tab
     for tab in tabs:
         tab.context.close()
+
+
+@pytest.fixture
+def opened(tab_at, bank):
+    """The same on the bank's pages: `opened("ja")`."""
+    return functools.partial(tab_at, bank.base)
 
 
 @pytest.fixture(params=["ja", "en"])

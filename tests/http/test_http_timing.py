@@ -24,7 +24,7 @@ STOPPED = [f"30000000{n:02d}" for n in range(PEOPLE)]
 OTHERS = [f"customer:40000000{n:02d}" for n in range(50)]
 """Whose passwords are tried beside, to keep the service busy."""
 
-SLOWLY, QUICKLY = times(30, 10_000), times(80, 10_000)
+SLOWLY, QUICKLY = times(20, 10_000), times(50, 10_000)
 """Samples a side, of what is compared on a worker and of what is compared at once."""
 
 SLOW_LINES, QUICK_LINES = 2, 4
