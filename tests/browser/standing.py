@@ -147,7 +147,8 @@ class Bank:
 
     def received(self, address, way="mail"):
         """What has reached an address, newest first."""
-        self.do(self.app.outbox.deliver())
+        while self.do(self.app.outbox.deliver()):
+            pass
         return list(self.sink.received(address) if way == "mail" else self.boxes[Way(way)].received(address))
 
     def call(self, method, path, body=None, by="channel"):

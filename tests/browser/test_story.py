@@ -1,6 +1,7 @@
 """The story in a real browser, with real mail and a real desk: the code that never arrives, and everything that gets the customer in."""
 
 import re
+from collections import Counter
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,8 @@ class Customer:
 
     def __init__(self, bank, tab, person):
         self.bank, self.tab, self.person = bank, tab, person
+        self.read = Counter()
+        """By address: how many messages with a code he has read."""
 
     @property
     def page(self):
@@ -60,8 +63,13 @@ class Customer:
         return self.press("bank.send")
 
     def code(self, address, way="mail"):
-        found = self.bank.until(lambda: self.bank.received(address, way))
+        """The code in a message that he has not read yet. What tells of something done has a number too, which is none."""
+        found = self.bank.until(lambda: self._codes(address, way)[:-self.read[address] or None])
+        self.read[address] = len(self._codes(address, way))
         return re.search(r"\d[\d ]{4,12}\d", found[0].body)[0]
+
+    def _codes(self, address, way):
+        return [one for one in self.bank.received(address, way) if not re.search("心当たりがない|This was not me", one.body)]
 
     @property
     def inside(self):
