@@ -571,11 +571,11 @@ class Walk:
         subject = person.subject(person.main)
         if at_the_desk:
             body = {"reason": "asked for", **({"known_by": "verified"} if known else {})}
-            answer, who = self.house.post(f"/v1/staff/subjects/{subject}/stops", body, "aoki"), None
+            answer, who, device = self.house.post(f"/v1/staff/subjects/{subject}/stops", body, "aoki"), None, ""
         else:
             body = {"subject": subject, "context": {"device": caller.device}, **({"known_by": "known-device"} if known else {})}
-            answer, who = self.house.post("/v1/stops", body), caller.actor
-        stopped = self.inspector.stopped(subject, who, self.now, known=known)
+            answer, who, device = self.house.post("/v1/stops", body), caller.actor, caller.device
+        stopped = self.inspector.stopped(subject, who, self.now, known=known, device=device)
         if answer.status_code != 200 or (answer.json()["outcome"] == "stopped") is not stopped:
             self.complain(f"a stop was answered with {answer.text}, not {stopped}")
         self.look_around([subject])
