@@ -43,7 +43,7 @@ from sekisho.flows.entries import Entries
 from sekisho.flows.forms import FormsDesk
 from sekisho.flows.held import Signing
 from sekisho.flows.import_lines import Fault
-from sekisho.flows.imports import Faulty, Imports
+from sekisho.flows.imports import Imports
 from sekisho.flows.incidents import Incidents
 from sekisho.flows.news import News
 from sekisho.flows.outbox import Outbox
@@ -335,8 +335,8 @@ def read_report(path: Path) -> Found:
 
 def read_delivery(
     body: bytes, *, key: bytes | None = None, password: str | None = None, certificate: bytes | None = None,
-) -> list[Delivered] | Faulty:
-    """The tokens of a vendor's file, PSKC or CSV.
+) -> tuple[list[Delivered], list[Fault]]:
+    """The tokens of a vendor's file, PSKC or CSV, and what is wrong with those that are not told. It may take a second.
 
     Args:
         body: the file.
@@ -348,12 +348,10 @@ def read_delivery(
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         from sekisho.adapters import pskc  # noqa: PLC0415  it brings certificates and XML along, and deliveries are rare
 
-        found, faults = pskc.read(body, key=key, password=password, certificate=certificate)
-    elif key is not None or password is not None or certificate is not None:
-        found, faults = [], [Fault(1, "file", "a CSV file is neither encrypted nor signed: this is another file, or it was changed")]
-    else:
-        found, faults = token_csv.read(body.decode("utf-8", "replace"))
-    return Faulty(faults) if faults else found
+        return pskc.read(body, key=key, password=password, certificate=certificate)
+    if key is not None or password is not None or certificate is not None:
+        return [], [Fault(1, "file", "a CSV file is neither encrypted nor signed: this is another file, or it was changed")]
+    return token_csv.read(body.decode("utf-8", "replace"))
 
 
 def seals_path(store: str, keyring: Keyring) -> Path:

@@ -1,13 +1,14 @@
 """What an authenticator answers: examples of the W3C's text, each of them changed, and CBOR as nobody honest would write it."""
 
 import contextlib
+import hashlib
 import json
 import random
 import time
 from pathlib import Path
 
 import pytest
-from authenticator import KEYS, ORIGIN, PARTY, PRESENT, VERIFIED, Passkey, b64, cbor, unb64
+from authenticator import EXTENDED, KEYS, ORIGIN, PARTY, PRESENT, VERIFIED, Passkey, b64, cbor, unb64
 from scale import times
 
 from sekisho.adapters import cbor as reader
@@ -20,6 +21,8 @@ from sekisho.errors import CallerError
 EXAMPLES = {name: one for name, one in json.loads((Path(__file__).parent / "webauthn-examples.json").read_text()).items() if name != "from"}
 BANK = Passkeys(RelyingParty(PARTY, "The bank", (ORIGIN,)))
 W3C = Passkeys(RelyingParty("example.org", "The examples", ("https://example.org",)))
+FRAMED = {"none.ES256.crossOrigin", "none.ES256.topOrigin"}
+"""Made and used within another page's frame."""
 ASKED, USER = bytes(range(32)), bytes(32)
 
 
@@ -29,10 +32,34 @@ def browser(example):
     return told.pop("challenge"), {name: b64(value) for name, value in told.items()}
 
 
+def answered(example):
+    """What is made of an example: the new passkey, or None; and what it has signed, or None."""
+    asked, answer = browser(example["made"])
+    made = W3C.made(answer, asked, 1)
+    asked, answer = browser(example["signed"])
+    return made, made and W3C.asserted([made], {**answer, "id": b64(made.id)}, asked, USER)
+
+
+def is_verified(raw):
+    """Whether authenticator data say that somebody entered a PIN or showed a finger: a flag right behind the party's digest."""
+    return raw[raw.index(hashlib.sha256(b"example.org").digest()) + 32] & VERIFIED != 0
+
+
 @pytest.fixture
 def unverified(monkeypatch):
-    """In the text's examples nobody entered a PIN or showed a finger: that alone they lack."""
+    """In most of the text's examples nobody entered a PIN or showed a finger: that alone they lack."""
     monkeypatch.setattr(webauthn, "USER_VERIFIED", 0)
+
+
+@pytest.fixture
+def in_frames(monkeypatch):
+    """Two of them come out of a frame."""
+    monkeypatch.setattr(webauthn, "is_framed", lambda _client: False)
+
+
+@pytest.fixture
+def anyhow(unverified, in_frames):
+    """Then the product would take all of them."""
 
 
 def enrolled(passkey):
@@ -41,21 +68,55 @@ def enrolled(passkey):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_examples_of_the_text_are_taken(unverified, name):
-    asked, answer = browser(EXAMPLES[name]["made"])
-    made = W3C.made(answer, asked, 1)
+def test_the_examples_of_the_text_are_taken(anyhow, name):
+    made, signed = answered(EXAMPLES[name])
+    assert signed.id == made.id and len(made.id) == (1023 if name.endswith("long-credential-id") else 32)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_out_of_a_frame_they_are_not(unverified, name):
+    """Neither the new passkey nor what it has signed."""
+    made, signed = answered(EXAMPLES[name])
+    assert (made is None, signed is None) == (name in FRAMED, name in FRAMED)
+
+
+@pytest.mark.parametrize("name", FRAMED)
+def test_what_was_made_elsewhere_signs_nothing_in_a_frame(unverified, name, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr(webauthn, "is_framed", lambda _client: False)
+        made, signed = answered(EXAMPLES[name])
+        assert signed is not None
     asked, answer = browser(EXAMPLES[name]["signed"])
-    assert W3C.asserted([made], {**answer, "id": b64(made.id)}, asked, USER).id == made.id
+    assert W3C.asserted([made], {**answer, "id": b64(made.id)}, asked, USER) is None
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_without_a_verified_user_they_are_not(name):
+def test_where_nobody_was_verified_they_are_not(in_frames, name):
+    """Those whose user was verified both times are taken as they stand."""
+    when_made = is_verified(bytes.fromhex(EXAMPLES[name]["made"]["attestationObject"]))
+    when_signed = is_verified(bytes.fromhex(EXAMPLES[name]["signed"]["authenticatorData"]))
+    made, signed = answered(EXAMPLES[name])
+    assert (made is not None, signed is not None) == (when_made, when_made and when_signed)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_for_another_challenge_is_not(anyhow, name):
     asked, answer = browser(EXAMPLES[name]["made"])
-    assert W3C.made(answer, asked, 1) is None
+    assert W3C.made(answer, asked[:-1], 1) is W3C.made(answer, bytes(len(asked)), 1) is None
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_with_any_byte_changed_is_not(unverified, name):
+def test_an_example_that_is_cut_off_or_goes_on_is_not(anyhow, name):
+    """Wherever it ends: within a length, a key, a certificate."""
+    asked, right = browser(EXAMPLES[name]["made"])
+    whole = unb64(right["attestationObject"])
+    for end in {*range(0, len(whole), times(17, 1)), len(whole) - 1}:
+        assert W3C.made({**right, "attestationObject": b64(whole[:end])}, asked, 1) is None, end
+    assert W3C.made({**right, "attestationObject": b64(whole + bytes(1))}, asked, 1) is None
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_with_any_byte_changed_is_not(anyhow, name):
     """Of an assertion every byte counts. What it does not reach is refused by the next: the key that was changed signs nothing."""
     asked, right = browser(EXAMPLES[name]["made"])
     made = W3C.made(right, asked, 1)
@@ -79,6 +140,9 @@ MADE_WRONG = {
     "another page": {"origin": "https://bank.example.evil.example"}, "no TLS": {"origin": "http://bank.example"},
     "another party": {"party": "evil.example"}, "nobody there": {"flags": VERIFIED}, "nobody verified": {"flags": PRESENT},
     "backed up though it cannot be": {"flags": PRESENT | VERIFIED | 0x10}, "a signature for a new one": {"kind": "webauthn.get"},
+    "almost the page": {"origin": "https://bank.example/"}, "another port": {"origin": "https://bank.example:443"},
+    "another spelling": {"origin": "https://BANK.example"}, "no page": {"origin": "null"}, "somebody at it": {"origin": "https://bank.example@evil.example"},
+    "extensions that are not there": {"flags": PRESENT | VERIFIED | EXTENDED},
     "in a frame": {"crossOrigin": True}, "in another's frame": {"topOrigin": "https://evil.example"}, "no credential": {"data": bytes(37)},
 }
 
@@ -103,6 +167,31 @@ def test_a_signature_must_be_what_was_asked_for(change):
     assert BANK.asserted([known], held.sign(BANK.to_sign(ASKED, [known]), **change), ASKED, USER) is None
 
 
+PARTS = {"fmt": "none", "attStmt": {}, "authData": b""}
+
+
+@pytest.mark.parametrize("change", [
+    {"fmt": 7}, {"fmt": b"none"}, {"attStmt": []}, {"attStmt": b""}, {"authData": "x"}, {"authData": None}, *({name: ...} for name in PARTS),
+], ids=str)
+def test_an_attestation_object_has_its_three_parts(change):
+    held = Passkey()
+    answer = held.make(BANK.to_make(ASKED, USER, "somebody", []))
+    right = reader.read(unb64(answer["attestationObject"]))
+    wrong = {name: value for name, value in (right | change).items() if value is not ...}
+    assert BANK.made(answer, ASKED, 1) and BANK.made({**answer, "attestationObject": b64(cbor(wrong))}, ASKED, 1) is None
+
+
+@pytest.mark.parametrize(("extensions", "taken"), [({}, True), ({"credProtect": 2}, True), ([], False), (1, False), ("x", False), (None, False)])
+def test_extensions_are_a_map(extensions, taken):
+    held = Passkey()
+    _, known = enrolled(held)
+    client = unb64(held.sign(BANK.to_sign(ASKED, [known]))["clientDataJSON"])
+    data = held._data(held.flags | EXTENDED, PARTY, 3, extensions=cbor(extensions))
+    signed = {"id": b64(held.id), "clientDataJSON": b64(client), "authenticatorData": b64(data)}
+    signature = b64(held._sign(data + hashlib.sha256(client).digest()))
+    assert (BANK.asserted([known], {**signed, "signature": signature}, ASKED, USER) is not None) is taken
+
+
 def test_a_challenge_of_before_is_no_challenge():
     held = Passkey()
     _, known = enrolled(held)
@@ -125,6 +214,13 @@ WEAK = {
 }
 
 
+@pytest.mark.parametrize(("size", "taken"), [(0, False), (1, True), (1023, True), (1024, False), (65_535, False)])
+def test_a_passkey_is_called_by_up_to_1023_bytes(size, taken):
+    held = Passkey()
+    held.id = bytes(size)
+    assert (enrolled(held)[1] is not None) is taken
+
+
 @pytest.mark.parametrize("key", WEAK.values(), ids=WEAK)
 def test_a_weak_key_is_none(key):
     held = Passkey()
@@ -136,6 +232,7 @@ HOSTILE = {
     "nothing": b"", "an open string": b"\x5f\x41a\xff", "an open map": b"\xbf\xff", "a length of terabytes": b"\x5b" + b"\xff" * 8 + b"x",
     "a map of terabytes": b"\xbb\x00\x00\x00\xff" + b"\xff" * 4, "a list of lists of lists": b"\x81" * 60_000 + b"\x01",
     "the same key twice": b"\xa2\x01\x02\x01\x03", "a tag": b"\xc2\x41\x01", "a float": b"\xfb" + bytes(8), "a long one": b"\x18\x01",
+    "a list of terabytes": b"\x9b\x00\x00\x00\xff" + b"\xff" * 4 + b"\x01" * 60_000, "maps within maps": b"\xa1\x01" * 30_000 + b"\x01",
     "a key that is a list": b"\xa1\x80\x01", "not UTF-8": b"\x61\xff", "two values": b"\x01\x01", "true as a key": b"\xa1\xf5\x01", "break": b"\xff",
 }
 
@@ -167,7 +264,7 @@ def test_nothing_that_is_cut_or_mixed_up_is_more_than_refused():
             authenticator_data(bytes(raw))
 
 
-@pytest.mark.parametrize("client", [b"", b"[]", b"{", b'{"type":1}', b"[" * 50_000, b'{"type":"webauthn.get","challenge":"\xff"}', b"null"])
+@pytest.mark.parametrize("client", [b"", b"[]", b"{", b'{"type":1}', b"[" * 50_000, b'{"type":' * 50_000, b'{"type":"webauthn.get","challenge":"\xff"}', b"null"])
 def test_hostile_client_data_is_refused(client):
     held = Passkey()
     _, known = enrolled(held)

@@ -272,6 +272,7 @@ HALF = {
     "another passcode": lambda parts: {**parts, "passcode": Phone().verifier(PASSCODE)},
     "an item that no app has": lambda parts: {**parts, "login-password": "x"},
     "a key that is none": lambda parts: {**parts, "key.app-fingerprint": "AAAA"},
+    "a key on a curve that nobody knows": lambda parts: {**parts, "device": parts["device"].replace("KoZIzj0DAQcD", "KoZIzj0DAQ8D")},
     "five figures": lambda parts: {**parts, "transaction-code": "12345"},
     "hostile": lambda parts: {**parts, "signature": "=" * 2000},
 }

@@ -4,12 +4,16 @@ import base64
 import io
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import deliveries
 import pskc
 import pytest
+from deliveries import figure, package
 
+from sekisho.api import tokens as api
 from sekisho.core import otp
 
 HERE = Path(__file__).parent / "tokens"
@@ -188,11 +192,51 @@ def test_every_fault_of_a_csv_file_is_told(service):
         columns="serial,type,seed_hex,digits,step,algorithm,counter",
     )
     read = faults(deliver(service, file))
-    assert read == [(4, "counter"), (5, "seed_hex"), (6, "type"), (7, "serial"), (9, "counter")]
+    assert read == [(3, "serial"), (4, "counter"), (5, "seed_hex"), (6, "type"), (7, "serial"), (8, "algorithm"), (9, "counter")]
     assert faults(deliver(service, csv(f"{twice},totp,{SEED.hex()}", f"{twice},totp,{SEED.hex()}", "X5,totp,00"))) == [(3, "serial"), (4, "seed")]
     assert faults(deliver(service, csv(f"{there},totp,{SEED.hex()}"))) == [(2, "serial")]
     assert faults(deliver(service, csv("1,totp,aa", columns="serial,type"))) == faults(deliver(service, csv("1,totp", columns="serial,type,sed"))) == [
         (1, "serial")]
+
+
+def test_every_fault_of_a_container_is_told_at_once_and_nothing_is_taken_in(service):
+    """What could not be read, what cannot be kept to, what is there twice and what is there already: each with its number."""
+    good, there = next(_serials), stocked(service)
+    suite = "<AlgorithmParameters><Suite>{}</Suite></AlgorithmParameters>"
+    form = '<AlgorithmParameters><ResponseFormat Encoding="DECIMAL" Length="{}"/></AlgorithmParameters>'
+    wrong = [
+        ("counter", package(figure("Counter", -1))), ("counter", package(figure("Counter", 2**53 + 1))), ("Counter", package(figure("Counter", "--1"))),
+        ("digits", package(key=form.format(-6))), ("digits", package(key=form.format(10**18))), ("ResponseFormat", package(key=form.format("six"))),
+        ("step", package(figure("TimeInterval", -30), kind="totp")), ("TimeInterval", package(figure("TimeInterval", 0), kind="totp")),
+        ("step", package(figure("TimeInterval", 10**9), kind="totp")), ("drift", package(figure("TimeDrift", 10**9), kind="totp")),
+        ("drift", package(figure("TimeDrift", -(10**9)), kind="totp")), ("algorithm", package(key=suite.format("HMAC-MD5"))),
+        ("ends", package(about="<ExpiryDate>0001-01-01T00:00:00Z</ExpiryDate>")), ("ExpiryDate", package(about="<ExpiryDate>soon</ExpiryDate>")),
+        ("seed", package("<Secret><PlainValue/></Secret>")), ("seed", package(f"<Secret><PlainValue>{'AAAA' * 1000}</PlainValue></Secret>")),
+        ("Secret", package("<Secret><PlainValue>=</PlainValue></Secret>")), ("Secret", package("")), ("serial", package(serial=" ")),
+        ("serial", package(serial="A" * 65)), ("serial", package(serial=good)), ("serial", package(serial=there)),
+        ("model", package(about="<Model>a&#10;b</Model>")), ("Key", package(kind="ocra")),
+    ]
+    # Each has a serial number of its own where that is not what is wrong with it.
+    packages = [one.replace(">A-1<", f">{next(_serials)}<") for _, one in wrong]
+    answer = deliver(service, deliveries.container(package(serial=good), *packages))
+    assert faults(answer) == [(number, where) for number, (where, _) in enumerate(wrong, 2)]
+    assert look_at(service, good).status_code == 404
+
+
+def test_a_delivery_sent_twice_at_once_is_taken_in_once(service):
+    serials = [next(_serials) for _ in range(3)]
+    file = container(serials)
+    answers = service.together(*[service.send("POST", "/v1/staff/tokens", {"file": file}, "endo") for _ in range(2)])
+    assert sorted(answer.status_code for answer in answers) == [201, 422]
+    assert {look(service, serial)["state"] for serial in serials} == {"stock"}
+
+
+def test_nobody_waits_for_a_delivery_that_is_read(service, monkeypatch):
+    """Its password may have to be hashed a million times: beside the requests, not between them."""
+    read, seen = api.read_delivery, []
+    monkeypatch.setattr(api, "read_delivery", lambda *told, **opens: seen.append(threading.get_ident()) or read(*told, **opens))
+    assert deliver(service, container([next(_serials)])).status_code == 201
+    assert seen and threading.get_ident() not in seen
 
 
 def test_no_fault_repeats_what_was_sent(service):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from authenticator import ORIGIN, PARTY, Passkey, b64
+from authenticator import ORIGIN, PARTY, Passkey, b64, cbor
 from bankside import DAY, MINUTE, Service, Verify, nobody, told
 
 from sekisho.adapters.webauthn import RelyingParty
@@ -201,6 +201,33 @@ def test_a_passkey_counts_only_from_the_end_of_its_run(service, bank, hana):
     assert listed(service, run.session) == []
     assert run.proof("new-passkey", held.make(options))["message"] == "no-code"
     assert log_in(bank, hana, held)["outcome"] == "wrong"
+
+
+def test_a_passkey_with_the_longest_name_that_there_is_works_like_any_other(service, bank, hana):
+    held = Passkey("RS256")
+    held.id = b"\xff" * 1023
+    register(bank, hana, held)
+    session = log_in(bank, hana, held)["session"]
+    assert service.call("DELETE", f"/v1/sessions/{session}/passkeys/{listed(service, session)[0]['id']}").json()["passkeys"] == []
+
+
+HOSTILE = {
+    "nothing": b"", "no end": b"\xbf", "terabytes": b"\xbb\x00\x00\x00\xff" + b"\xff" * 4, "depth": b"\x81" * 9_000 + b"\x01", "no map": b"\x80",
+    "no data": cbor({"fmt": "none", "attStmt": {}}), "data of another sort": cbor({"fmt": "none", "attStmt": {}, "authData": "x" * 37}),
+    "a key twice": b"\xa2\x63fmt\x64none\x63fmt\x64none",
+}
+
+
+def test_hostile_answers_register_nothing(service, bank, hana):
+    """And what is right afterwards is taken as ever."""
+    run, held = bank.run("register-passkey", hana), Passkey()
+    run.right("mail-otp")
+    for name, statement in HOSTILE.items():
+        answer = run.proof("new-passkey", {**held.make(asked(run, "new-passkey")), "attestationObject": b64(statement)})
+        assert (answer["outcome"], answer["state"]) == ("wrong", "open"), name
+    assert listed(service, run.session) == []
+    assert run.proof("new-passkey", held.make(asked(run, "new-passkey")))["state"] == "done"
+    assert len(listed(service, run.session)) == 1
 
 
 def test_the_same_passkey_is_not_registered_twice_and_no_more_than_ten_are(service, bank, hana):

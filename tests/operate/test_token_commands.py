@@ -61,6 +61,11 @@ def test_every_fault_has_its_line(served):
     assert re.findall(r"tokens\.csv:(\d+): (\w+):", served.complaint) == [("2", "type"), ("3", "type")]
 
 
+def test_what_a_vendor_calls_its_tokens_is_listed_as_it_stands(served):
+    take_in(served, EXAMPLE.replace("Clock", "[/Clock] :key:"))
+    assert "[/Clock] :key:" in served.says("tokens", "list")
+
+
 def seeds(app):
     async def all_of():
         stock = {key: decode(body, StockedToken).seed for key, body in await app.store.rows("token:", "", 100)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -37,6 +37,7 @@ def _read(key: bytes) -> ec.EllipticCurvePublicKey | None:
         return None
     try:
         found = load_der_public_key(key)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
+        # No point of its curve; a curve or a kind of key that nobody knows.
         return None
     return found if isinstance(found, ec.EllipticCurvePublicKey) and isinstance(found.curve, ec.SECP256R1) else None

@@ -11,6 +11,8 @@ import binascii
 import contextlib
 import hashlib
 import hmac
+import re
+from collections import Counter
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -44,6 +46,8 @@ _MACS = {
     "http://www.w3.org/2001/04/xmldsig-more#hmac-sha384": "sha384", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha512": "sha512",
 }
 
+_NUMBER = re.compile(r"-?[0-9]{1,20}")
+
 _POLICY = {f"{_P}StartDate", f"{_P}ExpiryDate", f"{_P}KeyUsage"}
 """Of a key's policy: what is kept here. Whatever else stands there forbids the use of the key (section 5)."""
 
@@ -63,19 +67,28 @@ class _Keys:
 
     def __init__(self, container: etree._Element, key: bytes | None, password: str | None) -> None:
         self._key = key if password is None else _derived(container, password)
-        method = container.find(f"{_P}MACMethod")
+        method = _only(container, "MACMethod")
         self._mac = None if method is None else _MACS.get(method.get("Algorithm", ""))
-        own = None if method is None else method.find(f"{_P}MACKey")
+        own = _only(method, "MACKey")
         self._mac_key = self._key if own is None else self._decrypted(own)
+
+    def seed(self, element: etree._Element) -> bytes:
+        """A seed. Where there is a key for the file each is encrypted: a plain one could have been put in another's place by anybody."""
+        plain = _only(element, "PlainValue")
+        if plain is None:
+            return self.value(element)
+        if self._key is not None:
+            raise _Wrong("PlainValue", "this seed is not encrypted, though a key or a password was given: it may have been exchanged")
+        return _bytes(_text(plain, "PlainValue"), "Secret")
 
     def value(self, element: etree._Element) -> bytes:
         """What is encrypted in an element (section 6.1): after its MAC, where its cipher needs one (section 6.3)."""
-        encrypted = element.find(f"{_P}EncryptedValue")
+        encrypted = _only(element, "EncryptedValue")
         if encrypted is None:
             raise _Wrong("Secret", "there is neither a plain nor an encrypted value")
         if _algorithm(encrypted) not in _WRAP:
-            told = element.findtext(f"{_P}ValueMAC")
-            if told is None or self._mac is None:
+            told = _told(element, "ValueMAC")
+            if not told or self._mac is None:
                 raise _Wrong("ValueMAC", "an encrypted value needs a MAC, by HMAC with SHA-1 or SHA-2: without one it could have been changed")
             if self._mac_key is None:
                 raise _NEEDS_KEY
@@ -169,8 +182,10 @@ def read(
 
 
 def _container(body: bytes) -> etree._Element:
-    # Without comments: a text that one cuts in two would be read in part and signed as a whole.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True)
+    # Without comments and instructions: a text that one cuts in two would be read in part and signed as a whole.
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True,
+    )
     root = etree.fromstring(body, parser)
     info = root.getroottree().docinfo
     if info.internalDTD is not None or info.externalDTD is not None:
@@ -183,64 +198,78 @@ def _container(body: bytes) -> etree._Element:
 def _tokens(container: etree._Element, keys: _Keys) -> tuple[list[Delivered], list[Fault]]:
     found: list[Delivered] = []
     faults: list[Fault] = []
-    for number, package in enumerate(container.findall(f"{_P}KeyPackage"), 1):
+    packages = container.findall(f"{_P}KeyPackage")
+    ids = Counter(key.get("Id", "") for key in container.iterfind(f"{_P}KeyPackage/{_P}Key"))
+    for number, package in enumerate(packages, 1):
         try:
-            found.append(_token(number, package, keys))
+            found.append(_token(number, package, keys, ids))
         except _Wrong as no:
             faults.append(Fault(number, no.where, no.text))
-    if not found and not faults:
+    if not packages:
         faults.append(Fault(1, "KeyPackage", "there is no token in it"))
     return found, faults
 
 
-def _token(number: int, package: etree._Element, keys: _Keys) -> Delivered:
+def _token(number: int, package: etree._Element, keys: _Keys, ids: Counter[str]) -> Delivered:
     """One key package (section 4)."""
-    device, key = package.find(f"{_P}DeviceInfo"), package.find(f"{_P}Key")
+    device, key = _only(package, "DeviceInfo"), _only(package, "Key")
     if key is None:
         raise _Wrong("Key", "there is no key in this package")
+    if ids[name := key.get("Id", "")] > 1 and name:
+        raise _Wrong("Id", "several keys of this file have the same Id; it names one of them")
     by_time = _KINDS.get(key.get("Algorithm", ""))
     if by_time is None:
         raise _Wrong("Key", "a token is HOTP or TOTP, as urn:ietf:params:xml:ns:keyprov:pskc:totp")
     starts, ends = _times(device, key)
-    data = key.find(f"{_P}Data")
+    data = _only(key, "Data")
     if data is None:
         raise _Wrong("Data", "there is no data of this key")
     if by_time and _data(data, "Time", keys, 0):
         raise _Wrong("Time", "time steps are counted from 1970-01-01 (RFC 6238); this token counts from another time")
     token = Token(
-        algorithm=_hash(key), digits=_digits(key), step_s=_data(data, "TimeInterval", keys, otp.STEP_S) if by_time else 0,
+        algorithm=_hash(key), digits=_digits(key), step_s=_step(data, keys) if by_time else 0,
         drift=_data(data, "TimeDrift", keys, 0) if by_time else 0, starts=starts, ends=ends,
     )
     used = None if by_time else _data(data, "Counter", keys, 0) - 1
-    serial = "" if device is None else (device.findtext(f"{_P}SerialNo") or "").strip()
-    said = [] if device is None else [(device.findtext(f"{_P}{name}") or "").strip() for name in ("Manufacturer", "Model")]
-    return Delivered(number, serial, _secret(data, keys), token, used, " ".join(filter(None, said))[:100])
+    model = " ".join(filter(None, (_told(device, name) for name in ("Manufacturer", "Model"))))
+    return Delivered(number, _told(device, "SerialNo"), _secret(data, keys), token, used, model[:100])
+
+
+def _step(data: etree._Element, keys: _Keys) -> int:
+    step = _data(data, "TimeInterval", keys, otp.STEP_S)
+    if step == 0:
+        raise _Wrong("TimeInterval", "a token that goes by the time has steps of some seconds")
+    return step
 
 
 def _secret(data: etree._Element, keys: _Keys) -> bytes:
-    secret = data.find(f"{_P}Secret")
+    secret = _only(data, "Secret")
     if secret is None:
         raise _Wrong("Secret", "there is no seed")
-    plain = secret.findtext(f"{_P}PlainValue")
-    return keys.value(secret) if plain is None else _bytes(plain, "Secret")
+    return keys.seed(secret)
 
 
 def _data(data: etree._Element, name: str, keys: _Keys, otherwise: int) -> int:
     """A figure of a key: plain, or encrypted as a number of eight bytes."""
-    element = data.find(f"{_P}{name}")
+    element = _only(data, name)
     if element is None:
         return otherwise
-    plain = element.findtext(f"{_P}PlainValue")
-    return int.from_bytes(keys.value(element), "big") if plain is None else _number(plain, name)
+    plain = _only(element, "PlainValue")
+    if plain is not None:
+        return _number(_text(plain, name), name)
+    value = keys.value(element)
+    if len(value) > 8:
+        raise _Wrong(name, "a number has eight bytes at the most")
+    return int.from_bytes(value, "big")
 
 
 def _hash(key: etree._Element) -> str:
-    said = (key.findtext(f"{_P}AlgorithmParameters/{_P}Suite") or "HMAC-SHA1").strip().upper()
+    said = (_told(_only(key, "AlgorithmParameters"), "Suite") or "HMAC-SHA1").upper()
     return said.removeprefix("HMAC-").replace("-", "").lower()
 
 
 def _digits(key: etree._Element) -> int:
-    form = key.find(f"{_P}AlgorithmParameters/{_P}ResponseFormat")
+    form = _only(_only(key, "AlgorithmParameters"), "ResponseFormat")
     if form is None:
         return 6
     if form.get("Encoding") != "DECIMAL" or form.get("CheckDigits", "false") not in {"false", "0"}:
@@ -250,7 +279,7 @@ def _digits(key: etree._Element) -> int:
 
 def _times(device: etree._Element | None, key: etree._Element) -> tuple[int, int]:
     """Between when the token may be used, by its device and by its key's policy: the narrower of the two. Microseconds; 0: no bound."""
-    policy = key.find(f"{_P}Policy")
+    policy = _only(key, "Policy")
     for one in [] if policy is None else list(policy):
         if one.tag not in _POLICY:
             raise _Wrong("Policy", "this key may be used only as is not kept to here")
@@ -258,14 +287,14 @@ def _times(device: etree._Element | None, key: etree._Element) -> tuple[int, int
     if usages and "OTP" not in usages:
         raise _Wrong("Policy", "this key is not for one-time passwords")
     found = [one for one in (device, policy) if one is not None]
-    starts = [_time(text) for one in found if (text := one.findtext(f"{_P}StartDate"))]
-    ends = [_time(text) for one in found if (text := one.findtext(f"{_P}ExpiryDate"))]
+    starts = [_time(text) for one in found if (text := _told(one, "StartDate"))]
+    ends = [_time(text) for one in found if (text := _told(one, "ExpiryDate"))]
     return max(starts, default=0), min(ends, default=0)
 
 
 def _time(text: str) -> int:
     try:
-        at = datetime.fromisoformat(text.strip())
+        at = datetime.fromisoformat(text)
         return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * SECOND)
     except (ValueError, OverflowError):
         raise _Wrong("ExpiryDate", "a time is written as 2030-12-31T00:00:00Z") from None
@@ -275,11 +304,35 @@ def _said(element: etree._Element | None) -> str:
     return "" if element is None else element.text or ""
 
 
+def _only(element: etree._Element | None, name: str) -> etree._Element | None:
+    """The child of that name; None: there is none.
+
+    Raises:
+        _Wrong: there are several: another reader might take another of them.
+
+    """
+    found = [] if element is None else element.findall(f"{_P}{name}")
+    if len(found) > 1:
+        raise _Wrong(name, "this stands there twice, and only one can be meant")
+    return found[0] if found else None
+
+
+def _told(element: etree._Element | None, name: str) -> str:
+    """The text of the child of that name; empty: there is none."""
+    found = _only(element, name)
+    return "" if found is None else _text(found, name)
+
+
+def _text(element: etree._Element, where: str) -> str:
+    if len(element):
+        raise _Wrong(where, "here stands a text, and no further elements")
+    return (element.text or "").strip()
+
+
 def _number(text: str, where: str) -> int:
-    bare = text.strip()
-    if not bare.lstrip("-").isascii() or not bare.lstrip("-").isdigit() or len(bare) > 20:
+    if _NUMBER.fullmatch(text.strip()) is None:
         raise _Wrong(where, "this is no whole number")
-    return int(bare)
+    return int(text)
 
 
 def _bytes(text: str, where: str) -> bytes:

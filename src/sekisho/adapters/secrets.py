@@ -57,7 +57,10 @@ class KeyedSecrets:
         """Record a new secret. Of a token it is the seed in base 32 (RFC 4648 section 6); of transaction signatures the key, in base64url."""
         salt = chance.token_bytes(16)
         if kind == "totp":
-            return self.keep_token(otp.seed_of(secret), Token())
+            seed, (least, most) = otp.seed_of(secret), otp.SEED_BYTES
+            if not least <= len(seed) <= most:
+                raise CallerError(f"a token's seed has {least} to {most} bytes")
+            return self.keep_token(seed, Token())
         if kind == "ocra":
             key = base64url.read(secret)
             if len(key) != SHARED_BYTES:

@@ -11,11 +11,11 @@ import binascii
 import hashlib
 import hmac
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 from lxml import etree
 
 _DS = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -64,7 +64,7 @@ def holds(root: etree._Element, certificate: bytes) -> bool:
 def _key(certificate: bytes) -> RSAPublicKey | None:
     try:
         key = load_pem_x509_certificate(certificate).public_key()
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm, InvalidVersion):
         return None
     return key if isinstance(key, RSAPublicKey) else None
 
@@ -95,7 +95,11 @@ def _is_whole(root: etree._Element, reference: etree._Element) -> bool:
 def _canonical(element: etree._Element, way: str) -> bytes | None:
     if way not in {_EXCLUSIVE, _INCLUSIVE}:
         return None
-    return etree.tostring(element, method="c14n", exclusive=way == _EXCLUSIVE, with_comments=False, with_tail=False)
+    try:
+        return etree.tostring(element, method="c14n", exclusive=way == _EXCLUSIVE, with_comments=False, with_tail=False)
+    except etree.C14NError:
+        # As of a namespace without a scheme: it has no canonical form (Canonical XML section 1.3).
+        return None
 
 
 def _take_out(root: etree._Element, signature: etree._Element) -> None:

@@ -35,6 +35,8 @@ def read(text: str) -> tuple[list[Delivered], list[Fault]]:
                 faults.append(Fault(reader.line_num, no.column, no.text))
     except csv.Error:
         faults.append(Fault(reader.line_num, "serial", "this is not CSV from here on; a quote is doubled and closed"))
+    if not found and not faults:
+        faults.append(Fault(1, "serial", "there is no token in it"))
     return found, faults
 
 
@@ -54,9 +56,12 @@ def _token(line: int, cells: dict[str, str]) -> Delivered:
     by_time = kind == "totp"
     if cells.get("counter") and by_time:
         raise _Wrong("counter", "a token that goes by the time has no counter; leave it empty")
+    step = _number(cells, "step", otp.STEP_S) if by_time else 0
+    if by_time and step == 0:
+        raise _Wrong("step", "a token that goes by the time has steps of some seconds")
     token = Token(
         algorithm=(cells.get("algorithm") or "sha1").strip().lower().replace("-", ""), digits=_number(cells, "digits", 6),
-        step_s=_number(cells, "step", otp.STEP_S) if by_time else 0, starts=_time(cells, "starts"), ends=_time(cells, "ends"),
+        step_s=step, starts=_time(cells, "starts"), ends=_time(cells, "ends"),
     )
     used = None if by_time else _number(cells, "counter", 0) - 1
     return Delivered(line, cells["serial"].strip(), _seed(cells), token, used, (cells.get("model") or "").strip()[:100])

@@ -115,10 +115,7 @@ class Passkeys:
         """The new passkey, if this is one that was asked for with this challenge."""
         try:
             client, statement = unpacked(proof["clientDataJSON"]), cbor.read(unpacked(proof["attestationObject"]))
-            data = statement.get("authData") if isinstance(statement, dict) else None
-            if not isinstance(statement, dict) or not isinstance(data, bytes) or not isinstance(statement.get("fmt"), str):
-                return None
-            told = authenticator_data(data)
+            told = authenticator_data(_data_of(statement))
             if not self._is_ours(client, MADE, challenge) or not self._is_verified(told) or not told.key:
                 return None
             cose.verifier(told.key)
@@ -154,8 +151,7 @@ class Passkeys:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
         asked = hmac.compare_digest(client.challenge.encode("utf-8", "replace"), spell(challenge).encode())
-        framed = client.crossOrigin or client.topOrigin is not None
-        return asked and client.type == kind and client.origin in self.party.origins and not framed
+        return asked and client.type == kind and client.origin in self.party.origins and not is_framed(client)
 
     def _is_verified(self, told: Data) -> bool:
         """For this party, by somebody who was there and whom the authenticator knows."""
@@ -185,10 +181,26 @@ def authenticator_data(raw: bytes) -> Data:
         _, end = cbor.read_first(raw, at)
         key, at = raw[at:end], end
     if flags & HAS_EXTENSIONS:
-        _, at = cbor.read_first(raw, at)
+        extensions, at = cbor.read_first(raw, at)
+        if not isinstance(extensions, dict):
+            raise cbor.NotCbor("extensions are a map")
     if at != len(raw):
         raise cbor.NotCbor("something follows the authenticator data")
     return Data(raw[:32], flags, counter, name, key)
+
+
+def _data_of(statement: cbor.Value) -> bytes:
+    """The authenticator data of an attestation object (section 6.5.4). What it says of the authenticator's make is left where it is."""
+    told = statement if isinstance(statement, dict) else {}
+    kind, said, data = told.get("fmt"), told.get("attStmt"), told.get("authData")
+    if not isinstance(kind, str) or not isinstance(said, dict) or not isinstance(data, bytes):
+        raise cbor.NotCbor("this is no attestation object")
+    return data
+
+
+def is_framed(client: _Client) -> bool:
+    """Whether the page stood within another one: what its customer saw around it is not known."""
+    return client.crossOrigin or client.topOrigin is not None
 
 
 def _listed(known: Sequence[PublicKey]) -> list[dict[str, object]]:

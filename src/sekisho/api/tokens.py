@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qs
@@ -117,8 +118,9 @@ class Inventory(msgspec.Struct):
         body = call.body
         key = None if body.key is None else bytes.fromhex(body.key)
         certificate = None if body.certificate is None else body.certificate.encode()
-        read = read_delivery(body.file.encode(), key=key, password=body.password, certificate=certificate)
-        told = read if isinstance(read, Faulty) else await self.app.tokens.stock(read, call.key.operator)
+        # Beside the loop: a password may have to be hashed a million times.
+        tokens, faults = await asyncio.to_thread(read_delivery, body.file.encode(), key=key, password=body.password, certificate=certificate)
+        told = await self.app.tokens.stock(tokens, call.key.operator, faults=faults)
         if isinstance(told, Faulty):
             faults = [Fault(fault.line, fault.column, fault.text) for fault in told.faults]
             raise Problem(422, "import-faults", "Some lines are wrong; nothing was taken over.", faults=faults)

@@ -50,12 +50,12 @@ def take_in(
 
     Exit 0: all are taken in. Exit 1: some are wrong, each is told, and none was taken in.
     """
-    read = read_delivery(
+    found, faults = read_delivery(
         file.read_bytes(), key=None if opens is None else _key(opens),
         password=None if password_file is None else password_file.read_text().rstrip("\n"),
         certificate=None if certificate is None else certificate.read_bytes(),
     )
-    told = read if isinstance(read, Faulty) else _run(store, key_file, lambda app: app.tokens.stock(read, operator, dry=dry_run))
+    told = _run(store, key_file, lambda app: app.tokens.stock(found, operator, faults=faults, dry=dry_run))
     if isinstance(told, Faulty):
         for fault in told.faults:
             click.echo(f"{file}:{fault.line}: {fault.column}: {fault.text}", err=True)
@@ -85,7 +85,8 @@ def list_tokens(store: str, key_file: Path, state: str | None) -> None:
     table = Table("serial", "state", "of", "item", "since", "ends", "model", box=None)
     for cells in _run(store, key_file, collect):
         table.add_row(*cells)
-    Console(soft_wrap=True).print(table)
+    # What a vendor has written is text, whatever signs are in it.
+    Console(soft_wrap=True, markup=False, emoji=False).print(table)
 
 
 @tokens.command()

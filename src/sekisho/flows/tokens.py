@@ -212,8 +212,14 @@ class Tokens:
     def __init__(self, ledger: Ledger, store: Store, secrets: Secrets) -> None:
         self._ledger, self._store, self._secrets = ledger, store, secrets
 
-    async def stock(self, tokens: Sequence[Delivered], operator: str, *, dry: bool = False) -> int | Faulty:
+    async def stock(self, tokens: Sequence[Delivered], operator: str, *, faults: Sequence[Fault] = (), dry: bool = False) -> int | Faulty:
         """Take a delivery in, all of it or nothing. How many tokens there are.
+
+        Args:
+            tokens: those that could be read.
+            operator: who does it.
+            faults: what was wrong with the others.
+            dry: only say what is wrong.
 
         Raises:
             CallerError: there are more than one commit takes.
@@ -221,18 +227,16 @@ class Tokens:
         """
         if len(tokens) > AT_ONCE:
             raise CallerError(f"a delivery holds {AT_ONCE} tokens at the most; take it in in parts")
-        faults = [*_faults(tokens, await self._store.clock())]
-        if faults:
-            return Faulty(faults)
-        lines = {token_key(one.serial): one.line for one in tokens}
-        there = [key for key in await self._store.peek(sorted(lines)) if key in lines]
-        if there:
-            return Faulty(sorted((_taken(lines[key]) for key in there), key=lambda fault: fault.line))
-        if dry or not tokens:
+        lines = {token_key(one.serial): one.line for one in tokens if SERIAL.fullmatch(one.serial)}
+        there = [_taken(lines[key]) for key in await self._store.peek(sorted(lines)) if key in lines]
+        wrong = [*faults, *_faults(tokens, await self._store.clock()), *there]
+        if wrong:
+            return Faulty(sorted(wrong, key=lambda fault: fault.line))
+        if dry:
             return len(tokens)
         made = {token_key(one.serial): self._made(one) for one in tokens}
-        faults = await self._ledger.run(_Stock(made, lines, operator))
-        return Faulty(faults) if faults else len(tokens)
+        taken = await self._ledger.run(_Stock(made, lines, operator))
+        return Faulty(taken) if taken else len(tokens)
 
     def _made(self, one: Delivered, *, software: bool = False) -> StockedToken:
         token = msgspec.structs.replace(one.token, serial=one.serial)
@@ -338,6 +342,8 @@ def _wrong(one: Delivered, now: int) -> list[tuple[str, str]]:
         found.append(("counter", "that is no number of uses"))
     if token.ends and token.ends <= now:
         found.append(("ends", "its time is over; leave the token out"))
+    if not one.model.isprintable():
+        found.append(("model", "the name of a model can be printed"))
     return found
 
 
