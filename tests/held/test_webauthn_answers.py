@@ -205,13 +205,24 @@ def test_a_counter_that_does_not_grow_is_a_copys(before, now, copied):
     assert BANK.asserted([known], held.sign(BANK.to_sign(ASKED, [known]), counter=now), ASKED, USER).copied is copied
 
 
+RSA = {1: 3, 3: -257, -1: ((2**1279 - 1) * (2**2203 - 1)).to_bytes(436, "big"), -2: b"\x01\x00\x01"}
+P256, ED25519 = KEYS["ES256"]()[0], KEYS["EdDSA"]()[0]
+
 WEAK = {
-    "short": lambda: KEYS["RS256"]()[0] | {-1: (1 << 1023 | 1).to_bytes(128, "big")},
-    "endless exponent": lambda: KEYS["RS256"]()[0] | {-2: b"\xff" * 64},
-    "off its curve": lambda: KEYS["ES256"]()[0] | {-3: bytes(31) + b"\x01"},
-    "another algorithm": lambda: KEYS["ES256"]()[0] | {3: -999},
-    "no key": dict,
+    "short": RSA | {-1: (1 << 1023 | 1).to_bytes(128, "big")}, "endless": RSA | {-1: b"\xff" * 1025}, "an even modulus": RSA | {-1: b"\xff" * 255 + b"\xfe"},
+    "an endless exponent": RSA | {-2: b"\xff" * 64}, "an exponent of one": RSA | {-2: b"\x01"}, "an even exponent": RSA | {-2: b"\x02"},
+    "no exponent": RSA | {-2: b""}, "a number for bytes": RSA | {-1: 2**63},
+    "off its curve": P256 | {-3: bytes(31) + b"\x01"}, "nowhere": P256 | {-2: bytes(32), -3: bytes(32)}, "half a point": P256 | {-3: True},
+    "a longer point": P256 | {-2: bytes(1) + P256[-2]}, "another curve": P256 | {-1: 2}, "another algorithm": P256 | {3: -999},
+    "another's algorithm": P256 | {3: -8}, "of another kind": P256 | {1: 1}, "a secret one": {1: 4, 3: 5, -1: bytes(32)},
+    "too short a point": ED25519 | {-2: bytes(31)}, "no point": ED25519 | {-2: "x" * 32}, "no key": {},
 }
+
+
+def test_a_strong_one_is_taken():
+    held = Passkey()
+    for held.key in (RSA, P256, ED25519):
+        assert enrolled(held)[1]
 
 
 @pytest.mark.parametrize(("size", "taken"), [(0, False), (1, True), (1023, True), (1024, False), (65_535, False)])
@@ -224,7 +235,7 @@ def test_a_passkey_is_called_by_up_to_1023_bytes(size, taken):
 @pytest.mark.parametrize("key", WEAK.values(), ids=WEAK)
 def test_a_weak_key_is_none(key):
     held = Passkey()
-    held.key = key()
+    held.key = key
     assert enrolled(held)[1] is None
 
 

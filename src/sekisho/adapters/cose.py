@@ -44,7 +44,7 @@ def verifier(key: bytes) -> Verify:
     try:
         return _verifier(told)
     except (ValueError, TypeError) as no:
-        # A point that is not on its curve, a modulus that is even.
+        # A point that is not on its curve, an exponent that is even.
         raise NoKey from no
 
 
@@ -82,7 +82,7 @@ def _on_curve(algorithm: int, told: dict[cbor.Value, cbor.Value]) -> Verify:
 
 def _rsa(told: dict[cbor.Value, cbor.Value]) -> Verify:
     modulus, exponent = int.from_bytes(_bytes(told, -1), "big"), int.from_bytes(_bytes(told, -2), "big")
-    if not RSA_BITS_MIN <= modulus.bit_length() <= RSA_BITS_MAX or exponent.bit_length() > 32:
+    if not RSA_BITS_MIN <= modulus.bit_length() <= RSA_BITS_MAX or not modulus % 2 or exponent.bit_length() > 32:
         raise NoKey
     key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
     return lambda signature, message: key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
