@@ -163,9 +163,18 @@ def test_a_length_that_is_none_is_told(length):
     assert wrong(container(package(key=form))) == ["ResponseFormat"]
 
 
-@pytest.mark.parametrize("day", ["0000-00-00", "2030-02-30", "99999-01-01", "-2030-01-01", "soon", "2030-01-01T25:00:00Z", "2030-01-01T00:00:00+99:00"])
+@pytest.mark.parametrize("day", ["0000-00-00", "2030-02-30", "99999-01-01", "-2030-01-01", "soon", "2030-01-01T25:00:00Z", "2030-01-01T00:00:00+99:00", "", " "])
 def test_a_day_that_is_none_is_told(day):
     assert wrong(container(package(about=f"<ExpiryDate>{day}</ExpiryDate>"))) == ["ExpiryDate"]
+
+
+@pytest.mark.parametrize("day", ["1970-01-01", "1970-01-01T00:00:00Z", "0001-01-01", "1969-12-31T23:59:59Z"])
+def test_a_day_long_past_is_not_taken_for_none(day):
+    """A token that ends by then is over, and not one without an end."""
+    [found], faults = read(container(package(about=f"<StartDate>{day}</StartDate><ExpiryDate>{day}</ExpiryDate>")))
+    assert (found.token.starts, found.token.ends, faults) == (1, 1, [])
+    [found], faults = token_csv.read(f"serial,type,seed_hex,ends\nA-1,hotp,{SEED.hex()},{day}\n")
+    assert (found.token.ends, faults) == (1, [])
 
 
 def test_an_encrypted_figure_of_any_length_is_no_number():

@@ -15,9 +15,11 @@ from deliveries import figure, package
 
 from sekisho.api import tokens as api
 from sekisho.core import otp
+from sekisho.flows.sights import rfc3339
 
 HERE = Path(__file__).parent / "tokens"
 SEED = b"12345678901234567890"
+HOUR_US = 3600 * 1_000_000
 CERTIFICATE = (HERE / "maker.pem").read_text()
 TOTP, HOTP = (f"urn:ietf:params:xml:ns:keyprov:pskc:{kind}" for kind in ("totp", "hotp"))
 KEYS = {"aes128-cbc": 16, "aes192-cbc": 24, "aes256-cbc": 32, "kw-aes128": 16, "kw-aes192": 24, "kw-aes256": 32}
@@ -210,7 +212,7 @@ def test_every_fault_of_a_container_is_told_at_once_and_nothing_is_taken_in(serv
         ("step", package(figure("TimeInterval", -30), kind="totp")), ("TimeInterval", package(figure("TimeInterval", 0), kind="totp")),
         ("step", package(figure("TimeInterval", 10**9), kind="totp")), ("drift", package(figure("TimeDrift", 10**9), kind="totp")),
         ("drift", package(figure("TimeDrift", -(10**9)), kind="totp")), ("algorithm", package(key=suite.format("HMAC-MD5"))),
-        ("ends", package(about="<ExpiryDate>0001-01-01T00:00:00Z</ExpiryDate>")), ("ExpiryDate", package(about="<ExpiryDate>soon</ExpiryDate>")),
+        ("ends", package(about="<ExpiryDate>1970-01-01T00:00:00Z</ExpiryDate>")), ("ExpiryDate", package(about="<ExpiryDate>soon</ExpiryDate>")),
         ("seed", package("<Secret><PlainValue/></Secret>")), ("seed", package(f"<Secret><PlainValue>{'AAAA' * 1000}</PlainValue></Secret>")),
         ("Secret", package("<Secret><PlainValue>=</PlainValue></Secret>")), ("Secret", package("")), ("serial", package(serial=" ")),
         ("serial", package(serial="A" * 65)), ("serial", package(serial=good)), ("serial", package(serial=there)),
@@ -291,6 +293,20 @@ def test_a_token_that_counts_its_uses(service, verify):
         run.now(item, "right")
     assert run.proof("token-resync", f"{codes[20]} {codes[21]}")["outcome"] == "right"
     assert [transfer(verify, hana, codes[use]) for use in (21, 22)] == ["wrong", "right"]
+
+
+def test_a_token_is_taken_from_its_first_day_to_its_last(service, verify):
+    """By the file, with a clock and a code that are right; whoever comes too early or too late loses a try and learns nothing of why."""
+    hana, serial, late, now = service.customer(), next(_serials), next(_serials), service.clock()
+    days = "".join(f"<{name}>{rfc3339(now + hours * HOUR_US)}</{name}>" for name, hours in (("StartDate", 24), ("ExpiryDate", 48)))
+    file = deliveries.container(*(package(serial=one, about=days, kind="totp") for one in (serial, late)))
+    assert deliver(service, file).json() == {"tokens": 2} and bind(service, serial, hana).status_code == 200
+    said = []
+    for hours in (0, 23, 2, 22, 2):
+        service.offset_us += hours * HOUR_US
+        said.append(transfer(verify, hana, shown(service)))
+    assert said == ["wrong", "wrong", "right", "right", "wrong"]
+    assert bind(service, late, hana, replace=True).json()["type"] == "/problems/token-not-in-stock"
 
 
 def test_the_customer_is_told_on_all_his_channels(service):

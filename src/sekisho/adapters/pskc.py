@@ -215,7 +215,8 @@ def _token(number: int, package: etree._Element, keys: _Keys, ids: Counter[str])
     device, key = _only(package, "DeviceInfo"), _only(package, "Key")
     if key is None:
         raise _Wrong("Key", "there is no key in this package")
-    if ids[name := key.get("Id", "")] > 1 and name:
+    name = key.get("Id")
+    if name and ids[name] > 1:
         raise _Wrong("Id", "several keys of this file have the same Id; it names one of them")
     by_time = _KINDS.get(key.get("Algorithm", ""))
     if by_time is None:
@@ -287,15 +288,16 @@ def _times(device: etree._Element | None, key: etree._Element) -> tuple[int, int
     if usages and "OTP" not in usages:
         raise _Wrong("Policy", "this key is not for one-time passwords")
     found = [one for one in (device, policy) if one is not None]
-    starts = [_time(text) for one in found if (text := _told(one, "StartDate"))]
-    ends = [_time(text) for one in found if (text := _told(one, "ExpiryDate"))]
+    starts = [_time(_text(day, "StartDate")) for one in found if (day := _only(one, "StartDate")) is not None]
+    ends = [_time(_text(day, "ExpiryDate")) for one in found if (day := _only(one, "ExpiryDate")) is not None]
     return max(starts, default=0), min(ends, default=0)
 
 
 def _time(text: str) -> int:
     try:
         at = datetime.fromisoformat(text)
-        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * SECOND)
+        # Never 0, which is no bound: not even the first moment of 1970.
+        return max(1, int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * SECOND))
     except (ValueError, OverflowError):
         raise _Wrong("ExpiryDate", "a time is written as 2030-12-31T00:00:00Z") from None
 

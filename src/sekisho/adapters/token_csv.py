@@ -86,6 +86,7 @@ def _time(cells: dict[str, str], column: str) -> int:
     text = (cells.get(column) or "").strip()
     try:
         at = datetime.fromisoformat(text) if text else None
-        return 0 if at is None else int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * SECOND)
+        # 0 is no bound: not even the first moment of 1970 is it.
+        return 0 if at is None else max(1, int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * SECOND))
     except (ValueError, OverflowError):
         raise _Wrong(column, "a day or a time is written as 2030-12-31 or 2030-12-31T00:00:00Z") from None
