@@ -31,7 +31,7 @@ OTHERS = {
     "another curve of that size": spelt(ec.derive_private_key(8, ec.SECP256K1())), "Ed25519": spelt(ed25519.Ed25519PrivateKey.generate()),
     "RSA": spelt(rsa.generate_private_key(65537, 2048)), "a bare point": spelt(HELD, PublicFormat.UncompressedPoint),
     "a short point": spelt(HELD, PublicFormat.CompressedPoint), "more than a key": spelt(HELD) + b"\x00", "less": spelt(HELD)[:-1],
-    "no point": spelt(HELD)[:-64] + bytes(64), "off the curve": spelt(HELD)[:-1] + bytes([spelt(HELD)[-1] ^ 1]),
+    "both forms of a point": spelt(HELD)[:26] + bytes([6 | spelt(HELD)[-1] & 1]) + spelt(HELD)[27:], "no point": spelt(HELD)[:-64] + bytes(64), "off the curve": spelt(HELD)[:-1] + bytes([spelt(HELD)[-1] ^ 1]),
 }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 KEY_BYTES = 91
 """A point on P-256 as a SubjectPublicKeyInfo (RFC 5480), uncompressed: always as long."""
+
+HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
+"""What stands before the point: always the same. So no key has a second spelling, and nothing of another kind is parsed."""
 
 
 class DeviceKeys:
@@ -33,11 +35,9 @@ class DeviceKeys:
 
 
 def _read(key: bytes) -> ec.EllipticCurvePublicKey | None:
-    if len(key) != KEY_BYTES:
+    if len(key) != KEY_BYTES or not key.startswith(HEAD):
         return None
     try:
-        found = load_der_public_key(key)
-    except (ValueError, UnsupportedAlgorithm):
-        # No point of its curve; a curve or a kind of key that nobody knows.
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key[len(HEAD):])
+    except ValueError:
         return None
-    return found if isinstance(found, ec.EllipticCurvePublicKey) and isinstance(found.curve, ec.SECP256R1) else None
