@@ -44,26 +44,22 @@ def take_in(bank, text, *words, code=0):
 
 
 def test_the_page_s_example_from_the_delivery_to_the_end(served):
+    """Whatever the vendor calls a model."""
     assert take_in(served, EXAMPLE, "--dry-run") == "2 tokens are right; nothing was written\n"
-    assert take_in(served, EXAMPLE) == "2 tokens are taken in\n"
+    assert take_in(served, EXAMPLE.replace("Clock", "[/b]:key:")) == "2 tokens are taken in\n"
     take_in(served, EXAMPLE, code=1)
     assert served.complaint.count("is in the books") == 2 and "nothing was taken in" in served.complaint
     for words in (("assign", "T-1001", HANA, "token-otp"), ("assign", "T-1002", HANA, "token-otp", "--replace"), ("end", "T-1002", "lost")):
         served.says("tokens", *words, "--operator", "ito")
     listed = served.says("tokens", "list")
     assert [re.search(rf"{serial} +(\S+)", listed)[1] for serial in ("T-1001", "T-1002")] == ["replaced", "lost"]
-    assert "3132" not in listed
+    assert "3132" not in listed and "[/b]:key:" in listed
     served.says("tokens", "assign", "T-1003", HANA, "token-otp", "--operator", "ito", code=2)
 
 
 def test_every_fault_has_its_line(served):
     take_in(served, EXAMPLE.replace("totp", "ocra").replace("hotp", "hopt"), code=1)
     assert re.findall(r"tokens\.csv:(\d+): (\w+):", served.complaint) == [("2", "type"), ("3", "type")]
-
-
-def test_what_a_vendor_calls_its_tokens_is_listed_as_it_stands(served):
-    take_in(served, EXAMPLE.replace("Clock", "[/Clock] :key:"))
-    assert "[/Clock] :key:" in served.says("tokens", "list")
 
 
 def seeds(app):
