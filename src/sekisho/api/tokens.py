@@ -119,8 +119,8 @@ class Inventory(msgspec.Struct):
         key = None if body.key is None else bytes.fromhex(body.key)
         certificate = None if body.certificate is None else body.certificate.encode()
         # Beside the loop: a password may have to be hashed a million times.
-        tokens, faults = await asyncio.to_thread(read_delivery, body.file.encode(), key=key, password=body.password, certificate=certificate)
-        told = await self.app.tokens.stock(tokens, call.key.operator, faults=faults)
+        tokens, wrong = await asyncio.to_thread(read_delivery, body.file.encode(), key=key, password=body.password, certificate=certificate)
+        told = await self.app.tokens.stock(tokens, call.key.operator, faults=wrong)
         if isinstance(told, Faulty):
             faults = [Fault(fault.line, fault.column, fault.text) for fault in told.faults]
             raise Problem(422, "import-faults", "Some lines are wrong; nothing was taken over.", faults=faults)
