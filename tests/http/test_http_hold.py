@@ -32,32 +32,26 @@ def test_no_answer_leaves_before_its_step_is_over(work_ms):
         began = time.monotonic()
         while time.monotonic() < began + work_ms / 1000:
             pass
-        await http._until_grid(began, GRID_MS)
+        await http._until_grid(began, time.monotonic() - began, GRID_MS)
         return (time.monotonic() - began) * 1000
 
     for _ in range(5):
         assert uvloop.run(leave()) >= GRID_MS * (1 + work_ms // GRID_MS)
 
 
-async def waited(pace, item, took):
-    began = time.monotonic()
-    await pace.keep(item, took)
-    return time.monotonic() - began
-
-
 def test_what_is_refused_takes_as_long_as_what_was_compared_of_late():
     """Of the same item; the newest only."""
     pace = Pace()
-    for took in [5.0] * NEWEST + [0.04] * NEWEST:
-        pace.compared("login-password", took)
-    assert 0.028 < uvloop.run(waited(pace, "login-password", 0.01)) < 4
-    assert uvloop.run(waited(pace, "login-password", 0.05)) < 4
+    for took in [5.0] * NEWEST + [0.04, 0.06] * (NEWEST // 2):
+        assert pace.of_compared("login-password")(took) == took
+    assert {pace.of_refused("login-password")(0.001) for _ in range(100)} == {0.04, 0.06}
+    assert pace.of_refused("login-password")(0.07) == 0.07
 
 
 def test_until_something_was_compared_there_is_no_pace_to_keep():
     pace = Pace()
-    pace.compared("card-pin", 5.0)
-    assert uvloop.run(waited(pace, "login-password", 0.01)) < 4
+    pace.of_compared("card-pin")(5.0)
+    assert pace.of_refused("login-password")(0.01) == 0.01
 
 
 @pytest.fixture(scope="module")

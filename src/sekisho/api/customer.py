@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
@@ -12,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from sekisho.api.http import Call, Problem
-from sekisho.api.pace import Pace
+from sekisho.api.pace import Counted, Pace, as_it_is
 from sekisho.app import App
 from sekisho.catalogue import language_of, say
 from sekisho.events import FeedItem
@@ -214,22 +213,21 @@ class Customer:
 
     async def enter(self, call: Call[EntryBody]) -> tuple[int, Any]:
         """Enter something: it is counted, compared and settled before the answer leaves."""
-        table, began = self._app.table, time.monotonic()
+        table = self._app.table
         answer = await self._app.entries.enter(
             table, call.key.id, call.path["id"], call.body.item, call.body.proof, replay=call.replay(self._replay_key),
         )
         if self._app.settings.hold and table.timing.hold_ms.get(call.body.item):
-            await self._keep_pace(call.body.item, answer, time.monotonic() - began)
+            call.pace = self._pace_of(call.body.item, answer)
         facts = await self._app.runs.facts(call.path["id"])
         language = (facts.language if facts is not None else None) or language_of(call.language)
         return 200, _entry(answer, language, help_at(facts.operation if facts is not None else None))
 
-    async def _keep_pace(self, item: str, answer: Told, took: float) -> None:
+    def _pace_of(self, item: str, answer: Told) -> Counted:
         """What was not compared takes as long as what was. Who is told to try again at once is told so at once."""
         if isinstance(answer, Answer):
-            self._pace.compared(item, took)
-        elif not (isinstance(answer, Refused) and answer.answer.again):
-            await self._pace.keep(item, took)
+            return self._pace.of_compared(item)
+        return as_it_is if isinstance(answer, Refused) and answer.answer.again else self._pace.of_refused(item)
 
     async def _language(self, call: Call[Any], procedure: str) -> str:
         """The language given when the run began, else the one this request asks for."""

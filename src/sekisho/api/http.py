@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
+from sekisho.api.pace import Counted, as_it_is
 from sekisho.errors import CallerError, LedgerUnavailable, NewerState, UnknownFate
 from sekisho.flows.replay import Replay
 from sekisho.ports import ApiKey, Callers
@@ -71,7 +72,7 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
 class Call(Generic[B]):
     """One request, parsed."""
 
-    __slots__ = ("body", "key", "language", "path", "query", "raw", "sent_key", "url_path")
+    __slots__ = ("body", "key", "language", "pace", "path", "query", "raw", "sent_key", "url_path")
 
     def __init__(
         self, key: ApiKey, path: dict[str, str], query: str, body: B, raw: bytes, sent_key: str | None, language: str | None, url_path: str,
@@ -84,6 +85,8 @@ class Call(Generic[B]):
         self.sent_key = sent_key
         self.language = language
         self.url_path = url_path
+        self.pace: Counted = as_it_is
+        """How long the answer counts as having taken."""
 
     def replay(self, secret: bytes) -> Replay | None:
         """This request's claim to be the same as an earlier one, if it makes one."""
@@ -122,6 +125,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         began = time.monotonic()
+        pace: Counted = as_it_is
         hold = 0
         try:
             key, sent_key, language = self._read_headers(scope)
@@ -131,6 +135,7 @@ class Endpoint:
             if self._hold_ms is not None:
                 hold = self._hold_ms(call)
             status, answer = await self._handler(call)
+            pace = call.pace
             body, headers = _encode(answer), _JSON
         except Problem as no:
             status, body, headers = no.status, _problem(no), _PROBLEM
@@ -138,7 +143,7 @@ class Endpoint:
             told = _as_problem(no)
             status, body, headers = told.status, _problem(told), _PROBLEM
         if hold:
-            await _until_grid(began, hold)
+            await _until_grid(began, pace(time.monotonic() - began), hold)
         await respond(send, status, headers, body)
 
     def _read_headers(self, scope: Scope) -> tuple[ApiKey, str | None, str | None]:
@@ -216,11 +221,11 @@ def _problem(no: Problem) -> bytes:
     return _encode(ProblemBody(f"/problems/{no.kind}", no.title, no.status, no.detail, no.faults))
 
 
-async def _until_grid(began: float, hold_ms: int) -> None:
+async def _until_grid(began: float, took: float, hold_ms: int) -> None:
     """Let the answer leave at the next whole multiple of the grid, so that its time tells nothing of the work behind it."""
-    grid, now = hold_ms / 1000, time.monotonic()
-    leaves = began + grid * ((now - began) // grid + 1)
-    await asyncio.sleep(leaves - now - TIMER_S)
+    grid = hold_ms / 1000
+    leaves = began + grid * (took // grid + 1)
+    await asyncio.sleep(leaves - time.monotonic() - TIMER_S)
     # The loop's timers go by whole milliseconds since it was last at work, and would carry the end of that work into the answer.
     while time.monotonic() < leaves:  # noqa: ASYNC110  nothing tells of the time but the clock
         await asyncio.sleep(0)
