@@ -47,6 +47,8 @@ class Inspector(Auditor):
         """By session: when it was last used."""
         self.codes = {}
         """By (run, item): the codes that may be answered."""
+        self.asked = {}
+        """By (run, item): until when a signature that was asked for may be given."""
         self.messages = {}
         """By subject and by (subject, address): when a message was sent."""
         self.origins = {}
@@ -158,6 +160,7 @@ class Inspector(Auditor):
         if answer["outcome"] == "refused":
             self.looked(attempt, run_key, item, now, answer["message"], seen, sight)
         else:
+            self.asked.pop((run_key, item), None)
             self.looked(attempt, run_key, item, now, "granted", before, None)
             if attempt in self.taken:
                 self.settled(attempt, verdict, now, answer["outcome"], seen, sight)
@@ -175,7 +178,8 @@ class Inspector(Auditor):
                 texts.add("not-accepted" if self.lives(run, now) else "start-over")
             else:
                 texts.add({"spent": "locked", "busy": "try-again", "unnamed": "not-accepted"}[reason])
-        if not reasons and self.table.items[item].kind in SENT and not self.live_codes(run.key, item, now):
+        sent, signed = self.table.items[item].kind in SENT, self.is_signed(item)
+        if not reasons and ((sent and not self.live_codes(run.key, item, now)) or (signed and not self.is_asked(run.key, item, now))):
             texts.add("no-code")
         return said in texts
 
@@ -204,6 +208,7 @@ class Inspector(Auditor):
         if self.table.items[item].kind is ItemKind.DATA:
             # Codes are for what was entered before, and for nothing else.
             self.codes = {key: codes for key, codes in self.codes.items() if key[0] != run.key}
+            self.asked = {key: until for key, until in self.asked.items() if key[0] != run.key}
         self.codes.pop((run.key, item), None)
         self.proved.setdefault(run.key, set()).add(item)
         if item not in operation.steps[self.steps[run.key]].items:
@@ -259,6 +264,13 @@ class Inspector(Auditor):
         place = self.origins[held].place
         if place is not None:
             self._add(place, now, "released", self.table.counters[place.counter])
+
+    def releasable(self):
+        """Rows whose locks may have been the bank's own fault: those that wrong entries set."""
+        return {
+            row for counter in self.table.counters.values() for stage in counter.stages
+            if any(penalty.kind not in ENDS for penalty in stage.penalties) for row in (stage.row, *stage.also)
+        }
 
     def lifted_together(self, held):
         """The locks that one stage set at once, and one release lifts."""
@@ -336,14 +348,8 @@ class Inspector(Auditor):
         self.codes[run_key, item] = [*(code for code in live if code is not same), again]
 
     def no_code_because(self, run_key, item, address, now):
-        """What a customer is told who asks for a code and gets none; None: he gets one."""
-        run = self.runs[run_key]
-        if not self.closed(run, item, now):
-            # What a lowered threshold owes falls now, too.
-            self._entering = item
-            self._write(run, self._places(run, item, now), now, "looked", None, item, {}, None)
-        reasons = self.closed(run, item, now) or (self.short(self._places(run, item, now), now) - {"busy"})
-        if reasons:
+        """What a customer is told who asks for a code and gets none; nothing: he gets one."""
+        if reasons := self.not_asked_because(run_key, item, now):
             return reasons
         live, mail = self.live_codes(run_key, item, now), self.table.mail
         same = next((code for code in live if code.address == address), None)
@@ -353,9 +359,28 @@ class Inspector(Auditor):
             return {"sent-enough"}
         return {"sent-just-now"} if now < same.last + mail["resend_wait_s"] * SECOND else set()
 
+    def not_asked_because(self, run_key, item, now):
+        """Why neither a code is sent nor a signature asked for what could not be entered; nothing: it is."""
+        run = self.runs[run_key]
+        if not self.closed(run, item, now):
+            # What a lowered threshold owes falls now, too.
+            self._entering = item
+            self._write(run, self._places(run, item, now), now, "looked", None, item, {}, None)
+        return self.closed(run, item, now) or (self.short(self._places(run, item, now), now) - {"busy"})
+
     def said_instead_of_a_code(self, run_key, item, reasons, said, now):
         """Whether the text told is one of the reasons."""
         return said in reasons or self._is_reason(said, reasons, self.runs[run_key], item, now)
+
+    # Signatures.
+
+    def is_signed(self, item):
+        """Whether a passkey signs it, or is made for it."""
+        return self.table.items[self.table.items[item].kept_as].kind is ItemKind.PASSKEY
+
+    def is_asked(self, run_key, item, now):
+        """Whether a signature may be given now."""
+        return now < self.asked.get((run_key, item), 0)
 
     # What staff see.
 

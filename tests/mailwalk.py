@@ -11,7 +11,7 @@ import re
 from types import SimpleNamespace
 
 from bankside import DAY, MINUTE, person
-from walker import House
+from people import House
 
 from sekisho.flows.outbox import LEASE_S
 from sekisho.ports import Handed

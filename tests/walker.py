@@ -12,27 +12,25 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from auditor import SECOND, Held, Place, Sight, plainly
-from bankside import STAFF, Service, told
+from authenticator import ORIGIN, Passkey, b64
+from bankside import STAFF, told
 from inspector import SENT, Inspector
+from people import OURS, Person, numbers
 
-from sekisho.adapters.memory import MemoryStore
 from sekisho.core import otp
-from sekisho.flows.policies import AHEAD_S, propose, read
+from sekisho.flows.held import SIGN_S
 from sekisho.terms import ItemKind, PathKind, Role, Way
 
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-NOON = 1_780_282_800 * SECOND
-"""A Monday in June 2026, noon in Tokyo."""
 
 SECRETS = {ItemKind.PASSWORD, ItemKind.PIN, ItemKind.PASSCODE, ItemKind.KNOWLEDGE, ItemKind.TOTP}
-BY_BANK = {ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC, ItemKind.PASSKEY}
+BY_BANK = {ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC}
 WAYS = {ItemKind.CODE: Way.MAIL, ItemKind.CONFIRMATION: Way.TELEPHONE}
 SEED = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-OURS = ("customer", "account", "app")
-
-_numbers = itertools.count(1)
+NOT_ASKED = {"challenge": b64(bytes(32)), "user": {"id": b64(bytes(32))}}
+"""What a page asks for that is none of the bank's."""
 
 
 def _came(answer):
@@ -41,101 +39,6 @@ def _came(answer):
         return 2, False
     told_of_it = answer.json()
     return told_of_it["outcome"] == "refused", told_of_it["state"] != "open"
-
-
-class House(Service):
-    """The service over a store in memory, with a clock that stands still unless it is looked at or moved."""
-
-    def __init__(self, folder, policy):
-        self.now = NOON
-        self.tables = {}
-        super().__init__(folder, policy)
-        self.app.clock = self.clock
-
-    def store(self):
-        return MemoryStore(self.clock)
-
-    def clock(self):
-        self.now += 1
-        return self.now
-
-    def own_clock(self):
-        return self.now / SECOND
-
-    def passes(self, seconds):
-        self.now += int(seconds * SECOND)
-        self.do(self.ticks())
-
-    def put_in_force(self, source):
-        """Another policy, from as soon as one may come into force."""
-        table = self.read(source)
-        self.do(propose(self.app.store, source, table.version, None, "ito"))
-        self.do(self.app.follow_policy())
-        self.passes(AHEAD_S + 50)
-        self.do(self.app.follow_policy())
-        return table
-
-    def read(self, source):
-        """A policy's table."""
-        if source not in self.tables:
-            self.tables[source] = read(source, "walk.yaml")
-            self.app.tables.setdefault(self.tables[source].version, self.tables[source])
-        return self.tables[source]
-
-
-class Person:
-    """Somebody with numbers of his own: a customer, the holder of an account without a contract, or somebody nobody knows."""
-
-    def __init__(self, kind, flags=()):
-        n = next(_numbers)
-        self.kind = kind
-        self.flags = flags
-        self.number, self.account, self.phone = f"7{n:09d}", f"20000-7{n:06d}1", f"phone-{n}"
-        self.device = f"device-{n}"
-        self.mails = (f"one-{n}@example.com", f"two-{n}@example.jp")
-        self.telephone = f"+81 80-{self.number}"
-        self.new_mail = None
-        """The address he has entered and not confirmed yet."""
-        self.renewing = {}
-        """By run and item: what he has chosen and what is not in force yet."""
-        self.secrets = {}
-        """What he knows, by item."""
-        self.token_step = {}
-        """By item: the newest step whose code was taken."""
-
-    @property
-    def actor(self):
-        return "actor:" + hashlib.sha256(self.device.encode()).hexdigest()[:32]
-
-    def subject(self, reach):
-        """The name under which he is counted there."""
-        own = {"customer": f"customer:{self.number}", "account": f"account:{self.account}", "app": f"app:{self.phone}"}
-        if self.kind == "customer" or reach == self.main:
-            return own[reach]
-        return f"{reach}:?{own[self.main]}"
-
-    @property
-    def main(self):
-        return "account" if self.kind == "holder" else "customer"
-
-    def subjects(self):
-        return {reach: self.subject(reach) for reach in OURS}
-
-    def enrolments(self):
-        """What the bank tells of him."""
-        if self.kind == "stranger":
-            return
-        confirmed = {"state": "confirmed", "since": "2020-01-01T00:00:00Z"}
-        mails = [{"kind": "mail", "to": to, **confirmed} for to in self.mails]
-        telephone = [{"kind": "telephone", "to": self.telephone, **confirmed}]
-        if self.kind == "holder":
-            yield self.subject("account"), {"links": {}, "addresses": [*mails, *telephone]}
-            return
-        own = self.subjects()
-        reached = {"customer": mails, "account": telephone, "app": []}
-        for reach in OURS:
-            links = {other: own[other] for other in OURS if other != reach}
-            yield own[reach], {"links": links, "addresses": reached[reach], "flags": list(self.flags if reach == "customer" else ())}
 
 
 class Walk:
@@ -157,6 +60,9 @@ class Walk:
         self.looked_after = {}
         self.last = None
         """The last request that counted, to be sent once more."""
+        self.last_right = False
+        self.options = {}
+        """By run and item: what a browser was asked to sign."""
         self._attempts = itertools.count(1)
 
     @property
@@ -194,7 +100,7 @@ class Walk:
 
     def invented(self, item, person):
         """A secret such as a customer has."""
-        n = next(_numbers)
+        n = next(numbers)
         return {
             ItemKind.PASSWORD: f"quiet river {n}", ItemKind.PIN: f"{n % 10000:04d}", ItemKind.PASSCODE: f"{n % 1000000:06d}",
             ItemKind.KNOWLEDGE: f"known to {person.number} {n}", ItemKind.TOTP: SEED,
@@ -258,6 +164,8 @@ class Walk:
     def can(self, run, item):
         """Whether a right proof of an item can be given at all."""
         kind, person = self.table.items[item].kind, self.knower(run, item)
+        if self.inspector.is_signed(item):
+            return self.could_sign(run, item) and self.inspector.is_asked(run, item, self.now)
         if kind in SENT:
             return bool(self.inspector.live_codes(run, item, self.now)) and person.kind != "stranger"
         if kind in SECRETS:
@@ -266,6 +174,15 @@ class Walk:
             fresh = kind is not ItemKind.TOTP or not self._shown(person, item)
             return asked_of_him and self.table.items[item].kept_as in person.secrets and item not in self._erased(person) and fresh
         return kind not in BY_BANK and (kind is not ItemKind.PAIR or person.kind == "customer")
+
+    def could_sign(self, run, item):
+        """Whether he has a passkey that signs it once that is asked, or may make one."""
+        if not self.inspector.is_signed(item):
+            return False
+        person, found = self.knower(run, item), self.table.items[item]
+        own = person.subject(str(self.table.items[found.kept_as].reach))
+        known = "?" not in own and own in self.inspector.runs[run].subjects.values()
+        return known and bool(person.passkeys or found.renews)
 
     def _erased(self, person):
         subjects = set(person.subjects().values())
@@ -279,6 +196,8 @@ class Walk:
     def proof(self, run, item, *, right):
         """What is typed."""
         kind, person, found = self.table.items[item].kind, self.knower(run, item), self.table.items[item]
+        if self.inspector.is_signed(item):
+            return self._signature(run, item, right=right)
         if kind is ItemKind.PAIR:
             number = person.number if right else f"9{person.number[1:]}"
             return {name: person.account if reach == "account" else number for name, reach in found.parts}
@@ -288,7 +207,7 @@ class Walk:
             if found.renews is not None:
                 return self.invented(self.table.items[found.renews], person) if right else person.secrets[found.renews]
             if found.registers is not None:
-                person.new_mail = f"new-{next(_numbers)}@example.net" if right else "no address"
+                person.new_mail = f"new-{next(numbers)}@example.net" if right else "no address"
                 return person.new_mail
             return found.pattern or "whatever is typed" if right else "no"
         if kind in SENT:
@@ -299,9 +218,21 @@ class Walk:
             return " ".join(otp.hotp(otp.seed_of(SEED), one) for one in shown)
         return person.secrets[item] if right else "not this one"
 
+    def _signature(self, run, item, *, right):
+        """What a browser answers: with a passkey of his; or with one that nobody knows, or on a page that is not the bank's."""
+        person, options = self.knower(run, item), self.options.get((run, item), NOT_ASKED)
+        if self.table.items[item].renews is None:
+            return person.passkeys[-1].sign(options) if right else Passkey().sign(options, user="")
+        new = Passkey()
+        if right:
+            person.renewing[run, item] = new
+        return new.make(options, origin=ORIGIN if right else "https://bank.example.invalid")
+
     def can_be_wrong(self, run, item):
         """Whether anything typed there can be wrong."""
         found = self.table.items[item]
+        if self.inspector.is_signed(item):
+            return True
         if found.kind is ItemKind.DATA:
             person = self.knower(run, item)
             return found.pattern is not None or found.registers is not None or (found.renews in person.secrets and found.renews not in self._erased(person))
@@ -312,6 +243,7 @@ class Walk:
         proof = self.proof(run, item, right=right)
         self.catch_up((self._named(run, item, proof) or {}).values())
         headers = {} if key is None else {"idempotency_key": key}
+        self.last_right = right
         return self._heard(run, item, proof, self._post(run, item, proof, **headers), right=right)
 
     def _post(self, run, item, proof, **headers):
@@ -354,7 +286,7 @@ class Walk:
         found, person = self.table.items[item], self.knower(run, item)
         if found.kind is ItemKind.TOTP:
             person.token_step[found.kept_as] = self.now // SECOND // otp.STEP_S
-        if found.renews is not None:
+        if found.renews is not None and not self.inspector.is_signed(item):
             person.renewing[run, found.renews] = proof
         if found.registers is not None:
             person.renewing[run, found.name] = proof
@@ -368,7 +300,9 @@ class Walk:
         for name, chosen in [(name, chosen) for (where, name), chosen in person.renewing.items() if where == run]:
             found = self.table.items[name]
             whose = person.subject(str(found.reach))
-            if found.registers is not None and whose == self._reached(person):
+            if self.inspector.is_signed(name):
+                person.passkeys.append(chosen)
+            elif found.registers is not None and whose == self._reached(person):
                 person.mails = (chosen,)
             elif found.registers is None and "?" not in whose:
                 person.secrets[name] = chosen
@@ -407,8 +341,8 @@ class Walk:
     def repeat(self):
         """The last entry once more under a key, twice: one answer, counted once."""
         run, item, proof, _ = self.last
-        key = f"once-{next(_numbers)}"
-        right = self.can(run, item) and proof == self.proof(run, item, right=True)
+        key = f"once-{next(numbers)}"
+        right = self.can(run, item) and (self.last_right if self.inspector.is_signed(item) else proof == self.proof(run, item, right=True))
         answer = self._post(run, item, proof, idempotency_key=key)
         self._heard(run, item, proof, answer, right=right)
         if answer.status_code != 200:
@@ -456,7 +390,42 @@ class Walk:
         if answer["outcome"] == "right":
             self._after_right(run, item, None, answer)
 
-    # -- codes
+    # -- codes and signatures
+
+    def prepare(self, run, item):
+        """Have a code sent or a signature asked for, where an entry needs one and there is none: whether there is one now."""
+        if self.is_ready(run, item):
+            return True
+        return self.ask(run, item) if self.inspector.is_signed(item) else self.send(run, item)
+
+    def is_ready(self, run, item):
+        """Whether an entry of this item waits for nothing that the bank sends or asks for."""
+        if self.inspector.is_signed(item):
+            return self.inspector.is_asked(run, item, self.now)
+        return self.table.items[item].kind not in SENT or bool(self.inspector.live_codes(run, item, self.now))
+
+    def ask(self, run, item):
+        """Have a signature asked for: whether it was."""
+        reasons = self.inspector.not_asked_because(run, item, self.now)
+        answer = self.house.post(f"/v1/procedures/{run}/signatures", {"item": item})
+        if answer.status_code == 404:
+            return False
+        if answer.status_code == 201:
+            if reasons:
+                self.complain(f"a signature for {item} was asked for in spite of {sorted(reasons)}")
+            self.options[run, item] = answer.json()["options"]
+            self.inspector.asked[run, item] = self.now + SIGN_S * SECOND
+        elif not self.inspector.said_instead_of_a_code(run, item, reasons, told(answer)["message"], self.now):
+            self.complain(f"no signature for {item} was asked for, for {told(answer)['message']}, not for {sorted(reasons)}")
+        self._after_asking(run, item)
+        return answer.status_code == 201
+
+    def _after_asking(self, run, item):
+        """Whoever asks for what his run asks of him uses his session; what was owed has fallen."""
+        if self.inspector.lives(self.inspector.runs[run], self.now) and self.inspector.runs[run].session and item in self.inspector.awaited(run):
+            self.inspector.used[self.inspector.runs[run].session] = self.now
+        after, sight = self.look_at(self.inspector.runs[run].subjects.values())
+        self.inspector.agrees(after, sight, self.now)
 
     def send(self, run, item, which=0):
         """Have a code sent: whether one was."""
@@ -475,10 +444,7 @@ class Walk:
             said = told(answer)["message"]
             if said != "sent-enough" and not self.inspector.said_instead_of_a_code(run, item, reasons, said, self.now):
                 self.complain(f"no code for {item} was sent, for {said}, not for {sorted(reasons)}")
-        if self.inspector.lives(self.inspector.runs[run], self.now) and self.inspector.runs[run].session and item in self.inspector.awaited(run):
-            self.inspector.used[self.inspector.runs[run].session] = self.now
-        after, sight = self.look_at(self.inspector.runs[run].subjects.values())
-        self.inspector.agrees(after, sight, self.now)
+        self._after_asking(run, item)
         return answer.status_code == 201
 
     def _received(self, run, item, which, delivery):
@@ -596,6 +562,28 @@ class Walk:
         elif self.table.paths[path].kind is PathKind.FORM:
             self.house.post(f"/v1/staff/forms/{asked.json()['approval']}/withdrawal", {"reason": "another time"}, "fujii")
 
+    def incident(self, held, until):
+        """All locks of this one's row, since it fell, were the bank's own fault: two of the staff release them together."""
+        since = held.since - SECOND
+        if any(abs(lock.since - end) < SECOND // 1000 for lock in self.inspector.locks for end in (since, until)):
+            return
+        body = {"reason": "a fault of ours", "rows": [held.row], "since": _told(since), "until": _told(until)}
+        answer = self.house.post("/v1/staff/incidents", body, "chiba")
+        may = bool(self.table.incidents) and held.row in self.inspector.releasable()
+        if (answer.status_code == 201) is not may:
+            self.complain(f"an incident of {held.row} was answered {answer.status_code}: {answer.text}")
+        if answer.status_code != 201:
+            return
+        path = f"/v1/staff/incidents/{answer.json()['incident']}"
+        if self.house.approve(self.house.post(f"{path}/releases", None, "chiba"), "doi").status_code != 200:
+            self.complain("two persons may not release an incident")
+        while self.house.get(path, "chiba").json()["state"] != "done":
+            self.house.do(self.house.app.incidents.go_on())
+        for lock in list(self.inspector.locks):
+            if lock.row == held.row and since <= lock.since <= until and lock.stands(self.now):
+                self.inspector.lift(lock, self.now)
+        self.look_around()
+
     def without_way(self, held):
         """Whether the table leaves nothing to him who is locked, but a contract on paper."""
         paths = [self.table.paths[name] for name in self.inspector.origins[held].undo if name in self.table.paths]
@@ -625,7 +613,7 @@ class Walk:
     def moved_to(self, held):
         """A mail address that a customer signs for on paper."""
         person = self.whose[held.key]
-        person.new_mail = f"paper-{next(_numbers)}@example.net"
+        person.new_mail = f"paper-{next(numbers)}@example.net"
         return person.new_mail
 
     def may(self, held, path, operator):
@@ -693,6 +681,10 @@ def _held(key, lock):
         key, lock["row"], lock["kind"], lock["stage"] or 0, _at(lock["since"]), None if lock["until"] is None else _at(lock["until"]),
         tuple(lock["operations"]), tuple(lock["spares"]), tuple(lock["items"]), lock["devices"] or "", lock["counter"] or "",
     )
+
+
+def _told(at):
+    return dt.datetime.fromtimestamp(at / SECOND, dt.UTC).isoformat()
 
 
 def _at(text):

@@ -6,12 +6,14 @@ At the end of a walk everybody who is locked out is brought back by a way that t
 import re
 from typing import NamedTuple
 
+from auditor import SECOND
 from bankside import STAFF
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from inspector import SENT
-from walker import BY_BANK, DAY, HOUR, MINUTE, OURS, Walk
+from people import OURS
+from walker import BY_BANK, DAY, HOUR, MINUTE, Walk
 from waysback import Stuck, Ways
 
 from sekisho.terms import ItemKind, PathKind
@@ -24,7 +26,7 @@ WAITS_S = [MINUTE, MINUTE, 5 * MINUTE, 11 * MINUTE, 61 * MINUTE, 16 * MINUTE, 31
 
 OFTEN = {
     "attack": 8, "enter": 5, "guess": 2, "enter_together": 2, "repeat": 1, "send_again": 1, "at_the_bank": 2, "begin": 1, "go_through": 2,
-    "wait": 2, "take_over": 2, "staff": 2, "bring_back": 2, "stop": 1, "end_sessions": 1, "another_policy": 1,
+    "wait": 2, "take_over": 2, "staff": 2, "bring_back": 2, "incident": 1, "stop": 1, "end_sessions": 1, "another_policy": 1,
 }
 """What happens, and how often beside the rest."""
 
@@ -82,9 +84,7 @@ class Walks(RuleBasedStateMachine):
         return self.walk.people[n % len(self.walk.people)]
 
     def operation(self, n):
-        items = self.walk.table.items
-        # A passkey is made by a browser: nobody who walks here has one.
-        names = sorted(name for name, one in self.walk.table.operations.items() if all(items[item].kept_as != "passkey" or item == "passkey" for item in one.rows))
+        names = sorted(self.walk.table.operations)
         return self.walk.table.operations[names[n % len(names)]]
 
     def has_about(self, operation):
@@ -154,7 +154,7 @@ class Walks(RuleBasedStateMachine):
         """One entry, right where that is possible: whether there was one."""
         kind = self.walk.table.items[item].kind
         if send:
-            self.have_a_code(run, item)
+            self.walk.prepare(run, item)
         if kind in BY_BANK:
             name = self.walk.reserve(run, item)
             if name is not None:
@@ -165,10 +165,6 @@ class Walks(RuleBasedStateMachine):
             return False
         self.walk.enter(run, item, right=right)
         return True
-
-    def have_a_code(self, run, item):
-        if self.walk.table.items[item].kind in SENT and not self.walk.inspector.live_codes(run, item, self.walk.now):
-            self.walk.send(run, item)
 
     def enter(self, drawn):
         run = self.run_of(drawn.which)
@@ -186,7 +182,7 @@ class Walks(RuleBasedStateMachine):
         if run is None:
             return
         item = self.item_of(run, drawn.what)
-        self.have_a_code(run, item)
+        self.walk.prepare(run, item)
         right = drawn.yes and self.walk.can(run, item)
         if self.walk.table.items[item].kind not in BY_BANK and (right or self.walk.can_be_wrong(run, item)):
             self.walk.together(run, item, 1 + drawn.times // 2, right=right)
@@ -286,6 +282,13 @@ class Walks(RuleBasedStateMachine):
         elif answer.status_code == 202:
             self.asked.append((held, name, operator, answer))
         return None
+
+    def incident(self, drawn):
+        """Of the locks of a row, those that fell since one of them: now and then only those of more than an hour ago."""
+        held = self.lock_of(drawn.which)
+        until = self.walk.now - (HOUR * SECOND if drawn.times == 1 else 1)
+        if held is not None and held.since < until:
+            self.walk.incident(held, until)
 
     def bring_back(self, drawn):
         held = self.lock_of(drawn.which)

@@ -184,8 +184,7 @@ class Ways:
             return False
         item = self._easiest(run)
         run_now = self.inspector.runs[run]
-        if self.table.items[item].kind in SENT and not self.inspector.live_codes(run, item, self.walk.now):
-            self.walk.send(run, item)
+        self.walk.prepare(run, item)
         if self.table.items[item].kind in BY_BANK or not self.walk.can(run, item) or self.inspector.closing(run_now, item, self.walk.now):
             return False
         return self.walk.enter(run, item, right=True)["outcome"] == "right"
@@ -200,8 +199,8 @@ class Ways:
         if self.walk.held and self.inspector.short(self.inspector._places(self.inspector.runs[run], item, self.walk.now), self.walk.now) == {"busy"}:
             self.wait(MINUTE, *self.inspector.runs[run].subjects.values())
             return True
-        if kind in SENT and not self.inspector.live_codes(run, item, self.walk.now):
-            if not self.walk.send(run, item):
+        if not self.walk.is_ready(run, item):
+            if not self.walk.prepare(run, item):
                 self.wait(HOUR, *self.inspector.runs[run].subjects.values())
             return True
         if kind is ItemKind.TOTP and self.walk._shown(self.walk.knower(run, item), item):
@@ -218,7 +217,10 @@ class Ways:
         """Of the items that are asked for, one that nothing closes and that he has."""
         awaited = self.inspector.awaited(run)
         open_ones = [one for one in awaited if not self.inspector.closing(self.inspector.runs[run], one, self.walk.now)]
-        can = [one for one in open_ones if self.table.items[one].kind not in BY_BANK and (self.table.items[one].kind in SENT or self.walk.can(run, one))]
+        can = [
+            one for one in open_ones if self.table.items[one].kind not in BY_BANK and (
+                self.table.items[one].kind in SENT or self.walk.could_sign(run, one) or self.walk.can(run, one))
+        ]
         return [*can, *open_ones, *awaited][0]
 
     # -- and in again

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import Phase
+from people import House
 from scale import times
-from walker import House
 from walks import complaints, walks
 
 from sekisho.adapters import secrets
