@@ -374,7 +374,7 @@ def right_proof(service, customer, item):
     return {
         "customer-number": customer.number, "account-number": customer.account, "login-password": customer.password,
         "number-pair": {"account-number": customer.account, "customer-number": customer.number},
-        "new-login-password": f"a new password {next(_numbers)}", "app-passcode": customer.passcode, "new-app-passcode": "918273",
+        "new-login-password": f"a new password {next(_numbers)}", "app-passcode": customer.passcode, "new-app-passcode": "918273", "new-app-face": "shown to the app",
         "transaction-code": customer.transaction_code, "card-pin": customer.card_pin, "last-balance": customer.last_balance,
         "basic-data": customer.basic_data, "telephone-pin": customer.telephone_pin,
         "telephone-user-number": customer.user_number, "amount-and-payee": "1000 yen to 10000-1", "new-addresses": customer.new_mail, "contact-address": customer.new_mail,

@@ -204,8 +204,8 @@ class Walk:
         if kind is ItemKind.IDENTIFIER:
             return (person.account if found.names == "account" else person.number) if right else "none"
         if kind is ItemKind.DATA:
-            if found.renews is not None:
-                return self.invented(self.table.items[found.renews], person) if right else person.secrets[found.renews]
+            if self._renewed(found) is not None:
+                return self.invented(self._renewed(found), person) if right else person.secrets[found.renews]
             if found.registers is not None:
                 person.new_mail = f"new-{next(numbers)}@example.net" if right else "no address"
                 return person.new_mail
@@ -227,6 +227,11 @@ class Walk:
         if right:
             person.renewing[run, item] = new
         return new.make(options, origin=ORIGIN if right else "https://bank.example.invalid")
+
+    def _renewed(self, found):
+        """The item whose secret this one is from the end of the run on, where its holder types it; what a device judges nobody types."""
+        renewed = None if found.renews is None else self.table.items[found.renews]
+        return renewed if renewed is not None and renewed.kind in SECRETS else None
 
     def can_be_wrong(self, run, item):
         """Whether anything typed there can be wrong."""
@@ -286,7 +291,7 @@ class Walk:
         found, person = self.table.items[item], self.knower(run, item)
         if found.kind is ItemKind.TOTP:
             person.token_step[found.kept_as] = self.now // SECOND // otp.STEP_S
-        if found.renews is not None and not self.inspector.is_signed(item):
+        if self._renewed(found) is not None:
             person.renewing[run, found.renews] = proof
         if found.registers is not None:
             person.renewing[run, found.name] = proof

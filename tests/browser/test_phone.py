@@ -1,11 +1,13 @@
-"""The bank's app as a page, in a browser: added, approving, guessed at, erased, registered again. Its keys never leave it."""
+"""The bank's app as a page, in a browser: added, approving, guessed at, erased, registered again. Its keys never leave it.
+
+Its sensors lock themselves; a face is erased; it holds several accounts, and codes that are asked for where they are set.
+"""
 
 import re
 
 import httpx
 import pytest
-from bankclient import codes_in
-from scale import times
+from scale import FULL, times
 from signing_bank import ITEM, signing_bank
 from standing import PHONE, Bank
 
@@ -14,7 +16,7 @@ from sekisho.bank.seeds import CUSTOMERS
 from sekisho.catalogue import say
 
 HANA, TARO = CUSTOMERS[:2]
-PASSCODE, CODE = "730519", "6412"
+PASSCODE, CODE, OTHER_CODE = "730519", "6412", "9753"
 PAYEE = "50,000 → 10000-23456781"
 
 in_languages = pytest.mark.parametrize("language", times(["ja"], ["ja", "en"]))
@@ -34,10 +36,24 @@ def bank(tmp_path_factory):
 class Person:
     """A customer: a browser at the bank, and a telephone in the other hand."""
 
-    def __init__(self, bank, opened, customer, language):
+    def __init__(self, bank, opened, customer, language, telephone=None):
         self.bank, self.customer, self.language = bank, customer, language
-        self.browser, self.telephone = opened(language), opened(language, PHONE)
-        self.phone = self.telephone.go("/phone")
+        self.browser, self.telephone = opened(language), telephone or opened(language, PHONE)
+        self.phone = self.telephone.page if telephone else self.telephone.go("/phone")
+
+    @property
+    def requests(self):
+        """Where on the telephone it stands what waits for him."""
+        return f"#requests section:has(.who:text-is('{self.say('phone.for')} {self.customer.number}'))"
+
+    @property
+    def account(self):
+        """Where his account stands there."""
+        return f"#accounts section:has(h3:has-text('{self.customer.number}'))"
+
+    def item(self, name):
+        """An item of the policy's as he reads it."""
+        return getattr(self.bank.table.items[name].text, self.language)
 
     def say(self, name, **facts):
         return say(self.language, name, **facts)
@@ -53,9 +69,9 @@ class Person:
     def adds_this_telephone(self, **filled):
         page = self.browser.go("/bank/apps")
         page.click("form:has([value='add-device']) button")
-        page.click("form[action='/bank/send'] button")
+        sent = self.code_after(lambda: page.click("form[action='/bank/send'] button"))
         page.wait_for_selector("form[action='/bank/send'] button.second")
-        page.fill("section:has([value='mail-otp']) [name=proof]", self.bank.until(lambda: codes_in(self.bank, self.customer.mails[0]))[0])
+        page.fill("section:has([value='mail-otp']) [name=proof]", sent)
         page.click("section:has([value='mail-otp']) form[action='/bank/enter'] button")
         code = page.inner_text(".asked code")
         assert page.locator(".qr svg").count() == 1
@@ -67,6 +83,17 @@ class Person:
         self.hears("phone.added")
         return code
 
+    def code_after(self, act):
+        """The code that reaches his first address when this was done."""
+        before = len(self._codes())
+        act()
+        return self.bank.until(lambda: self._codes()[:len(self._codes()) - before])[0]
+
+    def _codes(self):
+        """All codes that have come, newest first. What tells of something done has a number too, which is none."""
+        bodies = [one.body for one in self.bank.received(self.customer.mails[0])]
+        return [re.search(r"\d[\d ]{4,12}\d", body)[0] for body in bodies if not re.search("心当たりがない|This was not me", body)]
+
     def transfers(self, text=PAYEE):
         """Up to where the bank waits for the telephone."""
         page = self.browser.go("/bank/account")
@@ -74,20 +101,46 @@ class Person:
         page.fill("[name=proof]", text)
         page.click("form[action='/bank/enter'] button")
         page.wait_for_selector("#in-app")
-        self.phone.evaluate("window.dispatchEvent(new Event('focus'))")
-        self.phone.wait_for_selector(f"#requests dd:text-is('{text}')")
+        self.looks()
+        self.phone.wait_for_selector(f"{self.requests} dd:text-is('{text}')")
         return page
 
-    def types(self, text, at="#requests"):
+    def comes_with_the_app(self):
+        """A login without a password: up to where the bank waits for the telephone."""
+        page = self.browser.go("/bank/go/login")
+        page.fill("[name=proof]", self.customer.number)
+        page.click("form[action='/bank/enter'] button")
+        page.wait_for_selector("#in-app")
+        self.looks()
+        self.phone.wait_for_selector(f"{self.requests} button")
+        return self
+
+    def is_let_in(self):
+        self.browser.page.click("#in-app ~ p a.button")
+        assert self.browser.at == "bank/account"
+        return self
+
+    def looks(self):
+        """He takes the telephone in his hand. What waits for it now, by enrolment."""
+        with self.phone.expect_response("**/phone/requests") as told:
+            self.phone.evaluate("window.dispatchEvent(new Event('focus'))")
+        return told.value.json()["requests"]
+
+    def _waits(self):
+        """The page has told what came of the last thing, and shows what comes next."""
+        self.phone.wait_for_selector("body:not([aria-busy])")
         self.phone.evaluate("document.getElementById('told').replaceChildren()")
-        self.phone.fill(f"{at} input", text)
-        self.phone.click(f"{at} form button")
+
+    def types(self, text):
+        self._waits()
+        self.phone.fill(f"{self.requests} input", text)
+        self.phone.click(f"{self.requests} form button")
         self.phone.wait_for_selector("#told p")
         return self
 
-    def presses(self, text):
-        self.phone.evaluate("document.getElementById('told').replaceChildren()")
-        self.phone.click(f"button:text-is('{text}')")
+    def presses(self, text, at="body"):
+        self._waits()
+        self.phone.click(f"{at} button:text-is('{text}')")
         return self
 
     def hears_digits(self):
@@ -121,10 +174,7 @@ def test_added_approving_guessed_at_erased_and_registered_again(bank, opened, la
         hana.types("000000").hears("answer.wrong" if n < 4 else "answer.wrong-register-again")
     hana.phone.wait_for_selector("#accounts .erased")
     hana.telephone.is_clean()
-    hana.presses(hana.say("phone.register")).phone.wait_for_selector("#requests form")
-    hana.types(hana.customer.password).hears("answer.next")
-    hana.presses(f"{hana.say('phone.send')} {masked(hana)}").hears("phone.sent")
-    hana.types(bank.until(lambda: codes_in(bank, hana.customer.mails[0]))[0]).hears("answer.next")
+    proves_himself(hana.presses(hana.say("phone.register")))
     hana.types("118822").hears("answer.done")
     hana.transfers("1,200 → 10000-2")
     hana.types("118822").hears("answer.done")
@@ -132,10 +182,94 @@ def test_added_approving_guessed_at_erased_and_registered_again(bank, opened, la
     assert kept and not [secret for secret in (PASSCODE, "118822", code.replace("-", "")) if secret in kept]
 
 
-def masked(person):
-    """The first address that a code may go to, as the telephone shows it."""
-    person.phone.wait_for_selector("#requests p.buttons button")
-    return person.phone.inner_text("#requests p.buttons button").rpartition(" ")[2]
+def proves_himself(person):
+    """By password and a code, in the app's own run."""
+    person.types(person.customer.password).hears("answer.next")
+    to = person.phone.wait_for_selector(f"{person.requests} p.buttons button:has-text('{person.say('phone.send')}')").inner_text()
+    person.types(person.code_after(lambda: person.presses(to).hears("phone.sent"))).hears("answer.next")
+
+
+@in_languages
+def test_sensors_lock_themselves_and_a_face_is_erased_and_registered_again(bank, opened, language):
+    """Y-LOGIN-4, -5 and -6: the finger waits, the device's face is unlocked, and the app's own face is the bank's to count."""
+    taro = Person(bank, opened, TARO, language)
+    taro.phone.clock.install()
+    taro.logs_in()
+    taro.adds_this_telephone()
+    finger, device_face, face = (taro.item(name) for name in ("app-fingerprint", "app-face-id", "app-face"))
+    taro.comes_with_the_app().phone.check("#stranger")
+    for sensor in (finger, device_face):
+        for n in range(5):
+            taro.presses(sensor).hears("phone.not-recognised" if n < 4 else "answer.sensor-locked")
+    assert taro.phone.inner_text("#locked .which") == f"{finger} · {device_face}"
+    taro.telephone.is_clean()
+    taro.phone.reload()
+    taro.phone.check("#owner")
+    taro.presses(finger).hears("answer.sensor-locked")
+    taro.phone.clock.fast_forward(31_000)
+    taro.presses(device_face).hears("answer.sensor-locked")
+    taro.presses(finger).hears("answer.done").is_let_in()
+    taro.comes_with_the_app().presses(device_face).hears("answer.sensor-locked")
+    taro.presses(taro.say("phone.unlock")).hears("phone.unlocked")
+    taro.presses(device_face).hears("answer.done").is_let_in()
+    taro.comes_with_the_app().phone.check("#stranger")
+    for n in range(5):
+        taro.presses(face).hears("answer.wrong" if n < 4 else "answer.wrong-register-again")
+    assert taro.phone.is_hidden("#locked")
+    assert face in taro.phone.inner_text("#accounts .erased")
+    taro.phone.check("#owner")
+    proves_himself(taro.presses(f"{taro.say('phone.register')}: {face}"))
+    taro.presses(f"{taro.say('phone.register-now')} {taro.item('new-app-face')}").hears("answer.done")
+    taro.comes_with_the_app().presses(face).hears("answer.done").is_let_in()
+    taro.telephone.is_clean()
+
+
+if FULL:
+
+    @in_languages
+    def test_two_accounts_on_one_telephone_and_a_code_that_one_of_them_asks_for(bank, opened, language):
+        """Y-TRANSFER-4: set, asked for, wrong, the account removed, added again with another; then a device that its owner removes."""
+        hana = Person(bank, opened, HANA, language)
+        taro = Person(bank, opened, TARO, language, hana.telephone)
+        hana.logs_in()
+        hana.adds_this_telephone()
+        taro.logs_in()
+        taro.adds_this_telephone(**{"set-transaction-code": CODE})
+        hana.transfers("1,000 → 10000-1")
+        taro.transfers("2,000 → 10000-2")
+        taro.telephone.is_clean()
+        taro.types(PASSCODE).hears("answer.next")
+        taro.types("0000").hears("answer.wrong").types(CODE).hears("answer.done")
+        assert hana.phone.inner_text(f"{hana.requests} dd") == "1,000 → 10000-1"
+        hana.types(PASSCODE).hears("answer.done")
+        taro.transfers("2,100 → 10000-2")
+        taro.types(PASSCODE).hears("answer.next")
+        for n in range(5):
+            taro.types("0000").hears("answer.wrong" if n < 4 else "answer.wrong-register-again")
+        taro.phone.wait_for_selector(taro.account, state="detached")
+        hana.transfers("1,100 → 10000-1")
+        hana.types(PASSCODE).hears("answer.done")
+        taro.adds_this_telephone(**{"set-transaction-code": OTHER_CODE})
+        taro.transfers("2,200 → 10000-2")
+        taro.types(PASSCODE).hears("answer.next")
+        taro.types(CODE).hears("answer.wrong").types(OTHER_CODE).hears("answer.done")
+        removes_the_device(hana)
+        assert set(map(len, hana.looks().values())) == {0}
+        hana.presses(hana.say("phone.remove"), hana.account).hears("phone.removed")
+        taro.transfers("2,300 → 10000-2")
+        taro.types(PASSCODE).hears("answer.next").types(OTHER_CODE).hears("answer.done")
+        assert [CODE in kept_by(taro.phone), OTHER_CODE in kept_by(taro.phone), taro.phone.locator("#accounts section").count()] == [False, False, 1]
+
+
+def removes_the_device(person):
+    """At the bank, where he has lost it or not; what he begins there afterwards is not shown on it."""
+    page = person.browser.go("/bank/apps")
+    page.locator("form[action='/bank/remove-app'] button").last.click()
+    assert person.say("bank.app-removed") in person.browser.text
+    page = person.browser.go("/bank/account")
+    page.click("form:has([value='transfer']) button")
+    page.fill("[name=proof]", "9,000 → 10000-9")
+    page.click("form[action='/bank/enter'] button")
 
 
 def kept_by(page):

@@ -2,6 +2,7 @@ import pytest
 from bankside import MODES, Service
 
 from sekisho.adapters import secrets
+from sekisho.bank import phone as phone_of_the_bank
 
 
 @pytest.fixture(scope="session")
@@ -10,6 +11,12 @@ def cheap_hashes():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "MEMORY_KIB", 64)
         yield
+
+
+@pytest.fixture
+def quick_passcodes(monkeypatch):
+    """What a passcode costs the device is its own affair, and not what is looked at here."""
+    monkeypatch.setattr(phone_of_the_bank, "ROUNDS", 10)
 
 
 @pytest.fixture(scope="module")

@@ -5,18 +5,26 @@ import json
 
 import pytest
 from bankside import DAY, Verify, told
+from telephones import (
+    NEW_PASSCODE,
+    PASSCODE,
+    PAYEE,
+    TRANSACTION_CODE,
+    asked,
+    by_passcode,
+    by_sensor,
+    enrol,
+    registering,
+    registers_face,
+    rows_of,
+    send,
+    up_to_the_app,
+)
 
-from sekisho.bank import phone as phone_of_the_bank
 from sekisho.bank.phone import Phone
 from sekisho.core.state import Secret, decode
 
-PASSCODE, TRANSACTION_CODE, PAYEE = "482916", "7391", "1000 yen to 10000-1"
-
-
-@pytest.fixture(autouse=True)
-def quick_passcodes(monkeypatch):
-    """What a passcode costs the device is its own affair, and not what is looked at here."""
-    monkeypatch.setattr(phone_of_the_bank, "ROUNDS", 10)
+pytestmark = pytest.mark.usefixtures("quick_passcodes")
 
 
 @pytest.fixture
@@ -30,134 +38,28 @@ def hana(service):
     return service.customer()
 
 
-def send(service, code, parts, name="telephone"):
-    return service.post("/v1/apps", {"code": code, "name": name, "parts": parts})
-
-
-def enrol(service, customer, phone=None, name="telephone", **set_codes):
-    """A device of hers."""
-    phone = phone or Phone(("app-fingerprint", "app-face-id", "app-face"))
-    code = service.app_code(customer)
-    answer = send(service, code, phone.enrolment(code, PASSCODE, **set_codes), name)
-    assert answer.status_code == 201, answer.text
-    phone.app = answer.json()["app"]
-    return phone
-
-
-def asked(run, item):
-    answer = run.service.post(f"/v1/procedures/{run.id}/signatures", {"item": item})
-    return answer.json()["sign"] if answer.status_code == 201 else told(answer)["message"]
-
-
-def approve(bank, customer, phone, passcode=PASSCODE, operation="transfer", entered=PAYEE, shown=PAYEE, session=None, item="app-passcode"):
+def approve(bank, customer, phone, passcode=PASSCODE, operation="transfer", shown=None, session=None):
     """A transfer of hers, approved by passcode on her telephone: the run, and what is told."""
-    run = bank.run(operation, customer, session)
-    first = "new-addresses" if operation == "mail-address" else "amount-and-payee"
-    run.proof(first, entered)
-    return run, run.proof(item, phone.with_passcode(item, asked(run, item), passcode, {first: shown}))
+    run = up_to_the_app(bank, operation, customer, session)
+    return run, by_passcode(run, phone, passcode, shown)
 
 
 def wrong(bank, customer, phone, times):
     return [approve(bank, customer, phone, "000000")[1] for _ in range(times)]
 
 
-def test_Y_TRANSFER_3_five_wrong_passcodes_erase_and_both_are_registered_again(service, bank, hana):
+def test_one_count_for_the_passcode_over_every_operation(service, bank, hana):
+    """Four wrong in two of them, and the fifth in a third."""
     phone = enrol(service, hana)
-    assert approve(bank, hana, phone)[1]["state"] == "done"
-    assert [one["message"] for one in wrong(bank, hana, phone, 5)] == ["wrong"] * 4 + ["wrong-register-again"]
-    run, answer = approve(bank, hana, phone)[0], None
-    assert asked(run, "app-passcode") == "register-again"
-    login = bank.run("login", hana)
-    login.reach("app-fingerprint")
-    assert asked(login, "app-fingerprint") == "register-again"
-    run = registering(service, hana, phone.app)
-    answer = run.proof("new-app-passcode", phone.register_again("new-app-passcode", asked(run, "new-app-passcode"), "118822"))
-    assert answer["state"] == "done" and service.locks(phone.app) == []
-    assert approve(bank, hana, phone)[1]["outcome"] == "wrong"
-    assert approve(bank, hana, phone, "118822")[1]["state"] == "done"
-    assert by_sensor(bank, hana, phone)["state"] == "done"
-
-
-def registering(service, customer, app):
-    """A run of `register-app` for one of her devices, up to the new passcode."""
-    begun = service.post("/v1/procedures", {"operation": "register-app", "subject": app})
-    run = Verify(service).run("login", customer)
-    run.id, run.operation, run.codes = begun.json()["procedure"], "register-app", {}
-    assert run.now("login-password")["outcome"] == "right"
-    assert run.now("mail-otp")["outcome"] == "right"
-    return run
-
-
-def by_sensor(bank, customer, phone, item="app-fingerprint", report=None, signer=None):
-    run = bank.run("login", customer)
-    run.reach(item)
-    sign = asked(run, item)
-    phone = signer or phone
-    return run.proof(item, phone.with_sensor(item, sign) if report is None else phone.sensor_says(item, sign, report))
-
-
-@pytest.mark.parametrize(("row", "operation"), [
-    ("Y-TRANSFER-3", "transfer"), ("Y-PAYEASY-3", "payeasy"), ("Y-MAIL-2", "mail-address"),
-])
-def test_one_count_for_the_passcode_over_every_operation(service, bank, hana, row, operation):
-    """Four wrong at transfers, and the fifth anywhere."""
-    phone = enrol(service, hana)
-    wrong(bank, hana, phone, 4)
-    entered = hana.new_mail if operation == "mail-address" else PAYEE
-    answer = approve(bank, hana, phone, "000000", operation, entered, entered)[1]
-    assert answer["message"] == "wrong-register-again" and service.locks(phone.app) == [row]
-
-
-@pytest.mark.parametrize("operation", ["web-application", "telephone-application"])
-def test_Y_APPLY_4_the_passcode_agrees_to_an_application_on_the_same_count(service, bank, operation):
-    hana = service.customer("basic-data", "card-pin")
-    phone, entered = enrol(service, hana), "contact-address" if operation == "telephone-application" else "new-addresses"
-    wrong(bank, hana, phone, 4)
-
-    def enter(passcode):
-        run = bank.run(operation, hana)
-        run.reach("address-otp")
-        return run.proof("app-passcode", phone.with_passcode("app-passcode", asked(run, "app-passcode"), passcode, {entered: hana.new_mail}))
-
-    assert enter(PASSCODE)["outcome"] == "right"
-    assert [enter("000000")["message"] for _ in range(5)][-1] == "wrong-register-again" and service.locks(phone.app) == ["Y-APPLY-4"]
-
-
-@pytest.mark.parametrize(("row", "operation"), [("Y-TRANSFER-4", "transfer"), ("Y-PAYEASY-4", "payeasy"), ("Y-MAIL-3", "mail-address")])
-def test_five_wrong_transaction_codes_take_the_account_off_the_device(service, bank, hana, row, operation):
-    """And it is added again, as another enrolment; of the old one nothing is left."""
-    phone = enrol(service, hana, transaction_code=TRANSACTION_CODE)
-    entered = hana.new_mail if operation == "mail-address" else PAYEE
-    run, answer = approve(bank, hana, phone, operation=operation, entered=entered, shown=entered)
-    assert [one["item"] for one in answer["next"]] == ["transaction-code"]
-    assert [run.proof("transaction-code", "0000")["message"] for _ in range(5)] == ["wrong"] * 4 + ["wrong-register-again"]
-    assert service.locks(phone.app) == [row]
-    assert rows_of(service, phone.app) == {phone.app}
-    again = enrol(service, hana, transaction_code=TRANSACTION_CODE)
-    run, answer = approve(bank, hana, again)
-    assert run.proof("transaction-code", TRANSACTION_CODE)["state"] == "done"
+    session = service.session(hana)
+    for operation in ("transfer", "payeasy"):
+        assert [approve(bank, hana, phone, "000000", operation, session=session)[1]["message"] for _ in range(2)] == ["wrong", "wrong"]
+    answer = approve(bank, hana, phone, "000000", "mail-address", session=session)[1]
+    assert answer["message"] == "wrong-register-again" and service.locks(phone.app) == ["Y-MAIL-2"]
 
 
 def test_the_transaction_code_is_asked_only_where_it_is_set(service, bank, hana):
     assert approve(bank, hana, enrol(service, hana))[1]["state"] == "done"
-
-
-@pytest.mark.parametrize(("item", "row"), [("app-fingerprint", "Y_LOGIN_4"), ("app-face-id", "Y_LOGIN_5")])
-def test_a_sensor_that_has_locked_itself_is_told_as_that_and_counted_nowhere(service, bank, hana, item, row):
-    phone = enrol(service, hana)
-    answers = [by_sensor(bank, hana, phone, item, "locked") for _ in range(6)]
-    assert {(one["outcome"], one["message"]) for one in answers} == {("refused", "sensor-locked")}, row
-    assert service.counts(phone.app) == {} and "sensor-locked" in [event["kind"] for event in service.view(phone.app)["events"]]
-    assert by_sensor(bank, hana, phone, item)["state"] == "done"
-
-
-def test_Y_LOGIN_6_a_face_that_is_not_known_five_times_is_erased(service, bank, hana):
-    phone = enrol(service, hana)
-    assert by_sensor(bank, hana, phone, "app-face")["state"] == "done"
-    assert [by_sensor(bank, hana, phone, "app-face", "no-match")["outcome"] for _ in range(5)] == ["wrong"] * 5
-    assert service.locks(phone.app) == ["Y-LOGIN-6"]
-    assert decode(service.do(service.app.store.peek([f"secret:{phone.app}/app-passcode"]))[f"secret:{phone.app}/app-passcode"], Secret).kind == "passcode"
-    assert by_sensor(bank, hana, phone)["state"] == "done"
 
 
 def test_what_the_device_has_not_signed_is_no_entry_and_counts_nothing(service, bank, hana):
@@ -194,13 +96,46 @@ def test_a_plain_passcode_is_not_taken_from_an_enrolled_device(service, bank, ha
     assert answer.status_code == 422 and service.counts(phone.app) == {}
 
 
-def rows_of(service, subject):
-    """Every row whose key names a subject."""
-    found, after = set(), ""
-    while page := service.do(service.app.store.rows("", after, 1000)):
-        found |= {key for key, _ in page if subject in key and not key.startswith(("idempotency", "replay"))}
-        after = page[-1][0]
-    return found
+NO_NEW_FACE = {
+    "no key": lambda parts, _: {"signature": parts["signature"]},
+    "another sensor's": lambda parts, _: {"signature": parts["signature"], "key.app-fingerprint": parts["key.app-face"]},
+    "a key that is none": lambda parts, _: {**parts, "key.app-face": "AAAA"},
+    "a word": lambda *_: "shown to the app",
+}
+NOT_SIGNED = {
+    "another key than was signed": lambda parts, other: {**parts, "key.app-face": other["key.app-face"]},
+    "by another device": lambda _, other: other,
+    "by nobody": lambda parts, _: {**parts, "signature": ""},
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), [
+    *(pytest.param(change, 422, id=name) for name, change in NO_NEW_FACE.items()),
+    *(pytest.param(change, 200, id=name) for name, change in NOT_SIGNED.items()),
+])
+def test_what_registers_nothing_anew_is_refused_and_lifts_nothing(service, bank, hana, change, expected):
+    """And what the device then says itself is taken."""
+    phone, other = enrol(service, hana), Phone(("app-face",))
+    other.app = phone.app
+    for _ in range(5):
+        by_sensor(bank, hana, phone, "app-face", "no-match")
+    run = registering(service, hana, phone.app, "register-face")
+    sign = asked(run, "new-app-face")
+    proof = change(*(one.register_key("new-app-face", sign, "app-face") for one in (phone, other)))
+    answer = service.post(f"/v1/procedures/{run.id}/attempts", {"item": "new-app-face", "proof": proof})
+    assert answer.status_code == expected and (expected == 422 or told(answer)["message"] == "not-accepted")
+    assert service.locks(phone.app) == ["Y-LOGIN-6"] and service.counts(phone.app) == {"app-face-in-a-row": 5}
+    assert registers_face(service, hana, phone)["state"] == "done" and by_sensor(bank, hana, phone, "app-face")["state"] == "done"
+
+
+@pytest.mark.parametrize("passcode", [None, "", "118822", "A" * 40])
+def test_no_passcode_is_registered_that_no_app_would_send(service, hana, passcode):
+    phone = enrol(service, hana)
+    run = registering(service, hana, phone.app)
+    parts = phone.register_again("new-app-passcode", asked(run, "new-app-passcode"), NEW_PASSCODE)
+    proof = {name: passcode if name == "passcode" else value for name, value in parts.items() if name != "passcode" or passcode is not None}
+    assert service.post(f"/v1/procedures/{run.id}/attempts", {"item": "new-app-passcode", "proof": proof}).status_code == 422
+    assert run.proof("new-app-passcode", parts)["state"] == "done"
 
 
 def test_neither_a_stolen_telephone_nor_a_stolen_database_can_be_tried(service, bank, hana):

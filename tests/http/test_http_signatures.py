@@ -1,21 +1,38 @@
 """Transaction signatures (RFC 6287): digits that the app makes over payee and amount, typed by the customer, good for that and once."""
 
 import pytest
-from bankside import Service, Verify, told
+from bankside import Service, Verify
 from signing_bank import ITEM, signing_bank
+from telephones import PASSCODE, PAYEE, by_sensor, registering, registers_passcode, send
+from telephones import asked as asked_for
 
 from sekisho.adapters import secrets
-from sekisho.bank import phone as phone_of_the_bank
 from sekisho.bank.phone import Phone
 from sekisho.core.state import Secret, decode
 
-PASSCODE, PAYEE = "482916", "1000 yen to 10000-1"
+pytestmark = pytest.mark.usefixtures("quick_passcodes")
+
+
+def by_one_key(policy):
+    """The same bank, where any single key of the app is registered anew by itself."""
+    text = policy.read_text(encoding="utf-8")
+    for before, after in (
+        ("  new-app-face:", "".join(f"  new-{one}: {{kind: data, renews: {one}, ja: 新しい鍵, en: New key}}\n" for one in KEYS) + "  new-app-face:"),
+        ("mail-otp, new-app-face]", f"mail-otp, [new-app-face, {', '.join(f'new-{one}' for one in KEYS)}]]"),
+    ):
+        assert before in text
+        text = text.replace(before, after, 1)
+    policy.write_text(text, encoding="utf-8")
+    return policy
+
+
+KEYS = ("app-fingerprint", ITEM)
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory, cheap_hashes):
     folder = tmp_path_factory.mktemp("signing")
-    made = Service(folder, signing_bank(folder))
+    made = Service(folder, by_one_key(signing_bank(folder)))
     yield made
     made.close()
 
@@ -26,16 +43,15 @@ def hana(service):
 
 
 @pytest.fixture
-def phone(service, hana, monkeypatch):
+def phone(service, hana):
     """Hers, with the app."""
-    monkeypatch.setattr(phone_of_the_bank, "ROUNDS", 10)
     return enrolled(service, hana)
 
 
 def enrolled(service, customer):
     phone = Phone(signs=(ITEM,))
     code = service.app_code(customer)
-    answer = service.post("/v1/apps", {"code": code, "name": "telephone", "parts": phone.enrolment(code, PASSCODE)})
+    answer = send(service, code, phone.enrolment(code, PASSCODE))
     assert answer.status_code == 201, answer.text
     assert answer.json()["customer"] == customer.subject
     phone.app = answer.json()["app"]
@@ -43,8 +59,7 @@ def enrolled(service, customer):
 
 
 def asked(run):
-    answer = run.service.post(f"/v1/procedures/{run.id}/signatures", {"item": ITEM})
-    return answer.json()["sign"] if answer.status_code == 201 else told(answer)["message"]
+    return asked_for(run, ITEM)
 
 
 def transfer(service, customer, entered=PAYEE, session=None):
@@ -129,10 +144,8 @@ def test_five_wrong_ones_erase_its_key_and_nothing_else(service, hana, phone):
         answers = [typed(run, "00000000")["message"] for _ in range(wrong)]
     assert answers[-1] == "wrong-register-again" and service.locks(phone.app) == ["O-SIGN-1"]
     assert asked(transfer(service, hana)) == "register-again"
-    old, again = dict(phone._shared), registering(service, hana, phone)
-    sign = service.post(f"/v1/procedures/{again.id}/signatures", {"item": "new-app-passcode"}).json()["sign"]
-    proof = phone.register_again("new-app-passcode", sign, "118822")
-    assert again.proof("new-app-passcode", proof)["state"] == "done" and service.locks(phone.app) == []
+    old = dict(phone._shared)
+    assert registers_passcode(service, hana, phone)["state"] == "done" and service.locks(phone.app) == []
     run = transfer(service, hana)
     sign = asked(run)
     new, phone._shared = phone._shared, old
@@ -141,13 +154,21 @@ def test_five_wrong_ones_erase_its_key_and_nothing_else(service, hana, phone):
     assert typed(run, signature(phone, sign))["state"] == "done"
 
 
-def registering(service, customer, phone):
-    run = Verify(service).run("login", customer)
-    run.id = service.post("/v1/procedures", {"operation": "register-app", "subject": phone.app}).json()["procedure"]
-    run.operation, run.codes = "register-app", {}
-    run.now("login-password")
-    run.now("mail-otp")
-    return run
+@pytest.mark.parametrize("item", KEYS)
+def test_one_key_alone_is_registered_anew(service, hana, phone, item):
+    """The one before it is good for nothing from then on; the other keys are as they were."""
+    kept = {name: dict(getattr(phone, name)) for name in ("_sensors", "_shared")}
+
+    def enters():
+        run = transfer(service, hana)
+        return by_sensor(Verify(service), hana, phone)["outcome"], typed(run, signature(phone, asked(run)))["outcome"]
+
+    run = registering(service, hana, phone.app, "register-face")
+    proof = phone.register_key(f"new-{item}", asked_for(run, f"new-{item}"), item)
+    assert enters()[KEYS.index(item)] in {"refused", "wrong"}
+    assert run.proof(f"new-{item}", proof)["state"] == "done" and enters() == ("right", "right")
+    phone._sensors, phone._shared = kept["_sensors"], kept["_shared"]
+    assert [outcome == "right" for outcome in enters()] == [item != one for one in KEYS]
 
 
 def test_a_request_sent_twice_is_one_guess(service, hana, phone):
@@ -174,7 +195,7 @@ def test_a_key_that_is_none_enrols_nothing(service, hana, key):
     phone = Phone(signs=(ITEM,))
     code = service.app_code(hana)
     phone._registered = lambda _: {"passcode": phone.verifier(PASSCODE), f"key.{ITEM}": key}
-    assert service.post("/v1/apps", {"code": code, "name": "telephone", "parts": phone.enrolment(code, PASSCODE)}).status_code == 422
+    assert send(service, code, phone.enrolment(code, PASSCODE)).status_code == 422
 
 
 def test_a_copied_database_without_the_keys_signs_nothing(service, hana, phone):

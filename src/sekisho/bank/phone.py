@@ -63,6 +63,14 @@ class Phone:
         self._shared = {name: chance.token_bytes(32) for name in self._shared}
         return self._answer(item, asked, self._registered(passcode), {})
 
+    def register_key(self, item: str, asked: str, which: str) -> dict[str, str]:
+        """One key anew: behind a sensor, or of transaction signatures."""
+        if which in self._shared:
+            self._shared = {**self._shared, which: chance.token_bytes(32)}
+            return self._answer(item, asked, {f"key.{which}": spelt(self._shared[which])}, {})
+        self._sensors = {**self._sensors, which: ec.generate_private_key(ec.SECP256R1())}
+        return self._answer(item, asked, {f"key.{which}": _public(self._sensors[which])}, {})
+
     def with_passcode(self, item: str, asked: str, passcode: str, shown: Mapping[str, str] | None = None) -> dict[str, str]:
         """The proof of an entry by passcode. `shown`: by item, what the customer was shown, word for word as it was entered."""
         return self._answer(item, asked, {"passcode": self.verifier(passcode)}, shown or {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sekisho.bank.boxes import Boxes
-from sekisho.bank.holdings import Holding, code_in
+from sekisho.bank.holdings import JUDGED, Holding, code_in
 from sekisho.bank.service import Operator, Service, Trouble, subject_path
 from sekisho.bank.visits import Run
 from sekisho.policy import Table
@@ -36,7 +36,7 @@ class Post:
         """Take over what the customer chose in a procedure that is complete."""
         chosen = {item: str(proof) for item, proof in run.entered.items()}
         # sekisho has put the customer's new secrets in force by itself; the bank keeps none but shows them on this page.
-        renewed = {kept: chosen[item] for item in chosen if (kept := self._table.items[item].renews)}
+        renewed = {kept: chosen[item] for item in chosen if (kept := self._table.items[item].renews) and self._table.items[kept].kind not in JUDGED}
         holding.secrets.update(renewed)
         holding.mails = tuple(to for item in chosen if self._are_his(item) for to in chosen[item].split()) or holding.mails
         if LOGIN_PASSWORD in renewed:

@@ -28,8 +28,14 @@ SENSORS = frozenset({"biometric", "device-biometric"})
 BY_APP = SENSORS | {"passcode", "pin"}
 """Kinds that are entered in the app, where they belong to an enrolment of it."""
 
+PASSCODE = "passcode"
+"""Kind, and what the page calls it, whatever the policy does."""
+
 SHOWN = "ocra"
 """Kind that the app shows and the customer types at the bank."""
+
+ANEW = SENSORS | {PASSCODE, SHOWN}
+"""Kinds that the app registers anew, with its device's signature."""
 
 BODY_MAX = 16 * 1024
 """Longest request of the page, in bytes."""
@@ -71,9 +77,7 @@ class Telephone:
         self._table = table
         self._guests = guests
         self._own: OrderedDict[str, tuple[str, Walk]] = OrderedDict()
-        self._registers = next((
-            name for name, one in table.operations.items() if one.subject == "app" and any(_renews_passcode(table, item) for item in one.rows)
-        ), None)
+        self._registers = _registers(table)
 
     def routes(self) -> list[BaseRoute]:
         """Address to page or call."""
@@ -91,12 +95,14 @@ class Telephone:
     async def _page(self, request: Request) -> Response:
         shown = Shown(self._table, language_of_request(request))
         items = [item for item in self._table.items.values() if is_by_app(item)]
+        shared = [one.name for one in self._table.items.values() if one.kind == SHOWN]
         return page(
             request, "phone.html", headers=WITH_SCRIPT,
-            sensors=[(one.name, shown.item(one.name)) for one in items if one.kind in SENSORS],
-            shared=[one.name for one in self._table.items.values() if one.kind == SHOWN],
+            sensors=[(one.name, shown.item(one.name)) for one in items if one.kind in SENSORS], shared=shared,
             codes=[(one.name, shown.item(one.name)) for one in items if one.kind == "pin"],
-            can_register=self._registers is not None,
+            named=[(one, shown.item(one)) for one in [*(item.name for item in items), *shared]],
+            locks=[(one.name, "waits" if _waits(self._table, one) else "stays") for one in items if one.kind == "device-biometric"],
+            registers=self._registers,
         )
 
     async def _manifest(self, request: Request) -> Response:
@@ -151,7 +157,9 @@ class Telephone:
         for guest in self._guests:
             for walk in guest.walks.values():
                 his = walk.who == number or (bool(guest.number) and guest.number == number)
-                if his and walk.app in {None, app} and self._asked(walk):
+                # In a session each run is about one device; whoever holds one that was removed sees nothing of it.
+                here = walk.app == app or (walk.app is None and not self._table.operations[walk.operation].session)
+                if his and here and self._asked(walk):
                     yield walk
         yield from (walk for whose, walk in self._own.values() if whose == app and walk.state == "open")
 
@@ -165,22 +173,24 @@ class Telephone:
         return {
             "walk": walk.name, "operation": shown.operation(walk.operation), "own": own, "addresses": walk.addresses, "sent": walk.sent,
             "shown": [{"item": name, "label": shown.item(name), "text": text} for name, text in walk.entered.items()],
-            "next": [{"item": name, "kind": self._kind(name), "label": shown.item(name)} for name in items],
+            "next": [
+                {"item": name, "kind": self._kind(name), "label": shown.item(name), "renews": self._table.items[name].renews or ""} for name in items
+            ],
         }
 
     def _kind(self, item: str) -> str:
-        found = self._table.items[item]
-        return "new-passcode" if _renews_passcode(self._table, item) else str(found.kind)
+        renewed = _renewed(self._table, item)
+        return str(self._table.items[item].kind) if renewed is None else "new-passcode" if renewed.kind == PASSCODE else "new-key"
 
     async def _register(self, body: Json, language: str) -> Json | Trouble:
-        """Passcode and sensors were erased: a run in which they are registered anew."""
-        held = self._holder(body.get("ticket"))
-        if held is None or self._registers is None:
+        """Something that the app enters was erased: a run in which it is registered anew."""
+        held, operation = self._holder(body.get("ticket")), body.get("operation")
+        if held is None or not isinstance(operation, str) or operation not in self._registers.values():
             return Trouble("not-found")
-        told = await self._service.channel("POST", "/v1/procedures", {"operation": self._registers, "subject": held[0]}, language=language)
+        told = await self._service.channel("POST", "/v1/procedures", {"operation": operation, "subject": held[0]}, language=language)
         if isinstance(told, Trouble):
             return told
-        walk = Walk(told["procedure"], self._registers, told["state"], [])
+        walk = Walk(told["procedure"], operation, told["state"], [])
         walk.stands(told)
         self._own[walk.name] = (held[0], walk)
         if len(self._own) > RUNS_MAX:
@@ -249,9 +259,30 @@ class Telephone:
         return None if held is None else next((walk for walk in self._waiting(*held) if walk.name == body.get("walk")), None)
 
 
-def _renews_passcode(table: Table, name: str) -> bool:
-    renews = table.items[name].renews
-    return renews is not None and table.items[renews].kind == "passcode"
+def _renewed(table: Table, name: str) -> Item | None:
+    """What of the app an item registers anew."""
+    found = table.items[table.items[name].renews or name]
+    return found if table.items[name].renews and found.reach == "app" and found.kind in ANEW else None
+
+
+def _registers(table: Table) -> dict[str, str]:
+    """By what was erased of an app: the operation that registers it anew, and as little else as there is one for."""
+    whole: dict[str, str] = {}
+    single: dict[str, str] = {}
+    for name, operation in table.operations.items():
+        for item in filter(None, (_renewed(table, item) for item in operation.rows if operation.subject == "app")):
+            if item.kind == PASSCODE:
+                whole = {PASSCODE: name} | {one.name: name for one in table.items.values() if one.reach == "app" and one.kind in ANEW - {PASSCODE}}
+            else:
+                single[item.name] = name
+    return whole | single
+
+
+def _waits(table: Table, sensor: Item) -> bool:
+    """Whether a sensor that the device has locked opens again by itself after a while (A14). How long that is the device knows."""
+    rows = [row for one in table.operations.values() for row in one.rows.get(sensor.name, ())]
+    ways = [table.paths[way] for row in rows for way in row.undo if way in table.paths]
+    return any(way.kind == "device" and way.takes_s for way in ways)
 
 
 async def _read(request: Request) -> dict[str, Any] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from sekisho.terms import ItemKind
+
 CODE_SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """No sign of it looks like another."""
 
@@ -21,6 +23,9 @@ SIGNATURE, REPORT, SHOWN, KEY = "signature", "report", "shown.", "key."
 """Parts of what a device sends: its signature, what its sensor says, each text it has shown, each key of a sensor."""
 
 VERIFIER = "passcode"
+
+KEYED = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC, ItemKind.OCRA})
+"""What an app enters by a key: one that a sensor opens, or one of transaction signatures."""
 
 RESPONSE = "response"
 """A transaction signature, as it was typed from the app."""

@@ -20,7 +20,7 @@ from sekisho.flows.sessions import is_live
 from sekisho.flows.telling import announce, announcements_key
 from sekisho.policy.table import Item, Table
 from sekisho.ports import Codes, DeviceKeys, Ledger, Secrets, Store, Tx
-from sekisho.terms import ItemKind, Reach
+from sekisho.terms import ItemKind, PenaltyKind, Reach
 
 CODE_S = 600
 """How long a code begins an enrolment (NIST SP 800-63B-4 section 4.1.2: ten minutes). Seconds."""
@@ -82,7 +82,7 @@ def kept(table: Table, parts: Mapping[str, str], secrets: Secrets, keys: DeviceK
     items = {item.name: item for item in table.items.values() if item.reach is Reach.APP and not item.renews}
     for name, value in parts.items():
         if name == VERIFIER:
-            found |= {item.name: secrets.make(item.kind, _verifier(value)) for item in items.values() if item.kind is ItemKind.PASSCODE}
+            found |= {item.name: secrets.make(item.kind, verifier(value)) for item in items.values() if item.kind is ItemKind.PASSCODE}
         elif name.startswith(KEY) and _is_sensor(items.get(name.removeprefix(KEY))):
             found[name.removeprefix(KEY)] = of_key(name.removeprefix(KEY), value, keys)
         elif name.startswith(KEY) and _signs(items.get(name.removeprefix(KEY))):
@@ -96,7 +96,13 @@ def kept(table: Table, parts: Mapping[str, str], secrets: Secrets, keys: DeviceK
     return found
 
 
-def _verifier(value: str) -> str:
+def verifier(value: str) -> str:
+    """What a device tells of a passcode.
+
+    Raises:
+        CallerError: it is none.
+
+    """
     if len(read(value)) != VERIFIER_BYTES:
         raise CallerError("the passcode is sent as 32 bytes that follow from it and from the device's salt, in base64url")
     return value
@@ -152,10 +158,11 @@ class _Code:
 class _Enrol:
     """Everything that an enrolment is, or nothing."""
 
-    def __init__(self, code: str, customer: str, account: str | None, app: str, name: str, secrets: dict[str, Secret]) -> None:
+    def __init__(self, code: str, customer: str, account: str | None, before: Sequence[str], app: str, name: str, secrets: dict[str, Secret]) -> None:
         self._holders = [customer, *([account] if account else [])]
         rows = [code, customer, app, apps_key(customer), announcements_key(customer)]
-        self.keys = [*rows, *self._holders[1:], *(secret_key(app, item) for item in secrets)]
+        self.keys = [*rows, *self._holders[1:], *before, *(secret_key(app, item) for item in secrets)]
+        self._before = before
         self._name = name
         self._secrets = secrets
 
@@ -166,7 +173,7 @@ class _Enrol:
         apps = tx.get(book, Apps) or Apps()
         if adding is None or adding.subject != customer or tx.now >= adding.until or guard is None or not guard.known:
             return None
-        standing = [one for one in apps.known if one.app != app]
+        standing = [one for one in apps.known if one.app != app and not self._is_gone(tx, one.app)]
         if len(standing) >= APPS_MAX:
             return None
         tx.drop(code)
@@ -180,6 +187,11 @@ class _Enrol:
         tx.tell(Event(EventKind.SUBJECT_ENROLLED, app))
         announce(tx, customer, "app-added")
         return app
+
+    def _is_gone(self, tx: Tx, app: str) -> bool:
+        """Whether a penalty has taken the account off that device: it is added again by another enrolment, and this one is none any more."""
+        guard = tx.get(app, Guard) if app in self._before else None
+        return guard is not None and any(lock.kind is PenaltyKind.REMOVE and lock.stands(tx.now) for lock in guard.locks)
 
 
 def _link(tx: Tx, holder: str, app: str | None, instead_of: str | None = None) -> None:
@@ -281,7 +293,8 @@ class AppEnrolments:
         made = await asyncio.to_thread(kept, table, parts, self._secrets, self._keys)
         app = f"app:{chance.token_hex(12)}"
         customer = decode(body, Adding).subject
-        done = await self._ledger.run(_Enrol(key, customer, await self._account(customer), app, name, {DEVICE: device, **made}))
+        before = [one.app for one in await self._known(customer)]
+        done = await self._ledger.run(_Enrol(key, customer, await self._account(customer), before, app, name, {DEVICE: device, **made}))
         return None if done is None else (done, customer)
 
     async def shown(self, table: Table, owner: str, session: str) -> list[OnFile] | None:
@@ -295,6 +308,10 @@ class AppEnrolments:
         if subject is None:
             return None
         return await self._ledger.run(_Look(table, f"session:{session}", subject, app, await self._account(subject)))
+
+    async def _known(self, customer: str) -> list[OnFile]:
+        body = (await self._store.peek([apps_key(customer)])).get(apps_key(customer))
+        return [] if body is None else decode(body, Apps).known
 
     async def _account(self, customer: str) -> str | None:
         body = (await self._store.peek([customer])).get(customer)

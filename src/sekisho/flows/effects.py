@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from sekisho.core import address as masks
 from sekisho.core import registering, release
+from sekisho.core.enrolment import KEYED
 from sekisho.core.scene import Scene
 from sekisho.core.state import SECOND, Address, Addresses, Application, Guard, Recovery, Secret, decode
 from sekisho.events import Event, EventKind
@@ -69,10 +70,7 @@ def _sensors(table: Table, renewed: Iterable[str | None]) -> list[str]:
     """Keys of an app, which are registered together with its passcode."""
     if not any(item is not None and table.items[item].kind is ItemKind.PASSCODE and table.items[item].reach is Reach.APP for item in renewed):
         return []
-    return [item.name for item in table.items.values() if item.reach is Reach.APP and item.kind in _KEYS]
-
-
-_KEYS = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC, ItemKind.OCRA})
+    return [item.name for item in table.items.values() if item.reach is Reach.APP and item.kind in KEYED]
 
 
 async def sources(store: Store, table: Table, facts: Facts) -> list[str]:

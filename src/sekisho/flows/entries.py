@@ -117,6 +117,7 @@ class Entries:
             signed.well_typed(proof)
         elif by_app and isinstance(proof, Mapping):
             signed.well_formed(proof)
+            self._signer.well_registered(table, item, proof)
         else:
             (held.well_formed if signs else well_formed)(item, proof)
         for _ in range(3):
@@ -179,7 +180,7 @@ class Entries:
         if held.is_typed(item) and isinstance(proof, Mapping):
             return self._signer.typed(proof), held.any_asked(item.name)
         if held.is_by_app(table, item) and isinstance(proof, Mapping):
-            return self._signer.sensor(proof), held.any_asked(item.name)
+            return (self._signer.registered if item.renews else self._signer.sensor)(proof), held.any_asked(item.name)
         if self._passkeys is not None and isinstance(proof, Mapping) and held.is_passkey(table, item):
             compare = held.made(self._passkeys, proof) if item.renews else held.signed(self._passkeys, self._codes, proof)
             return compare, held.any_asked(item.name)

@@ -67,7 +67,8 @@ BY_APP = frozenset({ItemKind.PASSCODE, ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOME
 def is_by_app(table: Table, item: Item) -> bool:
     """Whether an app with a device of its own signs what it enters here, or what it registers."""
     kept = table.items[item.kept_as]
-    return kept.reach is Reach.APP and kept.kind in BY_APP
+    registers = item.renews is not None and kept.kind is ItemKind.OCRA
+    return kept.reach is Reach.APP and (kept.kind in BY_APP or registers)
 
 
 def is_typed(item: Item) -> bool:

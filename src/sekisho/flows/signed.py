@@ -13,7 +13,7 @@ import msgspec
 from sekisho.core import challenge, enrolment
 from sekisho.core.attempt import Granted, Refusal, Why
 from sekisho.core.base64url import read
-from sekisho.core.enrolment import DEVICE, KEY, LOCKED, NO_MATCH, REPORT, RESPONSE, SHOWN, SIGNATURE, VERIFIER
+from sekisho.core.enrolment import DEVICE, KEY, KEYED, LOCKED, NO_MATCH, REPORT, RESPONSE, SHOWN, SIGNATURE, VERIFIER
 from sekisho.core.fold import fold
 from sekisho.core.scene import Scene
 from sekisho.core.state import Secret
@@ -21,17 +21,15 @@ from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows import answers
 from sekisho.flows.answers import Refused
-from sekisho.flows.apps import of_key
+from sekisho.flows.apps import of_key, verifier
 from sekisho.flows.attempt import Compare, Entry, Missing, Stale, record, secret_for
 from sekisho.flows.effects import secret_key
 from sekisho.flows.held import asked_now, take_asked
 from sekisho.flows.replay import Replay, remembered
 from sekisho.flows.subjects import Facts, Subjects
-from sekisho.policy.table import ABOUT, place
+from sekisho.policy.table import ABOUT, Item, Table, place
 from sekisho.ports import Codes, DeviceKeys, Secrets, Tx
 from sekisho.terms import ItemKind, Reach, Verdict
-
-SENSORS = frozenset({ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOMETRIC})
 
 PART_MAX, PARTS_MAX = 2048, 16
 
@@ -51,6 +49,15 @@ def well_formed(proof: Mapping[str, str]) -> None:
     if SIGNATURE not in proof or len(proof) > PARTS_MAX or any(len(part) > PART_MAX for part in proof.values()):
         raise CallerError("an app's entry is an object of parts with their signature, as docs/how/app.md says")
     read(proof[SIGNATURE])
+
+
+def brought(table: Table, item: Item, parts: Mapping[str, str]) -> dict[str, str]:
+    """The keys that are registered with an item, by what they are of: with a new passcode all that the app sends, else the item's own alone."""
+    if not item.renews:
+        return {}
+    every = table.items[item.renews].kind is ItemKind.PASSCODE
+    own = [one.name for one in table.items.values() if one.reach is Reach.APP and one.kind in KEYED and (every or one.name == item.renews)]
+    return {name: parts[KEY + name] for name in own if KEY + name in parts}
 
 
 def well_typed(proof: str | Mapping[str, str]) -> None:
@@ -101,6 +108,45 @@ class Signer:
             if items[item].renews is None and not hmac.compare_digest(self._codes.digest("data", item, parts.get(SHOWN + item, "")), digest):
                 return False
         return True
+
+    def well_registered(self, table: Table, item: Item, parts: Mapping[str, str]) -> None:
+        """Refuse what registers nothing anew, before anything is counted.
+
+        Raises:
+            CallerError: what the item renews is missing, or a part is none.
+
+        """
+        if not item.renews:
+            return
+        if table.items[item.renews].kind is ItemKind.PASSCODE:
+            verifier(parts.get(VERIFIER, ""))
+        elif KEY + item.renews not in parts:
+            raise CallerError(f"{item.name} is registered with a new key, {KEY}{item.renews}")
+        self._made(table, item, parts)
+
+    def keep(self, scene: Scene, item: str, parts: Mapping[str, str]) -> None:
+        """The new keys that the device has signed wait on the run until it is done."""
+        made = self._made(scene.table, scene.table.items[item], parts)
+        scene.procedure.renewed = {**scene.procedure.renewed, **made}
+
+    def _made(self, table: Table, item: Item, parts: Mapping[str, str]) -> dict[str, Secret]:
+        shared = {name for name, one in table.items.items() if one.kind is ItemKind.OCRA}
+        return {
+            name: self.secrets.make(ItemKind.OCRA, value) if name in shared else of_key(name, value, self.keys)
+            for name, value in brought(table, item, parts).items()
+        }
+
+    def registered(self, proof: Mapping[str, str]) -> Compare:
+        """A new key in the place of one that was erased. What the device has not signed is no entry."""
+
+        def compare(tx: Tx, scene: Scene, paid: Granted) -> Verdict:
+            asked = take_asked(scene, paid.item)
+            if asked is None or not self.by_device(tx, scene, paid.item, proof, asked):
+                return Verdict.UNREAD
+            self.keep(scene, paid.item, proof)
+            return Verdict.RIGHT
+
+        return compare
 
     def typed(self, proof: Mapping[str, str]) -> Compare:
         """A transaction signature. Over other texts than those that were entered it is none; the right one is taken once."""
@@ -175,18 +221,6 @@ class Unwrap(Entry):
         asked = take_asked(scene, self.item)
         signed = asked is not None and self._signer.by_device(tx, scene, self.item, self._parts, asked)
         if signed:
-            self._keep_keys(scene)
+            self._signer.keep(scene, self.item, self._parts)
         record(tx, scene)
         return verified if signed else answers.refused(scene, Refusal(Why.UNNAMED))
-
-    def _keep_keys(self, scene: Scene) -> None:
-        """Sensors that are registered together with a passcode."""
-        items = scene.table.items
-        if items[self.item].renews is None:
-            return
-        for name, value in self._parts.items():
-            item = items.get(name.removeprefix(KEY))
-            if name.startswith(KEY) and item is not None and item.kind in SENSORS and item.reach is Reach.APP:
-                scene.procedure.renewed = {**scene.procedure.renewed, item.name: of_key(item.name, value, self._signer.keys)}
-            if name.startswith(KEY) and item is not None and item.kind is ItemKind.OCRA:
-                scene.procedure.renewed = {**scene.procedure.renewed, item.name: self._signer.secrets.make(ItemKind.OCRA, value)}

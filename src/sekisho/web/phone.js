@@ -5,12 +5,15 @@ const ROUNDS = 100_000;
 const PASSCODE = "passcode";
 const SUITE = "OCRA-1:HOTP-SHA256-8:QH64";
 const POLL_MS = 2_000;
-const DEVICE_TRIES = 5; // of the made-up device's own sensor; the bank counts nothing of it
+const DEVICE_TRIES = 5; // of the made-up device's own sensors; the bank counts nothing of it
+const DEVICE_WAITS_MS = 30_000;
+const DEVICE = "sekisho-phone-sensors";
 const CURVE = { name: "ECDSA", namedCurve: "P-256" };
 const SIGNING = { name: "ECDSA", hash: "SHA-256" };
 
 const $ = id => document.getElementById(id);
 const bytes = text => new TextEncoder().encode(text);
+const pairs = text => Object.fromEntries(text.split(" ").filter(Boolean).map(one => one.split("=")));
 const say = name => $("words").content.querySelector(`[data-word="${name}"]`).textContent;
 
 // -- bytes -------------------------------------------------------------------------------------------------------------
@@ -130,20 +133,36 @@ function tell(told) {
   $("told").replaceChildren(line);
 }
 
-// -- the made-up device's sensor ---------------------------------------------------------------------------------------
+// -- the made-up device's sensors --------------------------------------------------------------------------------------
 
-const device = { failed: 0 };
-const isLocked = () => device.failed >= DEVICE_TRIES;
+// Each counts by itself and locks itself, whoever's app asks, and closing the app opens none. Some open after a while.
+const locks = pairs($("phone").dataset.locks);
+const device = () => JSON.parse(localStorage.getItem(DEVICE) ?? "{}");
 const isOwner = () => $("owner").checked;
 
-function touched() {
-  device.failed = isOwner() && !isLocked() ? 0 : device.failed + 1;
-  $("locked").hidden = !isLocked();
+function isLocked(sensor) {
+  const { failed = 0, at = 0 } = device()[sensor] ?? {};
+  const isOver = locks[sensor] === "waits" && Date.now() >= at + DEVICE_WAITS_MS;
+  return failed >= DEVICE_TRIES && !isOver;
+}
+
+function touched(sensor) {
+  if (isLocked(sensor)) return;
+  const { failed = 0 } = device()[sensor] ?? {};
+  const again = isOwner() ? 0 : failed % DEVICE_TRIES + 1;
+  localStorage.setItem(DEVICE, JSON.stringify({ ...device(), [sensor]: { failed: again, at: Date.now() } }));
+  showLocks();
+}
+
+function showLocks() {
+  const locked = Object.keys(locks).filter(isLocked);
+  $("locked").hidden = locked.length === 0;
+  $("locked").querySelector(".which").textContent = locked.map(itemName).join(" · ");
 }
 
 $("unlock").addEventListener("click", () => {
-  device.failed = 0;
-  $("locked").hidden = true;
+  localStorage.removeItem(DEVICE);
+  showLocks();
   $("owner").checked = true;
   tell({ outcome: "right", message: say("unlocked") });
 });
@@ -163,9 +182,9 @@ async function alone(act) {
     tell({ trouble: say("no-bank") });
   } finally {
     busy = false;
-    document.body.removeAttribute("aria-busy");
   }
   await look(true);
+  document.body.removeAttribute("aria-busy");
 }
 
 // Ask the bank what to sign, sign it, send it; note what has been erased.
@@ -184,7 +203,7 @@ async function noted(account, item, told) {
   tell(told);
   const erased = told.code === "wrong-register-again" || told.code === "register-again";
   if (erased && item.kind === "pin") await forget(account.app);
-  else if (erased) await keep({ ...account, gone: isOwn(account, item) ? [...account.gone, item.item] : everything(account) });
+  else if (erased) await keep({ ...account, gone: isOwn(account, item) ? [...new Set([...account.gone, item.item])] : everything(account) });
   return told;
 }
 
@@ -195,10 +214,11 @@ const byPasscode = (account, run, item, passcode) =>
   enter(account, run, item, async asked => answer(account, item.item, asked, { passcode: await verifier(passcode, account.salt) }, run.shown, account.key));
 
 function bySensor(account, run, item) {
-  touched();
-  if (isLocked()) return enter(account, run, item, report(account, run, item, "locked"));
+  const isOfApp = item.kind === "biometric"; // the app looks by itself, and the device locks nothing
+  if (!isOfApp) touched(item.item);
+  if (!isOfApp && isLocked(item.item)) return enter(account, run, item, report(account, run, item, "locked"));
   if (isOwner()) return enter(account, run, item, asked => answer(account, item.item, asked, {}, run.shown, account.sensors[item.item]));
-  if (item.kind === "biometric") return enter(account, run, item, report(account, run, item, "no-match"));
+  if (isOfApp) return enter(account, run, item, report(account, run, item, "no-match"));
   return tell({ outcome: "wrong", message: say("not-recognised") }); // the device's own affair
 }
 
@@ -219,6 +239,18 @@ async function registerAgain(account, run, item, passcode) {
   if (told.outcome === "right") await keep({ ...account, sensors, shared, gone: [] });
 }
 
+// One key alone, in the place of one that was erased.
+async function registerKey(account, run, item) {
+  const isShared = item.renews in account.shared;
+  const [shared, toldOnce] = await sharedKeys(isShared ? [item.renews] : []);
+  const sensors = await sensorKeys(isShared ? [] : [item.renews]);
+  for (const [sensor, key] of Object.entries(sensors)) toldOnce[`key.${sensor}`] = await publicOf(key);
+  const told = await enter(account, run, item, asked => answer(account, item.item, asked, toldOnce, [], account.key));
+  if (told.outcome !== "right") return;
+  const gone = account.gone.filter(one => one !== item.renews);
+  await keep({ ...account, sensors: { ...account.sensors, ...sensors }, shared: { ...account.shared, ...shared }, gone });
+}
+
 async function add(form) {
   const code = form.get("code").toUpperCase().replace(/[^0-9A-Z]/g, "");
   const [key, salt] = [await newKey(), crypto.getRandomValues(new Uint8Array(32))];
@@ -235,6 +267,10 @@ async function add(form) {
 }
 
 // -- what is shown -----------------------------------------------------------------------------------------------------
+
+const itemName = item => say(`item.${item}`);
+const registers = pairs($("phone").dataset.registers);
+const erasedText = account => account.gone.includes(PASSCODE) ? say("erased") : `${say("erased-only")} ${account.gone.map(itemName).join(" · ")}`;
 
 const copy = name => $(name).content.firstElementChild.cloneNode(true);
 let fields = 0;
@@ -265,6 +301,7 @@ function ways(account, run, item) {
   const common = { ticket: account.ticket, walk: run.walk, item: item.item };
   if (item.kind === "passcode") return account.gone.includes(PASSCODE) ? [] : [typed(item, value => byPasscode(account, run, item, value))];
   if (item.kind === "new-passcode") return [typed(item, value => registerAgain(account, run, item, value))];
+  if (item.kind === "new-key") return [button(`${say("register-now")} ${item.label}`, () => registerKey(account, run, item))];
   if (item.item in account.sensors) return account.gone.includes(item.item) ? [] : [button(item.label, () => bySensor(account, run, item))];
   if (item.item in account.shared) return account.gone.includes(item.item) ? [] : [button(say("show"), () => show(account, run, item))];
   if (item.kind.endsWith("biometric") || item.kind === "ocra") return [];
@@ -292,17 +329,20 @@ function request(account, run) {
   found.querySelector(".compare").hidden = run.shown.length === 0;
   found.querySelector("dl").hidden = run.shown.length === 0;
   found.querySelector(".ways").append(...run.next.flatMap(item => ways(account, run, item)));
-  found.querySelector(".erased").hidden = account.gone.length === 0 || run.own;
+  found.querySelector(".erased").textContent = erasedText(account);
+  found.querySelector(".erased").hidden = !run.next.some(item => account.gone.includes(item.kind === "passcode" ? PASSCODE : item.item));
   return found;
 }
 
 function listed(account) {
   const found = copy("account");
   found.querySelector("h3").textContent = `${account.name} · ${account.number}`;
+  found.querySelector(".erased").textContent = erasedText(account);
   found.querySelector(".erased").hidden = account.gone.length === 0;
-  if (account.gone.length && "register" in $("phone").dataset) {
-    found.append(button(say("register"), async () => {
-      const told = await call("register", { ticket: account.ticket });
+  const whole = account.gone.includes(PASSCODE); // its registration brings everything back
+  for (const item of (whole ? [PASSCODE] : account.gone).filter(one => one in registers)) {
+    found.append(button(whole ? say("register") : `${say("register")}: ${itemName(item)}`, async () => {
+      const told = await call("register", { ticket: account.ticket, operation: registers[item] });
       if (told.trouble) tell(told);
     }));
   }
@@ -317,6 +357,7 @@ let before = "";
 
 // What waits is asked for again and again; the page changes only where that did, so that nobody loses what he types.
 async function look(again) {
+  showLocks();
   const mine = await accounts();
   const told = mine.length ? await call("requests", { tickets: mine.map(one => one.ticket) }) : { requests: {} };
   if (!told.requests || (busy && !again)) return;
