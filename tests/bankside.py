@@ -375,6 +375,7 @@ def right_proof(service, customer, item):
         "customer-number": customer.number, "account-number": customer.account, "login-password": customer.password,
         "number-pair": {"account-number": customer.account, "customer-number": customer.number},
         "new-login-password": f"a new password {next(_numbers)}", "app-passcode": customer.passcode, "new-app-passcode": "918273", "new-app-face": "shown to the app",
+        "new-transaction-code": "8642",
         "transaction-code": customer.transaction_code, "card-pin": customer.card_pin, "last-balance": customer.last_balance,
         "basic-data": customer.basic_data, "telephone-pin": customer.telephone_pin,
         "telephone-user-number": customer.user_number, "amount-and-payee": "1000 yen to 10000-1", "new-addresses": customer.new_mail, "contact-address": customer.new_mail,
@@ -395,7 +396,7 @@ def subject_of(operation, customer):
     """The subject an operation is begun for."""
     if operation in {"number-inquiry", "web-application", "telephone-application", "reapply", "telephone-service"}:
         return customer.account_subject
-    return customer.app_subject if operation in {"register-app", "register-face"} else customer.subject
+    return customer.app_subject if operation in {"register-app", "register-face", "set-transaction-code"} else customer.subject
 
 
 TOLD_BY_BANK = {"app-face", "app-fingerprint", "app-face-id"}

@@ -58,8 +58,39 @@ def test_one_count_for_the_passcode_over_every_operation(service, bank, hana):
     assert answer["message"] == "wrong-register-again" and service.locks(phone.app) == ["Y-MAIL-2"]
 
 
-def test_the_transaction_code_is_asked_only_where_it_is_set(service, bank, hana):
-    assert approve(bank, hana, enrol(service, hana))[1]["state"] == "done"
+def sets_code(service, customer, phone, code):
+    run = registering(service, customer, phone.app, "set-transaction-code")
+    return run, phone.set_code("new-transaction-code", asked(run, "new-transaction-code"), "transaction-code", code)
+
+
+def test_the_transaction_code_is_asked_only_where_it_is_set_and_then_it_is_changed(service, bank, hana):
+    """By the device alone; what is not another one is wrong, and the old one is from then on."""
+    phone = enrol(service, hana)
+    assert approve(bank, hana, phone)[1]["state"] == "done"
+    for code, before in ((TRANSACTION_CODE, None), ("2468", TRANSACTION_CODE)):
+        run, proof = sets_code(service, hana, phone, code)
+        if before is not None:
+            same = phone.set_code("new-transaction-code", asked(run, "new-transaction-code"), "transaction-code", before)
+            assert run.proof("new-transaction-code", same)["outcome"] == "wrong"
+            proof = phone.set_code("new-transaction-code", asked(run, "new-transaction-code"), "transaction-code", code)
+        assert run.proof("new-transaction-code", proof)["state"] == "done"
+        run, answer = approve(bank, hana, phone)
+        assert [one["item"] for one in answer["next"]] == ["transaction-code"]
+        assert run.proof("transaction-code", before or "0000")["outcome"] == "wrong"
+        assert run.proof("transaction-code", code)["state"] == "done"
+
+
+@pytest.mark.parametrize("code", ["", "123", "12345", "12a4", "１２３４"])
+def test_a_transaction_code_is_four_figures_that_the_device_has_signed(service, bank, hana, code):
+    phone, other = enrol(service, hana), Phone(())
+    other.app = phone.app
+    run, proof = sets_code(service, hana, phone, code)
+    sent = {"item": "new-transaction-code"}
+    for one in (proof, "2468"):
+        assert service.post(f"/v1/procedures/{run.id}/attempts", {**sent, "proof": one}).status_code == 422
+    run, proof = sets_code(service, hana, other, "2468")
+    assert run.proof("new-transaction-code", proof)["message"] == "not-accepted"
+    assert approve(bank, hana, phone)[1]["state"] == "done"
 
 
 def test_what_the_device_has_not_signed_is_no_entry_and_counts_nothing(service, bank, hana):

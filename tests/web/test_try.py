@@ -184,7 +184,7 @@ def walk_to_the_end(demonstration, visitor):
 
 OPERATIONS = [
     "login", "number-inquiry", "reset-password", "web-application", "telephone-application", "reapply", "telephone-service", "token-check",
-    "register-app", "register-face", "transfer", "payeasy", "mail-address", "register-account", "change-password",
+    "register-app", "register-face", "set-transaction-code", "transfer", "payeasy", "mail-address", "register-account", "change-password",
     "add-device",
 ]
 

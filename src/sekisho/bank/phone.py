@@ -71,6 +71,10 @@ class Phone:
         self._sensors = {**self._sensors, which: ec.generate_private_key(ec.SECP256R1())}
         return self._answer(item, asked, {f"key.{which}": _public(self._sensors[which])}, {})
 
+    def set_code(self, item: str, asked: str, which: str, code: str) -> dict[str, str]:
+        """A code that the customer sets, or changes."""
+        return self._answer(item, asked, {which: code}, {})
+
     def with_passcode(self, item: str, asked: str, passcode: str, shown: Mapping[str, str] | None = None) -> dict[str, str]:
         """The proof of an entry by passcode. `shown`: by item, what the customer was shown, word for word as it was entered."""
         return self._answer(item, asked, {"passcode": self.verifier(passcode)}, shown or {})

@@ -34,7 +34,10 @@ PASSCODE = "passcode"
 SHOWN = "ocra"
 """Kind that the app shows and the customer types at the bank."""
 
-ANEW = SENSORS | {PASSCODE, SHOWN}
+CODE = "pin"
+"""Kind of a code that the customer sets in the app."""
+
+ANEW = SENSORS | {PASSCODE, SHOWN, CODE}
 """Kinds that the app registers anew, with its device's signature."""
 
 BODY_MAX = 16 * 1024
@@ -99,7 +102,8 @@ class Telephone:
         return page(
             request, "phone.html", headers=WITH_SCRIPT,
             sensors=[(one.name, shown.item(one.name)) for one in items if one.kind in SENSORS], shared=shared,
-            codes=[(one.name, shown.item(one.name)) for one in items if one.kind == "pin"],
+            codes=[(one.name, shown.item(one.name)) for one in items if one.kind == CODE],
+            sets=[(one.name, shown.operation(self._registers[one.name])) for one in items if one.kind == CODE and one.name in self._registers],
             named=[(one, shown.item(one)) for one in [*(item.name for item in items), *shared]],
             locks=[(one.name, "waits" if _waits(self._table, one) else "stays") for one in items if one.kind == "device-biometric"],
             registers=self._registers,
@@ -180,10 +184,10 @@ class Telephone:
 
     def _kind(self, item: str) -> str:
         renewed = _renewed(self._table, item)
-        return str(self._table.items[item].kind) if renewed is None else "new-passcode" if renewed.kind == PASSCODE else "new-key"
+        return str(self._table.items[item].kind) if renewed is None else {PASSCODE: "new-passcode", CODE: "new-code"}.get(renewed.kind, "new-key")
 
     async def _register(self, body: Json, language: str) -> Json | Trouble:
-        """Something that the app enters was erased: a run in which it is registered anew."""
+        """Something that the app enters was erased, or is to be another: a run in which it is registered anew."""
         held, operation = self._holder(body.get("ticket")), body.get("operation")
         if held is None or not isinstance(operation, str) or operation not in self._registers.values():
             return Trouble("not-found")
@@ -266,13 +270,14 @@ def _renewed(table: Table, name: str) -> Item | None:
 
 
 def _registers(table: Table) -> dict[str, str]:
-    """By what was erased of an app: the operation that registers it anew, and as little else as there is one for."""
+    """By what was erased of an app, or may be set in it: the operation that registers it anew, and as little else as there is one for."""
     whole: dict[str, str] = {}
     single: dict[str, str] = {}
     for name, operation in table.operations.items():
         for item in filter(None, (_renewed(table, item) for item in operation.rows if operation.subject == "app")):
             if item.kind == PASSCODE:
-                whole = {PASSCODE: name} | {one.name: name for one in table.items.values() if one.reach == "app" and one.kind in ANEW - {PASSCODE}}
+                keyed = [one.name for one in table.items.values() if one.reach == "app" and one.kind in ANEW - {PASSCODE, CODE}]
+                whole = {PASSCODE: name, **dict.fromkeys(keyed, name)}
             else:
                 single[item.name] = name
     return whole | single

@@ -88,9 +88,7 @@ def kept(table: Table, parts: Mapping[str, str], secrets: Secrets, keys: DeviceK
         elif name.startswith(KEY) and _signs(items.get(name.removeprefix(KEY))):
             found[name.removeprefix(KEY)] = secrets.make(ItemKind.OCRA, value)
         elif (item := items.get(name)) is not None and item.kind is ItemKind.PIN:
-            if not (value.isascii() and value.isdigit() and len(value) == 4):
-                raise CallerError(f"{name} is four figures")
-            found[name] = secrets.make(item.kind, fold(item.kind, value))
+            found[name] = secrets.make(item.kind, fold(item.kind, four_figures(name, value)))
         elif name not in {DEVICE, SIGNATURE}:
             raise CallerError("a part is none that an enrolment has")
     return found
@@ -105,6 +103,18 @@ def verifier(value: str) -> str:
     """
     if len(read(value)) != VERIFIER_BYTES:
         raise CallerError("the passcode is sent as 32 bytes that follow from it and from the device's salt, in base64url")
+    return value
+
+
+def four_figures(name: str, value: str) -> str:
+    """A code that the customer sets.
+
+    Raises:
+        CallerError: it is none.
+
+    """
+    if not (value.isascii() and value.isdigit() and len(value) == 4):
+        raise CallerError(f"{name} is four figures")
     return value
 
 

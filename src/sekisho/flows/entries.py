@@ -131,11 +131,11 @@ class Entries:
 
     async def _enter_once(self, table: Table, facts: Facts, item: Item, proof: Proof, owner: str, replay: Replay | None) -> Told:
         kept = table.items[item.kept_as]
-        if kept.kind is ItemKind.PASSCODE and isinstance(proof, Mapping):
+        if kept.kind in SLOW and held.is_by_app(table, item) and isinstance(proof, Mapping):
             found = await self._ledger.run(Unwrap(self._runs.subjects, facts, item.name, owner, proof, self._signer, replay))
             if not isinstance(found, Verified):
                 return self.told(found)
-            proof = found.verifier
+            proof = found.said
         if kept.kind in SLOW:
             answer = await self._slowly(table, facts, item, kept, proof, owner, replay)
         else:

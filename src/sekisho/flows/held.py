@@ -65,10 +65,9 @@ BY_APP = frozenset({ItemKind.PASSCODE, ItemKind.BIOMETRIC, ItemKind.DEVICE_BIOME
 
 
 def is_by_app(table: Table, item: Item) -> bool:
-    """Whether an app with a device of its own signs what it enters here, or what it registers."""
+    """Whether an app with a device of its own signs what it enters here, or what it registers: whatever that is."""
     kept = table.items[item.kept_as]
-    registers = item.renews is not None and kept.kind is ItemKind.OCRA
-    return kept.reach is Reach.APP and (kept.kind in BY_APP or registers)
+    return kept.reach is Reach.APP and (kept.kind in BY_APP or item.renews is not None)
 
 
 def is_typed(item: Item) -> bool:

@@ -21,7 +21,7 @@ from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows import answers
 from sekisho.flows.answers import Refused
-from sekisho.flows.apps import of_key, verifier
+from sekisho.flows.apps import four_figures, of_key, verifier
 from sekisho.flows.attempt import Compare, Entry, Missing, Stale, record, secret_for
 from sekisho.flows.effects import secret_key
 from sekisho.flows.held import asked_now, take_asked
@@ -120,6 +120,8 @@ class Signer:
             return
         if table.items[item.renews].kind is ItemKind.PASSCODE:
             verifier(parts.get(VERIFIER, ""))
+        elif table.items[item.renews].kind is ItemKind.PIN:
+            four_figures(item.renews, parts.get(item.renews, ""))
         elif KEY + item.renews not in parts:
             raise CallerError(f"{item.name} is registered with a new key, {KEY}{item.renews}")
         self._made(table, item, parts)
@@ -191,13 +193,13 @@ def app_of(scene: Scene, item: str) -> str:
 
 
 class Verified(msgspec.Struct):
-    """The device has signed; this is what it says of its passcode."""
+    """The device has signed; this is what it says of its passcode, or the code that the customer sets."""
 
-    verifier: str
+    said: str
 
 
 class Unwrap(Entry):
-    """Look who has signed, before a guess is taken for what it says of the passcode. What comes with a new one waits on the run."""
+    """Look who has signed, before a guess is taken for what it says. What comes with a new passcode waits on the run."""
 
     __slots__ = ("_parts", "_signer")
 
@@ -210,7 +212,8 @@ class Unwrap(Entry):
 
     def decide(self, tx: Tx) -> Verified | Refused | Missing | Stale:
         """A request that comes again was looked at before: its answer is on record, or its guess is in flight."""
-        verified = Verified(self._parts.get(VERIFIER, ""))
+        kept = tx.table.items[tx.table.items[self.item].kept_as]
+        verified = Verified(self._parts.get(VERIFIER if kept.kind is ItemKind.PASSCODE else kept.name, ""))
         if remembered(tx, self.replay) is not None:
             return verified
         scene = self.unclosed(tx)

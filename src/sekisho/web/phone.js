@@ -251,6 +251,9 @@ async function registerKey(account, run, item) {
   await keep({ ...account, sensors: { ...account.sensors, ...sensors }, shared: { ...account.shared, ...shared }, gone });
 }
 
+const setCode = (account, run, item, code) =>
+  enter(account, run, item, asked => answer(account, item.item, asked, { [item.renews]: code }, [], account.key));
+
 async function add(form) {
   const code = form.get("code").toUpperCase().replace(/[^0-9A-Z]/g, "");
   const [key, salt] = [await newKey(), crypto.getRandomValues(new Uint8Array(32))];
@@ -273,6 +276,7 @@ const registers = pairs($("phone").dataset.registers);
 const erasedText = account => account.gone.includes(PASSCODE) ? say("erased") : `${say("erased-only")} ${account.gone.map(itemName).join(" · ")}`;
 
 const copy = name => $(name).content.firstElementChild.cloneNode(true);
+const FIGURES = { "new-passcode": "[0-9]{6}", "new-code": "[0-9]{4}" };
 let fields = 0;
 
 function typed(item, act) {
@@ -280,6 +284,7 @@ function typed(item, act) {
   const [label, input] = [form.querySelector("label"), form.querySelector("input")];
   [input.id, label.htmlFor, label.textContent] = [`entry-${++fields}`, `entry-${fields}`, item.label];
   input.type = item.kind === "code" ? "text" : "password";
+  if (item.kind in FIGURES) [input.pattern, input.inputMode] = [FIGURES[item.kind], "numeric"];
   form.querySelector("button").textContent = item.kind === "passcode" ? say("approve") : say("go-on");
   form.addEventListener("submit", event => {
     event.preventDefault();
@@ -301,6 +306,7 @@ function ways(account, run, item) {
   const common = { ticket: account.ticket, walk: run.walk, item: item.item };
   if (item.kind === "passcode") return account.gone.includes(PASSCODE) ? [] : [typed(item, value => byPasscode(account, run, item, value))];
   if (item.kind === "new-passcode") return [typed(item, value => registerAgain(account, run, item, value))];
+  if (item.kind === "new-code") return [typed(item, value => setCode(account, run, item, value))];
   if (item.kind === "new-key") return [button(`${say("register-now")} ${item.label}`, () => registerKey(account, run, item))];
   if (item.item in account.sensors) return account.gone.includes(item.item) ? [] : [button(item.label, () => bySensor(account, run, item))];
   if (item.item in account.shared) return account.gone.includes(item.item) ? [] : [button(say("show"), () => show(account, run, item))];
@@ -339,13 +345,15 @@ function listed(account) {
   found.querySelector("h3").textContent = `${account.name} · ${account.number}`;
   found.querySelector(".erased").textContent = erasedText(account);
   found.querySelector(".erased").hidden = account.gone.length === 0;
+  const registering = (text, item) => button(text, async () => {
+    const told = await call("register", { ticket: account.ticket, operation: registers[item] });
+    if (told.trouble) tell(told);
+  });
   const whole = account.gone.includes(PASSCODE); // its registration brings everything back
   for (const item of (whole ? [PASSCODE] : account.gone).filter(one => one in registers)) {
-    found.append(button(whole ? say("register") : `${say("register")}: ${itemName(item)}`, async () => {
-      const told = await call("register", { ticket: account.ticket, operation: registers[item] });
-      if (told.trouble) tell(told);
-    }));
+    found.append(registering(whole ? say("register") : `${say("register")}: ${itemName(item)}`, item));
   }
+  for (const one of $("words").content.querySelectorAll("[data-sets]")) found.append(registering(one.textContent, one.dataset.sets));
   found.append(button(say("remove"), async () => {
     await forget(account.app);
     tell({ outcome: "right", message: say("removed") });
