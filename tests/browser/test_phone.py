@@ -223,7 +223,7 @@ def test_sensors_lock_themselves_and_a_face_is_erased_and_registered_again(bank,
     taro.phone.check("#owner")
     proves_himself(taro.presses(f"{taro.say('phone.register')}: {face}"))
     taro.presses(f"{taro.say('phone.register-now')} {taro.item('new-app-face')}").hears("answer.done")
-    taro.comes_with_the_app().presses(face).hears("answer.done").is_let_in()
+    taro.presses(face).hears("answer.done").is_let_in()
     taro.telephone.is_clean()
 
 

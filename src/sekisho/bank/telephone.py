@@ -196,6 +196,9 @@ class Telephone:
             return told
         walk = Walk(told["procedure"], operation, told["state"], [])
         walk.stands(told)
+        for name in [name for name, (whose, begun) in self._own.items() if (whose, begun.operation) == (held[0], operation)]:
+            # He begins anew; what he had begun before is not gone on with.
+            del self._own[name]
         self._own[walk.name] = (held[0], walk)
         if len(self._own) > RUNS_MAX:
             self._own.popitem(last=False)
