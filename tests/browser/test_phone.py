@@ -219,7 +219,7 @@ def test_sensors_lock_themselves_and_a_face_is_erased_and_registered_again(bank,
     for n in range(5):
         taro.presses(face).hears("answer.wrong" if n < 4 else "answer.wrong-register-again")
     assert taro.phone.is_hidden("#locked")
-    assert face in taro.phone.inner_text("#accounts .erased")
+    taro.phone.wait_for_selector(f"#accounts .erased:has-text('{face}')")
     taro.phone.check("#owner")
     proves_himself(taro.presses(f"{taro.say('phone.register')}: {face}"))
     taro.presses(f"{taro.say('phone.register-now')} {taro.item('new-app-face')}").hears("answer.done")
