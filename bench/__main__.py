@@ -6,11 +6,11 @@ import os
 import sys
 from pathlib import Path
 
-from bench import attempts, check, ledger, mail, manual, pages, report, table
+from bench import attempts, check, ledger, mail, manual, pages, report, table, tokens
 from bench.sizes import DEFAULT, LONG, TINY
 from bench.steps import Steps
 
-BENCHES = {"attempts": attempts, "check": check, "ledger": ledger, "mail": mail, "manual": manual, "pages": pages, "table": table}
+BENCHES = {"attempts": attempts, "check": check, "ledger": ledger, "mail": mail, "manual": manual, "pages": pages, "table": table, "tokens": tokens}
 
 
 def main(words=None):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
+from typing import NamedTuple
 
 import uvloop
 
@@ -11,6 +12,7 @@ from bench.node import ITEM, ONE_COUNT, OPERATIONS, TWO_COUNTS, WRONG
 from sekisho.app import build
 from sekisho.flows.attempt import FastAttempt, secret_key
 from sekisho.flows.compare import comparer
+from sekisho.flows.subjects import Facts
 from sekisho.serving import _calm_collector
 from sekisho.terms import Outcome
 
@@ -66,6 +68,14 @@ def _yardstick():
     return {"turn_ns": (time.process_time() - spent) / TURNS * 1e9}
 
 
+class Typed(NamedTuple):
+    """One entry: in which run, what is typed, and what must come of it."""
+
+    facts: Facts
+    proof: str = WRONG
+    outcome: Outcome = Outcome.WRONG
+
+
 class Engine:
     """One app's ledger and flows. `facts`: the runs that wait for their entry, by operation."""
 
@@ -77,11 +87,11 @@ class Engine:
 
     def spread(self, operation, count, chance):
         """Attempts at subjects chosen at random."""
-        return chance.choices(self._facts[operation], k=count)
+        return [Typed(facts) for facts in chance.choices(self._facts[operation], k=count)]
 
     def hot(self, operation, count):
         """All attempts at one subject."""
-        return [self._facts[operation][0]] * count
+        return [Typed(self._facts[operation][0])] * count
 
     async def rate(self, order, at_once):
         """Through the ledger: what one entry becomes once it has been read."""
@@ -103,16 +113,16 @@ class Engine:
         }
 
     async def _client(self, left, one):
-        for facts in left:
-            answer = await one(facts)
-            assert answer.outcome is Outcome.WRONG, answer
+        for typed in left:
+            answer = await one(typed.facts, typed.proof)
+            assert answer.outcome is typed.outcome, answer
 
-    async def _attempt(self, facts):
+    async def _attempt(self, facts, proof):
         app = self._app
-        compare = comparer(app.secrets, app.codes, self._item, WRONG)
+        compare = comparer(app.secrets, app.codes, self._item, proof)
         secrets = [secret_key(facts.subjects[self._item.reach], self._item.name)]
         return await app.ledger.run(FastAttempt(app.subjects, facts, self._item.name, self._owner, "", compare, secrets=secrets))
 
-    async def _enter(self, facts):
+    async def _enter(self, facts, proof):
         app = self._app
-        return await app.entries.enter(app.table, self._owner, facts.key.partition(":")[2], self._item.name, WRONG)
+        return await app.entries.enter(app.table, self._owner, facts.key.partition(":")[2], self._item.name, proof)

@@ -124,7 +124,7 @@ async def _attempts_at(home, size, subjects, seed):
         facts = [await app.runs.facts(runs[n] if n < len(runs) else run_of(n)) for n in chosen]
         node = engine.Engine(app, home.owner, {TWO_COUNTS: facts})
         _calm_collector()
-        return await node.rate(facts, size.at_once)
+        return await node.rate([engine.Typed(one) for one in facts], size.at_once)
 
 
 def _ledger(samples):

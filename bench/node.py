@@ -104,11 +104,11 @@ async def _seed_all(home, subjects):
     (home.folder / "runs.json").write_text(json.dumps(runs))
 
 
-async def enrol(app, subject, item=ITEM):
+async def enrol(app, subject, item=ITEM, secret=RIGHT):
     """A subject that holds one secret."""
     operator = Operator("bench", Role.ADMIN)
     await app.desk.enrol(app.table, subject, Enrolment(), operator)
-    denied = await app.desk.set_item(app.table, subject, item, ItemSetting(secret=RIGHT), operator)
+    denied = await app.desk.set_item(app.table, subject, item, ItemSetting(secret=secret), operator)
     assert denied is None, denied
 
 

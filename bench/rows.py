@@ -4,7 +4,7 @@ import contextlib
 
 import uvloop
 
-from bench.engine import Engine
+from bench.engine import Engine, Typed
 from bench.node import AT_ONCE, ITEM, POLICY, TWO_COUNTS, begin, empty_home, enrol, in_turn
 from sekisho.app import Settings, build
 from sekisho.policy import reference
@@ -54,6 +54,6 @@ class _Side:
         subjects = [f"{kind}:{number}-{n}" for n in range(size.batched // TRIES)]
         await in_turn((enrol(self._app, subject, self._item) for subject in subjects), AT_ONCE)
         runs = [await self._app.runs.facts(run) for run in await begin(self._app, self._owner, self._operation, subjects)]
-        return await Engine(self._app, self._owner, item=self._item).rate(runs * TRIES, size.at_once)
+        return await Engine(self._app, self._owner, item=self._item).rate([Typed(run) for run in runs] * TRIES, size.at_once)
 
 

@@ -33,7 +33,7 @@ def bench(*words):
 
 
 def test_without_a_name_the_benches_are_listed():
-    assert [line.split()[0] for line in bench().splitlines()] == ["attempts", "check", "ledger", "mail", "manual", "pages", "table"]
+    assert [line.split()[0] for line in bench().splitlines()] == ["attempts", "check", "ledger", "mail", "manual", "pages", "table", "tokens"]
 
 
 def test_attempts_are_measured_against_their_limits_and_every_sample_is_kept(tmp_path):
@@ -91,3 +91,14 @@ def test_every_page_is_light_and_none_is_far_from_an_empty_one(tmp_path):
     assert {one["must"] for one in told["figures"] if one["unit"] == "ms"} == {100}
     assert {one["verdict"] for one in told["figures"] if one["unit"] == "KB"} == {"met"}
     assert all(one["value"] < 40 for one in told["figures"] if one["unit"] == "×")
+
+
+def test_tokens_are_measured_beside_answers_and_every_algorithm_of_passkeys(tmp_path):
+    bench("tokens", "--tiny", "--json", str(tmp_path / "told.json"))
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert {one["figure"]: one["must"] for one in told["figures"] if "must" in one} == {
+        **{f"tokens, {kind}: of the rate of answers": 80 for kind in ("one in ten wrong", "all wrong", "whole flow, one in ten wrong")},
+        **{f"passkey, {name}: processor for one signature": 2 for name in ("ES256", "ES384", "ES512", "RS256", "EdDSA", "Ed448")},
+    }
+    assert [one.keys() for one in told["samples"]["entries"]] == [{"attacked", "mixed", "flow"}]
+    assert all(both.keys() == {"answer", "token"} for one in told["samples"]["entries"] for both in one.values())
