@@ -74,6 +74,8 @@ def test_a_stranger_who_locks_what_he_can_costs_them_time_and_they_come_back_nev
 def test_it_is_told_and_drawn_in_both_languages(major, language, words):
     told = told_recovery(bank(), "major-bank.yaml", major, language, attacked=False)
     assert len(told.splitlines()) == 3 + len(major) and told.count(words) == len(major)
+    troubles = [re.split(r"\s{2,}", line.strip())[0] for line in told.splitlines()[3:]]
+    assert len({*troubles}) == len(major), "each has a name of its own, as `policy check` gives it"
     drawn = recovery_page(bank(), "major-bank.yaml", major, language, attacked=False)
     plots = re.findall(r"<polyline points=\"([^\"]+)\"", drawn)
     assert len(plots) == drawn.count("<h3") > 0 and all(len(points.split()) == 168 for points in plots)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,8 @@ from sekisho.catalogue import say
 from sekisho.lab.recovery import HOUR_S, Back
 from sekisho.policy.table import Table
 from sekisho.policy.text import length
-from sekisho.proof.check import picked, state_name
-from sekisho.proof.text import aligned
+from sekisho.proof.check import picked
+from sekisho.proof.text import aligned, state, step
 from sekisho.proof.ways import KINDS, WEEK_S
 
 HALF, MOST = 0.5, 0.9
@@ -46,7 +47,8 @@ def told_recovery(table: Table, policy: str, backs: Sequence[Back], language: st
 
 def recovery_page(table: Table, policy: str, backs: Sequence[Back], language: str, *, attacked: bool) -> str:
     """The same as a page, whole in one file, with a plot for each trouble from which the way back depends on the hour."""
-    plots = [_plot(table, one, language) for one in backs if len(set(one.proved_s)) > 1]
+    names = _names(table, backs, language)
+    plots = [_plot(table, one, name, language) for one, name in zip(backs, names, strict=True) if len(set(one.proved_s)) > 1]
     return templates.render(
         Path(__file__).parent / "templates", "recovery.html", language=language, t=partial(say, language), plots=plots, head=_head(language),
         title=_title(policy, language, attacked=attacked), rows=_rows(table, backs, language), width=WIDTH, height=HEIGHT, left=LEFT, top=TOP,
@@ -72,16 +74,23 @@ def _head(language: str) -> list[str]:
     return [say(language, f"recovery.{name}") for name in COLUMNS]
 
 
+def _names(table: Table, backs: Sequence[Back], language: str) -> list[str]:
+    """The troubles as `sekisho policy check` calls them, so that a line here can be found there."""
+    rows = Counter(one.state.name for one in backs)
+    return [state(one.state, table, language, alone=rows[one.state.name] == 1) for one in backs]
+
+
 def _rows(table: Table, backs: Sequence[Back], language: str) -> list[list[str]]:
-    in_order = sorted(backs, key=lambda one: (KINDS.index(one.kind), one.within(HALF) or 0))
-    return [_row(table, one, language) for one in in_order]
+    named = zip(backs, _names(table, backs, language), strict=True)
+    in_order = sorted(named, key=lambda one: (KINDS.index(one[0].kind), one[0].within(HALF) or 0))
+    return [_row(table, one, name, language) for one, name in in_order]
 
 
-def _row(table: Table, one: Back, language: str) -> list[str]:
+def _row(table: Table, one: Back, name: str, language: str) -> list[str]:
     worst = None if one.plan is None else one.plan.longest_s
     seen = "recovery.none" if one.plan is None else "recovery.as-proved" if one.as_proved else "recovery.not-so"
     return [
-        state_name(one.state, table, language), say(language, f"way.{one.kind}"), _way(table, one, language),
+        name, say(language, f"way.{one.kind}"), _way(table, one, language),
         *(_time(seconds, language) for seconds in (one.within(HALF), one.within(MOST), worst)), say(language, seen),
     ]
 
@@ -93,9 +102,8 @@ def _way(table: Table, one: Back, language: str) -> str:
 
 
 def _part(table: Table, name: str, language: str) -> str:
-    if name in table.paths:
-        return picked(table.paths[name].text, language)
-    return say(language, "lab.move-wait", length=_time(int(name.removeprefix("wait ")), language))
+    """A step of a way back as the policy words it."""
+    return picked(table.paths[name].text, language) if name in table.paths else step(name, language)
 
 
 def _time(seconds: int | None, language: str) -> str:
@@ -108,7 +116,7 @@ def _time(seconds: int | None, language: str) -> str:
     return length(-(-seconds // unit) * unit, language)
 
 
-def _plot(table: Table, one: Back, language: str) -> Plot:
+def _plot(table: Table, one: Back, name: str, language: str) -> Plot:
     top_s = max([*one.proved_s, *(each.took_s or 0 for each in one.tried)])
 
     def at(begun_s: int, took_s: int) -> tuple[float, float]:
@@ -117,7 +125,7 @@ def _plot(table: Table, one: Back, language: str) -> Plot:
     line = " ".join("{},{}".format(*at(hour * HOUR_S, took_s)) for hour, took_s in enumerate(one.proved_s))
     dots = [at(each.begun_s, each.took_s) for each in one.tried if each.took_s is not None]
     scale = [(at(0, top_s * part // TICKS)[1], _time(top_s * part // TICKS, language)) for part in range(TICKS + 1)]
-    return Plot(state_name(one.state, table, language), _way(table, one, language), line, dots, scale)
+    return Plot(name, _way(table, one, language), line, dots, scale)
 
 
 __all__ = ["as_json", "recovery_page", "told_recovery"]

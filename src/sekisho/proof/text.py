@@ -69,30 +69,38 @@ def _ways(report: Report, language: str) -> Iterator[str]:
     rows = [[say(language, f"column.{name}") for name in ("state", "rest", "attack")]]
     names = Tally(one.state.name for one in report.ways_out)
     rows += [
-        [_state(one.state, report.table, language, alone=names[one.state.name] == 1), _plan(one.at_rest, language), _plan(one.under_attack, language)]
+        [state(one.state, report.table, language, alone=names[one.state.name] == 1), _plan(one.at_rest, language), _plan(one.under_attack, language)]
         for one in report.ways_out
     ]
     yield from aligned(rows)
 
 
-def _state(state: State, table: Table, language: str, *, alone: bool) -> str:
-    """A state with what it is; of several stages of one row also at which count each falls."""
-    name = state_name(state, table, language)
-    if state.lost:
+def state(one: State, table: Table, language: str, *, alone: bool) -> str:
+    """A state with what it is, in one language.
+
+    Args:
+        one: the state.
+        table: the policy it is in.
+        language: `ja` or `en`.
+        alone: no other state shown beside it has its name. Of several stages of one row it is also said at which count each falls.
+
+    """
+    name = state_name(one, table, language)
+    if one.lost:
         return name
-    lock = next(lock for key, lock in state.board.locks() if mark(key, lock) in state.targets)
+    lock = next(lock for key, lock in one.board.locks() if mark(key, lock) in one.targets)
     counter = table.counters.get(lock.counter or "")
-    what = say(language, "state.of", state=name, what=_left_by(state, table, language) if counter is None else _entries(counter, table, language))
+    what = say(language, "state.of", state=name, what=_left_by(one, table, language) if counter is None else _entries(counter, table, language))
     if alone or counter is None:
         return what
     return f"{what}, {Printer(table, 'ja' if language == 'ja' else 'en').count(Gauge(counter, about=False), lock.wrong)}"
 
 
-def _left_by(state: State, table: Table, language: str) -> str:
+def _left_by(one: State, table: Table, language: str) -> str:
     """What has set a lock that no wrong entries have."""
-    if state.name == STOP_ROW:
+    if one.name == STOP_ROW:
         return say(language, "state.stop")
-    return picked((table.abolished.get(state.name) or table.operations[state.name]).text, language)
+    return picked((table.abolished.get(one.name) or table.operations[one.name]).text, language)
 
 
 def _entries(counter: Counter, table: Table, language: str) -> str:
@@ -105,14 +113,14 @@ def _entries(counter: Counter, table: Table, language: str) -> str:
 def _plan(plan: Plan | None, language: str) -> str:
     if plan is None:
         return say(language, f"way.{NONE}")
-    names = [_step(name, language) for name in plan.path] or [say(language, "way.otherwise")]
+    names = [step(name, language) for name in plan.path] or [say(language, "way.otherwise")]
     lasts = "" if not plan.longest_s else f", {length(plan.shortest_s, language)}"
     if plan.longest_s > plan.shortest_s:
         lasts += f" – {length(plan.longest_s, language)}"
     return f"{' + '.join(names)} ({say(language, f'way.{plan.kind}')}{lasts})"
 
 
-def _step(name: str, language: str) -> str:
+def step(name: str, language: str) -> str:
     """A way back by its name in the policy; time that must pass, in a unit that can be read."""
     word, _, seconds = name.partition(" ")
     return say(language, "manual.wait", length=length(int(seconds), language)) if seconds and word == "wait" else name
