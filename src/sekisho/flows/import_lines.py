@@ -13,14 +13,12 @@ from sekisho.core.state import SECOND, Secret
 from sekisho.core.takeover import legacy
 from sekisho.errors import CallerError
 from sekisho.flows.names import checked_subject
+from sekisho.flows.subjects import SUBJECTS
 from sekisho.policy.table import Table
-from sekisho.terms import ItemKind, Reach
+from sekisho.terms import ItemKind
 
 COLUMNS = ("what", "subject", "name", "value", "item")
 """The columns of the CSV form, and the fields of the JSON form, in this order."""
-
-SUBJECTS = frozenset({Reach.CUSTOMER.value, Reach.ACCOUNT.value, Reach.APP.value, Reach.ADDRESS.value})
-"""Kinds of subjects that an import may speak of: those that can be enrolled."""
 
 WRONG_MAX = 1_000_000
 """Highest count that is taken over."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sekisho.core.state import IN_FORCE, SECOND, Guard, InForce, decode, encode
+from sekisho.core.state import IN_FORCE, SECOND, InForce, decode, encode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
-from sekisho.flows.import_lines import SUBJECTS
+from sekisho.flows.subjects import every_guard
 from sekisho.policy import compile_policy, parse
 from sekisho.policy.table import Table
 from sekisho.ports import Change, Store, Tx
@@ -18,10 +18,6 @@ from sekisho.proof.diff import lifts
 
 AHEAD_S = 10
 """A policy comes into force at least this much later, so that every node has it by then. Seconds."""
-
-
-PAGE = 1_000
-"""Rows read at a time."""
 
 
 class Note:
@@ -93,13 +89,9 @@ async def left_over(store: Store, table: Table) -> list[LeftOver]:
     """Locks that stand until somebody lifts them, and that would have no way back under a policy, by row."""
     found: Counter[tuple[str, tuple[str, ...]]] = Counter()
     now = await store.clock()
-    for kind in sorted(SUBJECTS):
-        after = ""
-        while page := await store.rows(f"{kind}:", after, PAGE):
-            after = page[-1][0]
-            for _, body in page:
-                locks = [lock for lock in decode(body, Guard).locks if lock.until is None and lock.stands(now)]
-                found.update({(lock.row, tuple(lock.undo)) for lock in locks if not lifts(table, lock.undo)})
+    async for _, guard in every_guard(store):
+        locks = [lock for lock in guard.locks if lock.until is None and lock.stands(now)]
+        found.update({(lock.row, tuple(lock.undo)) for lock in locks if not lifts(table, lock.undo)})
     return [LeftOver(row, undo, subjects) for (row, undo), subjects in sorted(found.items())]
 
 

@@ -24,17 +24,15 @@ from sekisho.events import Event, EventKind
 from sekisho.flows.answers import Answer, Message, Refused
 from sekisho.flows.attempt import KEEP_SETTLED_S, Missing, Told, Twice
 from sekisho.flows.count_mode import CountMode, Held
-from sekisho.flows.import_lines import SUBJECTS, Line
+from sekisho.flows.import_lines import Line
 from sekisho.flows.replay import Replay
+from sekisho.flows.subjects import every_guard
 from sekisho.policy.table import Table
 from sekisho.ports import Ledger, Store, Tx
 from sekisho.terms import Outcome, State, Verdict
 
 MARK = "shadow"
 """The kind and name of the document by which a store says that nothing in it counts."""
-
-PAGE = 500
-"""Rows looked at in one read."""
 
 
 class Phantom(msgspec.Struct, omit_defaults=True):
@@ -163,14 +161,9 @@ def _told(verdict: Verdict) -> Answer:
 async def exported(store: Store, table: Table) -> AsyncIterator[Line]:
     """What a shadow has counted, as lines that an import takes over: counts and locks of enrolled subjects."""
     now = await store.clock()
-    for kind in sorted(SUBJECTS):
-        after = ""
-        while page := await store.rows(f"{kind}:", after, PAGE):
-            after = page[-1][0]
-            for key, body in page:
-                guard = decode(body, Guard)
-                for line in (*_counts(key, guard, table, now), *_locks(key, guard, table, now)) if guard.known else ():
-                    yield line
+    async for key, guard in every_guard(store):
+        for line in (*_counts(key, guard, table, now), *_locks(key, guard, table, now)) if guard.known else ():
+            yield line
 
 
 def _counts(key: str, guard: Guard, table: Table, now: int) -> Iterator[Line]:

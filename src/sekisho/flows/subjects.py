@@ -9,22 +9,28 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from sekisho.core.scene import Scene
-from sekisho.core.state import THE_BANK, Guard, Lock, Procedure, Session
+from sekisho.core.state import THE_BANK, Guard, Lock, Procedure, Session, decode
 from sekisho.flows.devices import Devices
 from sekisho.policy.table import Operation, Table, place
-from sekisho.ports import Tx
+from sekisho.ports import Store, Tx
 from sekisho.terms import Reach
 
 BUCKETS = 1 << 20
 """How many buckets strangers share."""
 
+SUBJECTS = frozenset({Reach.CUSTOMER.value, Reach.ACCOUNT.value, Reach.APP.value, Reach.ADDRESS.value})
+"""Kinds of subjects that can be enrolled."""
+
 OWN_ROWS = frozenset({Reach.PROCEDURE, Reach.SESSION, Reach.BANK})
 """Reaches whose count stands on the run's or the session's own row, or is leased to nodes."""
 
 _REMEMBERED = 50_000
+
+PAGE = 1_000
+"""Rows read at a time."""
 
 
 class Facts:
@@ -132,6 +138,16 @@ class Row:
         return self._bucket, tx.get(self._bucket, Guard) or Guard()
 
 
+async def every_guard(store: Store) -> AsyncIterator[tuple[str, Guard]]:
+    """The rows of all subjects that can be enrolled, with their keys: kind by kind, in the order of the keys."""
+    for kind in sorted(SUBJECTS):
+        after = ""
+        while page := await store.rows(f"{kind}:", after, PAGE):
+            after = page[-1][0]
+            for key, body in page:
+                yield key, decode(body, Guard)
+
+
 def is_subject(key: str) -> bool:
     """Whether a key is that of a subject's row, or of a stranger's."""
     return key.removeprefix("~").partition(":")[0] in _KINDS
@@ -200,4 +216,4 @@ def _side(flag: str) -> Reach:
     return Reach.ACCOUNT if flag == "contract" else Reach.CUSTOMER
 
 
-__all__ = ["BUCKETS", "NOBODY", "THE_BANK", "Facts", "Row", "Subjects", "concerned"]
+__all__ = ["BUCKETS", "NOBODY", "SUBJECTS", "THE_BANK", "Facts", "Row", "Subjects", "concerned", "every_guard"]
