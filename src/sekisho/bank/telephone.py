@@ -22,7 +22,7 @@ from sekisho.bank.shown import Shown
 from sekisho.catalogue import say
 from sekisho.policy import Table
 from sekisho.policy.table import Item
-from sekisho.web import HEADERS, WITH_SCRIPT, language_of_request, page
+from sekisho.web import HEADERS, WITH_SCRIPT, Unreadable, language_of_request, page, read_body
 
 SENSORS = frozenset({"biometric", "device-biometric"})
 BY_APP = SENSORS | {"passcode", "pin"}
@@ -295,16 +295,9 @@ def _waits(table: Table, sensor: Item) -> bool:
 
 async def _read(request: Request) -> dict[str, Any] | None:
     """The object that was sent; None: it is none. No other site can send this type without asking first (CORS)."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        return None
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > BODY_MAX:
-            return None
     try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
+        told = json.loads(await read_body(request, "application/json", BODY_MAX))
+    except (Unreadable, ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
 

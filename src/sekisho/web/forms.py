@@ -1,4 +1,4 @@
-"""Reading what a form sent."""
+"""Reading what a page sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,24 @@ Form = Mapping[str, str]
 
 
 class Unreadable(Exception):
-    """The request is not a form of ours; whoever sent it sees a plain page."""
+    """The request is not one of our pages' own; whoever sent it sees a plain page."""
+
+
+async def read_body(request: Request, media_type: str, most: int) -> bytes:
+    """What was sent, if it is of this type and no longer than that many bytes. No more than that is taken in.
+
+    Raises:
+        Unreadable: it is not.
+
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != media_type:
+        raise Unreadable
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise Unreadable
+    return body
 
 
 async def read_form(request: Request) -> Form:
@@ -26,13 +43,7 @@ async def read_form(request: Request) -> Form:
         Unreadable: too long, or not a form.
 
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
-        raise Unreadable
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > FORM_MAX:
-            raise Unreadable
+    body = await read_body(request, "application/x-www-form-urlencoded", FORM_MAX)
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError:
