@@ -17,6 +17,12 @@ def numbered_from_one():
     number_anew()
 
 
+@pytest.fixture
+def no_comparison(monkeypatch):
+    """How long a password takes to compare is every machine's own, and of the moment: `sekisho doctor` is not asked about it."""
+    monkeypatch.setattr("sekisho.cli.doctor.comparison_ms", lambda: 1.0)
+
+
 @pytest.fixture(scope="session")
 def postgres():
     """One PostgreSQL for the whole session, started for whoever needs it; each test has a database of its own in it."""

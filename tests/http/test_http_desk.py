@@ -364,20 +364,6 @@ def test_A11_by_post_it_lives_as_the_policy_says_of_letters(service, hana):
     assert (case.state, mails(service, hana)) == ("open", list(hana.mails))
 
 
-def test_A11_a_letter_that_no_printer_takes_in_time_is_stuck_with_an_owner(service, hana, monkeypatch):
-    case = Case(service, hana, how="writing").tried().verified()
-
-    async def refused(_message):
-        return Handed(accepted=False, said="no paper")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(service.boxes[Way.LETTER], "send", refused)
-        case.deleted()
-        service.passes(MINUTE)
-        case.goes_on()
-    assert (case.state, case.look()["owner"]) == ("stuck", "aoki")
-
-
 def test_A11_whoever_writes_in_a_live_session_reads_it_there(service, hana):
     session = in_session(service, hana)
     case = Case(service, hana, how="writing").tried()
@@ -769,18 +755,20 @@ def test_a_node_that_dies_before_it_has_told_is_followed_by_another_that_tells_o
     assert len([one for one in service.received(hana.mails[0]) if "delete" in one.body]) == 1
 
 
-def test_a_code_that_cannot_be_handed_over_is_stuck_with_an_owner(service, hana, monkeypatch):
-    case = Case(service, hana).tried().verified()
+@pytest.mark.parametrize(("how", "way", "life"), [("telephone", Way.TELEPHONE, DAY), ("writing", Way.LETTER, 21 * DAY)])
+def test_A11_a_code_that_cannot_be_handed_over_in_time_is_stuck_with_an_owner(service, hana, monkeypatch, how, way, life):
+    """No telephone rings, no printer takes it: until the code's life is over."""
+    case = Case(service, hana, how=how).tried().verified()
 
     async def refused(_message):
-        return Handed(accepted=False, said="no such number")
+        return Handed(accepted=False, said="not here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(service.boxes[Way.TELEPHONE], "send", refused)
+        patch.setattr(service.boxes[way], "send", refused)
         case.deleted()
         service.passes(MINUTE)
         case.goes_on()
     assert (case.state, case.look()["owner"]) == ("stuck", "aoki")
-    service.passes(DAY)
+    service.passes(life)
     case.goes_on()
     assert case.state == "open"

@@ -20,23 +20,12 @@ BACK = "codes@bounce.bank.example"
 OF_MAIL = {"mail relay", "delivery reports", "return address", "bounce intake"}
 
 
-@pytest.fixture(autouse=True)
-def no_comparison(monkeypatch):
-    """How long a password takes to compare is another check's matter, and of every machine's own."""
-    monkeypatch.setattr("sekisho.cli.doctor.comparison_ms", lambda: 1.0)
+pytestmark = pytest.mark.usefixtures("no_comparison")
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """An installation that has been served once."""
-    bank = Installation(tmp_path_factory.mktemp("bank"))
-
-    async def once():
-        async with (await bank.app()).running():
-            pass
-
-    asyncio.run(once())
-    return bank
+    return Installation(tmp_path_factory.mktemp("bank")).served_once()
 
 
 def said(bank, *options, code):

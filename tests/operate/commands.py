@@ -1,5 +1,6 @@
 """The commands as an operator types them, over a folder of his own."""
 
+import asyncio
 import contextlib
 import io
 import json
@@ -44,6 +45,16 @@ class Installation:
     @property
     def settings(self):
         return Settings(self.store, self.keys, self.policy, hold=False)
+
+    def served_once(self, act=None):
+        """The same after a node has run over it, and has done this."""
+        async def once():
+            async with (await self.app()).running() as app:
+                if act is not None:
+                    await act(app)
+
+        asyncio.run(once())
+        return self
 
     def app_seals(self):
         """Where the seals of this store are kept."""

@@ -23,23 +23,14 @@ from sekisho.terms import Role
 CHECKS = {"store", "schema", "durability", "disk", "keys", "policy", "hold", "seals", "reservations", "outbox", "clock"}
 
 
-@pytest.fixture(autouse=True)
-def no_comparison(monkeypatch):
-    """How long a password takes to compare is every machine's own, and of the moment: what follows from it has a test of its own."""
-    monkeypatch.setattr("sekisho.cli.doctor.comparison_ms", lambda: 1.0)
+pytestmark = pytest.mark.usefixtures("no_comparison")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """An installation that has been served once."""
-    bank = Installation(tmp_path_factory.mktemp("bank"))
-
-    async def once():
-        async with (await bank.app()).running() as app:
-            await app.desk.enrol(app.table, "customer:1", Enrolment(), Operator("ito", Role.ADMIN))
-
-    asyncio.run(once())
-    return bank
+    return Installation(tmp_path_factory.mktemp("bank")).served_once(
+        lambda app: app.desk.enrol(app.table, "customer:1", Enrolment(), Operator("ito", Role.ADMIN)),
+    )
 
 
 @pytest.fixture
