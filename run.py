@@ -8,7 +8,8 @@ usage: python3 run.py demo [--port 8080] [--data DIR] [--fresh] [--bank major-ba
 The first run sets itself up in this folder (.tools and .venv) and touches nothing outside it but uv's cache
 of downloads; delete the two folders to begin again. `test` also installs what it tests with from Debian, where
 that is missing and it runs as root: Postfix, without a configuration, so that no mail server is started, and
-Chromium with a Japanese font.
+Chromium with a Japanese font. With --long it runs full counts; with --ha every way of losing a primary at full counts,
+where the standby is promoted as an operator would do it: no Patroni and no etcd are started.
 """
 
 import contextlib
@@ -52,6 +53,8 @@ def main(words):
 
 def test(words):
     install_debian(DEBIAN_PACKAGES)
+    if "--ha" in words:
+        say("--ha: every way of losing a primary at full counts; standbys are promoted by the tests, not by Patroni and etcd")
     flags = {"--long": "SEKISHO_LONG", "--ha": "SEKISHO_HA"}
     asked = {flags[word]: "1" for word in words if word in flags}
     os.chdir(ROOT)

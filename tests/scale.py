@@ -1,10 +1,16 @@
-"""How much of a test is run: a sample by default, full counts under `python3 run.py test --long`."""
+"""How much of a test is run: a sample by default, full counts under `python3 run.py test --long`, those of failovers under `--ha` too."""
 
 import os
 
 FULL = os.environ.get("SEKISHO_LONG") == "1"
+HA = FULL or os.environ.get("SEKISHO_HA") == "1"
 
 
 def times(sample, full):
     """That many by default, and that many when all is asked for."""
     return full if FULL else sample
+
+
+def failovers(sample, full):
+    """The same for what loses a primary."""
+    return full if HA else sample

@@ -16,7 +16,7 @@ import pytest
 from guessing_on import BUDGET, MANY, SMALL, TABLE, VISITORS
 from house import House
 from postgres import Server
-from scale import times
+from scale import failovers
 from trail import events
 
 from sekisho.adapters.postgres import PostgresStore
@@ -217,8 +217,8 @@ def crashed(pair):
     return pair.primary
 
 
-@pytest.mark.parametrize("lost", [killed, replaced, crashed][:times(2, full=3)])
-@pytest.mark.parametrize("seed", range(times(1, full=20)))
+@pytest.mark.parametrize("lost", [killed, replaced, crashed][:failovers(2, full=3)])
+@pytest.mark.parametrize("seed", range(failovers(1, full=20)))
 def test_a_primary_that_is_lost_takes_no_failure_with_it_that_was_told(seed, lost):
     """The nodes find whichever serves afterwards and go on by themselves."""
     chance = random.Random(seed)
@@ -250,7 +250,7 @@ def test_while_the_standby_is_silent_there_is_no_answer_and_no_cancelled_wait_is
         assert pair.found_wrong(pair.follower) == []
 
 
-@pytest.mark.parametrize("weaker", [{"synchronous_commit": "local"}, {"synchronous_standby_names": ""}][:times(1, full=2)], ids=str)
+@pytest.mark.parametrize("weaker", [{"synchronous_commit": "local"}, {"synchronous_standby_names": ""}][:failovers(1, full=2)], ids=str)
 def test_with_less_than_a_synchronous_standby_a_failover_loses_failures(weaker):
     """The same question finds the loss: what it says about `--replicated` is worth something."""
     with Pair("weak", **weaker) as pair:
