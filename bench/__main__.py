@@ -1,31 +1,35 @@
 """`python3 run.py bench [NAME] [--json FILE]`: measure, print a table, write all samples as JSON."""
 
 import argparse
+import importlib
 import json
 import os
 import sys
 from pathlib import Path
 
-from bench import attempts, check, ledger, mail, manual, pages, report, table, tokens
 from bench.sizes import DEFAULT, LONG, TINY
-from bench.steps import Steps
 
-BENCHES = {"attempts": attempts, "check": check, "ledger": ledger, "mail": mail, "manual": manual, "pages": pages, "table": table, "tokens": tokens}
+BENCHES = ("attempts", "check", "ledger", "mail", "manual", "pages", "table", "tokens")
 
 
 def main(words=None):
     asked = _arguments().parse_args(words)
     if asked.name is None:
-        for name, bench in BENCHES.items():
-            print(f"{name:12} {bench.__doc__.splitlines()[0]}")
+        for name in BENCHES:
+            print(f"{name:12} {_module(name).__doc__.splitlines()[0]}")
         return
-    load_before = os.getloadavg()[0]
-    with Steps() as steps:
-        found = BENCHES[asked.name].measure(asked.size, steps)
+    load_before, report = os.getloadavg()[0], _module("report")
+    with _module("steps").Steps() as steps:
+        found = _module(asked.name).measure(asked.size, steps)
     told = report.gather(asked.name, asked.size, found, load_before)
     report.print_table(told)
     if asked.json:
         asked.json.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+
+
+def _module(name):
+    """Loaded when it is needed: every process that a bench starts loads this file first, and no more than its own work."""
+    return importlib.import_module(f"bench.{name}")
 
 
 def _arguments():

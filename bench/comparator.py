@@ -43,7 +43,7 @@ def rate(url, subjects, load_s, *, hot):
 
 def _rate(url, subjects, load_s, clients, hot):
     words = [
-        "--no-vacuum", "--protocol", "prepared", "--time", str(load_s), "--client", str(clients), "--jobs", "2",
+        "--no-vacuum", "--protocol", "prepared", "--time", str(max(1, load_s)), "--client", str(clients), "--jobs", "2",
         "--file", SCRIPT, "--define", f"subjects={subjects}", "--define", f"hot={int(hot)}", "--define", f"event={EVENT}", url,
     ]
     return float(re.search(r"tps = ([0-9.]+)", run("pgbench", *words).stdout)[1])

@@ -15,8 +15,8 @@ class Size:
     """Attempts in one round of the engine."""
     single: int = 2_000
     """The same where every batch holds one."""
-    load_s: int = 2
-    """One round over HTTP. Whole seconds: wrk takes no others."""
+    load_s: float = 2
+    """One round over HTTP. Whole seconds, or less than one: wrk takes no others."""
     lead_s: int = 1
     """How much longer, before and after, a load goes on that something else is measured beside."""
     attackers: int = 64
@@ -42,6 +42,6 @@ class Size:
 DEFAULT = Size("default")
 LONG = replace(DEFAULT, name="long", rounds=11, strangers=100_000)
 TINY = Size(
-    "tiny", subjects=200, at_once=16, rounds=1, warming=0, batched=400, single=100, load_s=1, lead_s=0, attackers=4, others=4, starts=1, settle_s=0.1,
-    strangers=100, many=2_000, hashed=8, offered_s=2, tokens=40, signed=5,
+    "tiny", subjects=200, at_once=16, rounds=1, warming=0, batched=400, single=100, load_s=0.3, lead_s=0, attackers=4, others=4, starts=1,
+    settle_s=0.1, strangers=100, many=2_000, hashed=8, offered_s=1, tokens=40, signed=5,
 )

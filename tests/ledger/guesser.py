@@ -1,11 +1,13 @@
 """One of several processes that guess at one file or database: a word and its arguments a line, one answer in JSON for each.
 
+    open FILE 300                       ->  "ready"
     round N customer wrong fast 64      ->  {"wrong": 10, "locked": 54}
     storm N customer:a,customer:b 64    ->  {"customer:a wrong": 10, "customer:a locked": 54, ...}
     mixed N customer 7 12               ->  {"right": 3, "wrong": 5, "unread": 2, "locked": 2}
     reserve N customer                  ->  ["1-1", "granted"]
     settle 1-1 right                    ->  "refused"
     wait 7200                           ->  "later"
+    close                               ->  "closed"; the next word is `open` again, or nothing more
 """
 
 import asyncio
@@ -109,16 +111,28 @@ def say(told):
     sys.stdout.flush()
 
 
+async def heard():
+    return (await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)).split()
+
+
 async def serve(place, fold_at):
     # Folded after a few rounds, and not after an afternoon: each process meets what another has folded in.
     journal.FOLD_AT, journal.SLICE = int(fold_at), max(2, int(fold_at) // 3)
-    loop = asyncio.get_running_loop()
     guesser = Guesser(place)
     async with guesser.house:
         say("ready")
-        while words := (await loop.run_in_executor(None, sys.stdin.readline)).split():
+        while words := await heard():
+            if words == ["close"]:
+                break
             say(await getattr(guesser, words[0])(*words[1:]))
+    say("closed")
+
+
+def main():
+    """One node after the other, each with a loop of its own."""
+    while words := sys.stdin.readline().split():
+        asyncio.run(serve(*words[1:]))
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(*sys.argv[1:]))
+    main()

@@ -1,10 +1,12 @@
 """Power loss at any write, and a kill at any instant: no failure that was told to anybody is missing afterwards."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -126,8 +128,9 @@ def test_no_failure_that_was_told_is_missing_after_a_kill(tmp_path):
     chance = random.Random(7)
     path, told = tmp_path / "ledger.db", []
     asyncio.run(_enrol(path))
-    for number in range(times(20, full=200)):
-        told += _killed(path, str(number), chance.uniform(0, 0.15))
+    with _guessing(path) as guessing:
+        for number in range(times(20, full=200)):
+            told += _killed(guessing, number, chance.uniform(0, 0.15))
     assert len(told) > times(20, full=200)
     assert asyncio.run(_missing(path, told)) == []
 
@@ -137,12 +140,27 @@ async def _enrol(path):
         await house.enrol(*CUSTOMERS)
 
 
-def _killed(path, name, after_s):
-    """What one process told before it was killed."""
+@contextlib.contextmanager
+def _guessing(path):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, str(HERE / "killed.py"), str(path), name]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
-        lines = [process.stdout.readline()]
-        threading.Timer(after_s, process.kill).start()
-        lines += process.stdout.readlines()
-    return [tuple(line.split()) for line in lines if line.endswith("\n")]
+    command = [sys.executable, str(HERE / "killed.py"), str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True) as process:
+        try:
+            yield process
+            process.stdin.close()
+            assert process.wait(20) == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _killed(guessing, name, after_s):
+    """What one process told before it was killed, so long after it had told something."""
+    guessing.stdin.write(f"{name}\n")
+    guessing.stdin.flush()
+    lines = iter(guessing.stdout.readline, "gone\n")
+    pid = int(next(lines).removeprefix("pid "))
+    told = [next(lines)]
+    threading.Timer(after_s, os.kill, [pid, signal.SIGKILL]).start()
+    told += lines
+    return [tuple(line.split()) for line in told]

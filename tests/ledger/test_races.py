@@ -74,20 +74,46 @@ def test_the_right_one_among_sixty_four_wins_as_often_as_it_comes_early_enough(t
     assert abs(sum(won) / rounds - fair) <= 3 * (fair * (1 - fair) / rounds) ** 0.5
 
 
+class Pool:
+    """Processes that wait for a file or database to guess at. They take longer to start than to guess, so they are kept."""
+
+    def __init__(self):
+        paths = [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
+        self._env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        self._processes = []
+
+    def take(self, number):
+        """So many that live."""
+        alive = [one for one in self._processes if one.poll() is None]
+        self._processes = alive + [self._started() for _ in range(number - len(alive))]
+        return self._processes[:number]
+
+    def _started(self):
+        return subprocess.Popen([sys.executable, str(HERE / "guesser.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self._env)
+
+    def close(self):
+        for one in self._processes:
+            one.stdin.close()
+            one.wait(timeout=20)
+            one.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def guess_at():
+    """Begins to guess at a place, in as many processes as there are for its kind."""
+    pool = Pool()
+    yield lambda place, fold_at=300: Guessers(pool.take(PROCESSES[place.kind]), place, fold_at)
+    pool.close()
+
+
 class Guessers:
     """Processes over one file or database. What all are told they are told at the same moment, `{}` being each one's own number."""
 
-    def __init__(self, place, fold_at=300):
-        paths = [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-        command = [sys.executable, str(HERE / "guesser.py"), str(place.at), str(fold_at)]
-        self.processes = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
-            for _ in range(PROCESSES[place.kind])
-        ]
+    def __init__(self, processes, place, fold_at):
+        self.processes, self._open = processes, f"open {place.at} {fold_at}"
 
     def __enter__(self):
-        assert self._answers() == ["ready"] * len(self.processes)
+        assert self.all(self._open) == ["ready"] * len(self.processes)
         return self
 
     def all(self, words):
@@ -116,28 +142,31 @@ class Guessers:
     def _answers(self):
         return [json.loads(process.stdout.readline()) for process in self.processes]
 
-    def __exit__(self, *_):
+    def __exit__(self, failed, *_):
+        if failed is None:
+            assert self.all("close") == ["closed"] * len(self.processes)
+            return
+        # Nobody knows what they are at: others take their place.
         for process in self.processes:
-            process.stdin.close()
-            process.wait(timeout=20)
-            process.stdout.close()
+            process.kill()
+            process.communicate()
 
 
 @pytest.mark.parametrize("lane", ["fast", "slow"])
-def test_in_several_processes_exactly_the_budget_gets_a_verdict(durable, lane):
+def test_in_several_processes_exactly_the_budget_gets_a_verdict(durable, guess_at, lane):
     asyncio.run(_prepare(durable))
-    with Guessers(durable) as guessers:
+    with guess_at(durable) as guessers:
         for number in range(ROUNDS):
             answers = guessers.round(f"{lane}-{number}", f"customer:{number}", "wrong", lane, 64)
             assert answers == {"wrong": BUDGET, "locked": 64 - BUDGET}, number
     assert asyncio.run(_audited(durable)) == []
 
 
-def test_in_several_processes_a_million_guesses_get_no_verdict_over_the_budget(durable):
+def test_in_several_processes_a_million_guesses_get_no_verdict_over_the_budget(durable, guess_at):
     """Many customers at once, so that many rows change hands in every batch; at each of them many times the budget."""
     customers, rounds, together = times((16, 2, 64), full=(128, 31, 256))
     asyncio.run(_prepare(durable, customers * rounds))
-    with Guessers(durable, fold_at=20_000) as guessers:
+    with guess_at(durable, fold_at=20_000) as guessers:
         for number in range(rounds):
             asked = [f"customer:{n}" for n in range(number * customers, (number + 1) * customers)]
             told = guessers.count(f"storm {number}-{{}} {','.join(asked)} {together // len(guessers.processes)}")
@@ -147,19 +176,19 @@ def test_in_several_processes_a_million_guesses_get_no_verdict_over_the_budget(d
     assert wrong == [BUDGET] * customers * rounds
 
 
-def test_in_several_processes_thirty_two_right_passwords_all_get_in(durable):
+def test_in_several_processes_thirty_two_right_passwords_all_get_in(durable, guess_at):
     asyncio.run(_prepare(durable))
-    with Guessers(durable) as guessers:
+    with guess_at(durable) as guessers:
         for number in range(5):
             assert guessers.round(f"right-{number}", f"customer:{number}", "right", "slow", 32) == {"right": 32}
     assert asyncio.run(_audited(durable)) == []
 
 
-def test_in_several_processes_no_failure_is_forgotten_in_the_moment_a_window_has_passed(durable):
+def test_in_several_processes_no_failure_is_forgotten_in_the_moment_a_window_has_passed(durable, guess_at):
     """Whoever is first finds the old failures gone; what he counts nobody after him may take for old (keycloak#52646)."""
     rounds = times(5, full=200)
     asyncio.run(_prepare(durable, rounds))
-    with Guessers(durable) as guessers:
+    with guess_at(durable) as guessers:
         for number in range(rounds):
             customer = f"customer:{number}"
             assert guessers.one(0, f"round before-{number} {customer} wrong fast {BUDGET - 1} transfer") == {"wrong": BUDGET - 1}
@@ -169,20 +198,20 @@ def test_in_several_processes_no_failure_is_forgotten_in_the_moment_a_window_has
 
 
 @pytest.mark.parametrize("seed", range(times(2, full=40)))
-def test_in_several_processes_right_racing_wrong_loses_no_failure_and_no_lock(durable, seed):
+def test_in_several_processes_right_racing_wrong_loses_no_failure_and_no_lock(durable, guess_at, seed):
     """The ledger's own record of all processes is counted again (parse-server#10266)."""
     asyncio.run(_prepare(durable, 4))
-    with Guessers(durable) as guessers:
+    with guess_at(durable) as guessers:
         for number in range(4):
             told = guessers.count(f"mixed {number}-{{}} customer:{number} {seed}{{}} 12")
             assert sum(told.values()) == 12 * len(guessers.processes)
     assert asyncio.run(_audited(durable, 4)) == []
 
 
-def test_an_entry_begun_before_a_lock_in_one_process_is_refused_after_it_in_another(durable):
+def test_an_entry_begun_before_a_lock_in_one_process_is_refused_after_it_in_another(durable, guess_at):
     """Reserved by the first, locked by all, settled right by the last: it opens nothing and clears nothing."""
     asyncio.run(_prepare(durable, 1))
-    with Guessers(durable) as guessers:
+    with guess_at(durable) as guessers:
         assert guessers.one(0, "reserve early customer:0") == ["early", "granted"]
         told = guessers.round("transfer", "customer:0", "wrong", "fast", 32, "transfer")
         assert told == {"wrong": BUDGET, "locked": 32 - BUDGET}
