@@ -1,11 +1,10 @@
 """The chain of what happened: whole when nobody touched it, broken at the place where somebody did."""
 
 import asyncio
-import subprocess
-import sys
 
 import apsw
 import pytest
+from command import call
 from tables import counter, row, stage, table
 
 from sekisho.adapters.batching import BatchedLedger
@@ -121,9 +120,8 @@ def test_the_command_says_it_and_exits_with_it(place, touch, code, says):
         db = apsw.Connection(str(place / "a.db"))
         db.execute(touch)
         db.close()
-    words = ["audit", "verify", "--store", f"sqlite:///{place}/a.db", "--keys", str(place / "keys.json")]
-    done = subprocess.run([sys.executable, "-m", "sekisho.cli", *words], capture_output=True, text=True, check=False)
-    assert (done.returncode, says in done.stdout) == (code, True), done.stdout + done.stderr
+    ended, said, complaint = call(["audit", "verify", "--store", f"sqlite:///{place}/a.db", "--keys", place / "keys.json"])
+    assert (ended, says in said) == (code, True), said + complaint
 
 
 def test_half_a_seal_left_by_a_power_cut_stops_neither_sealing_nor_verifying(place):

@@ -7,7 +7,7 @@ import time
 
 import httpx
 import pytest
-from process import WAIT_S, Process, free_port, make_keys, sekisho
+from process import WAIT_S, Process, asked, free_port, make_keys, sekisho
 
 from sekisho.adapters.keyring import Keyring
 from sekisho.app import open_store
@@ -50,8 +50,8 @@ def test_it_serves_with_keys_of_the_command_and_stops_when_asked(served):
     before = time.monotonic()
     assert served.enter(hana, "correct horse 8") == "right"
     assert time.monotonic() - before > 0.05
-    assert "sekisho_decisions_total" in httpx.get(f"http://127.0.0.1:{served.metrics_port}/metrics").text
-    assert "/desk/sign-in" in httpx.get(f"{served.base}/desk").text
+    assert "sekisho_decisions_total" in asked("GET", f"http://127.0.0.1:{served.metrics_port}/metrics").text
+    assert "/desk/sign-in" in asked("GET", f"{served.base}/desk").text
     assert served.stop() == 0
     assert served.said().startswith("ready: ")
 

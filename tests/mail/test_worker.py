@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import email
 import email.policy
-import subprocess
-import sys
+import itertools
 import time
 
 import click
 import pytest
+from command import Running
 from dialogue import Dialogue
 from post import BOUNCES, SENDER
 
@@ -47,6 +47,7 @@ class Place:
 
     def __init__(self, folder):
         self.folder = folder
+        self._workers = itertools.count()
         self.url, self.keys = f"sqlite:///{folder / 'bank.db'}", folder / "keys.json"
         Keyring.make(self.keys).new(Role.CHANNEL, "bank")
 
@@ -72,13 +73,14 @@ class Place:
 
     @contextlib.contextmanager
     def worker(self, relay):
+        """A process that carries mail, and the file with what it says."""
         words = ["--mail-relay", f"smtp://127.0.0.1:{relay.port}", "--mail-from", SENDER, "--mail-bounces", BOUNCES]
-        command = [sys.executable, "-m", "sekisho.cli", "worker", "--store", self.url, "--keys", str(self.keys), *words]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
-            try:
-                yield running
-            finally:
-                running.kill()
+        file = self.folder / f"worker-{next(self._workers)}"
+        running = Running(["worker", "--store", self.url, "--keys", self.keys, *words], file, file)
+        try:
+            yield running, file
+        finally:
+            running.kill()
 
     async def later(self, relay, seconds):
         """Another worker, that much later."""
@@ -109,7 +111,7 @@ def test_M_TRACE_1_a_worker_killed_between_the_message_and_its_answer(place):
     """Nobody knows whether it was taken: that is on record, and the same code goes out once more under the same name."""
     place.queue(1)
     with Dialogue({".": [None, "250 2.0.0 Ok: queued as B"]}) as relay:
-        with place.worker(relay) as running:
+        with place.worker(relay) as (running, _):
             assert relay.came.wait(30)
             running.kill()
             running.wait()
@@ -126,13 +128,14 @@ def test_M_TRACE_1_a_worker_killed_between_the_message_and_its_answer(place):
 def test_two_workers_carry_every_message_once_and_stop_when_they_are_asked_to(place):
     place.queue(0)
     with Dialogue() as relay, place.worker(relay) as first, place.worker(relay) as second:
-        assert [running.stderr.readline() for running in (first, second)] == ["ready\n"] * 2
+        for _, said in (first, second):
+            until(lambda said=said: said.exists() and said.read_text() == "ready\n")
         place.queue(60)
         until(lambda: len(relay.mails) >= 60)
-        for running in (first, second):
+        for running, said in (first, second):
             running.terminate()
             assert running.wait(20) == 0
-            assert running.stderr.read() == ""
+            assert said.read_text() == "ready\n"
         assert len({seen(mail)[0] for mail in relay.mails}) == len(relay.mails) == 60
     assert {tuple(hop.what for hop in row.trace) for row in place.rows()} == {("tried", "accepted")}
 

@@ -1,31 +1,14 @@
 """The commands as an operator types them, over a folder of his own."""
 
 import asyncio
-import contextlib
-import io
 import json
-import sys
 
+from command import call
 from lives import copy_file
 
 from sekisho.app import Keyring, Settings, build, seals_path
-from sekisho.cli import main
 from sekisho.policy import reference
 from sekisho.terms import Role
-
-
-def call(words):
-    """A command in this process: its exit code, what it printed, what it complained of."""
-    out, err, before = io.StringIO(), io.StringIO(), sys.argv
-    sys.argv = ["sekisho", *words]
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main()
-    except SystemExit as end:
-        return end.code, out.getvalue(), err.getvalue()
-    finally:
-        sys.argv = before
-    return 0, out.getvalue(), err.getvalue()
 
 
 class Installation:

@@ -5,7 +5,7 @@ import random
 
 import pytest
 from bankside import MODES, Service
-from commands import call
+from command import call
 
 from sekisho.adapters import breach
 from sekisho.errors import CallerError

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from commands import Installation, call
+from command import call
+from commands import Installation
 
 from sekisho.app import Keyring
 from sekisho.policy import reference

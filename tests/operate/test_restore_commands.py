@@ -1,10 +1,9 @@
 """A restored copy as an operator meets it: what serves says so and stops, and one command takes the copy into service."""
 
 import asyncio
-import subprocess
-import sys
 
 import pytest
+from command import run
 
 from sekisho.errors import LedgerUnavailable, StoreIsOlder
 from sekisho.flows.acts import Operator
@@ -53,9 +52,8 @@ def older(bank):
     return bank
 
 
-def test_serve_says_what_is_the_matter_and_what_to_do_and_serves_nothing(older):
-    words = ["serve", "--listen", "127.0.0.1:0", "--store", older.store, "--keys", str(older.keys)]
-    done = subprocess.run([sys.executable, "-m", "sekisho.cli", *words], capture_output=True, text=True, timeout=60, check=False)
+def test_serve_says_what_is_the_matter_and_what_to_do_and_serves_nothing(older, tmp_path):
+    done = run(["serve", "--listen", "127.0.0.1:0", "--store", older.store, "--keys", older.keys], tmp_path, timeout=60)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "older than its last seal" in done.stderr and "sekisho restore accept" in done.stderr
 

@@ -1,8 +1,8 @@
 """A shadow as an operator sets it up: a store of its own, and what it has counted as a file."""
 
 import asyncio
-import subprocess
-import sys
+
+from command import run
 
 from sekisho.app import Settings, build
 from sekisho.flows.acts import Operator
@@ -25,8 +25,7 @@ def prepared(bank, *, shadow):
 
 def serve(bank, *words):
     """What a node says that is not to serve."""
-    given = ["serve", "--listen", "127.0.0.1:0", "--store", bank.store, "--keys", str(bank.keys), *words]
-    done = subprocess.run([sys.executable, "-m", "sekisho.cli", *given], capture_output=True, text=True, timeout=60, check=False)
+    done = run(["serve", "--listen", "127.0.0.1:0", "--store", bank.store, "--keys", bank.keys, *words], bank.folder, timeout=60)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     return done.stderr
 
