@@ -28,8 +28,9 @@ STAMP = VENV / "set-up"
 UV = "0.13.9"
 PYTHON_MIN = (3, 11)
 WORKERS_MAX = 4
-EVERY_TEST = ["--numprocesses", str(min(os.cpu_count() or 1, WORKERS_MAX)), "--dist", "loadfile"]
-"""Most tests wait for a disk or a time grid, so two share a processor well. Whoever gives arguments of pytest's own says himself how many."""
+EVERY_TEST = ["--numprocesses", str(min(os.cpu_count() or 1, WORKERS_MAX)), "--dist", "loadfile", "--no-loadscope-reorder"]
+"""In the order of tests/conftest.py. Most tests wait for a disk or a time grid, so two share a processor well. Whoever gives arguments of pytest's
+own says himself how many."""
 
 DEBIAN_PACKAGES = ("postfix", "chromium", "fonts-ipafont-gothic")
 NO_MAIL_SERVER = "postfix postfix/main_mailer_type select No configuration\n"

@@ -11,6 +11,17 @@ settings.register_profile("default", derandomize=True, deadline=None, database=N
 settings.load_profile("default")
 
 
+LONGEST = (
+    "test_bench.py", "test_http_timing.py", "test_failover.py", "test_story.py", "test_simulated.py", "test_races.py", "test_http_process.py",
+    "test_floors.py", "test_tour.py", "test_power.py", "test_front_figures.py", "test_desk_screens.py", "test_screens.py", "test_machine.py",
+)
+"""Files with few tests that take long. They are begun first: no worker waits for another one's at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda one: LONGEST.index(one.path.name) if one.path.name in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def numbered_from_one():
     """Customers have the same numbers whatever ran before: which strangers share a bucket does not change from run to run."""
