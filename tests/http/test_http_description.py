@@ -1,7 +1,6 @@
 """The service against its own OpenAPI description: no fault, and every answer is one that it describes."""
 
 import json
-import os
 
 import pytest
 import requests
@@ -9,11 +8,11 @@ import schemathesis
 from bankside import HOST
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scale import times
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
-LONG = os.environ.get("SEKISHO_LONG") == "1"
-EXAMPLES = 500 if LONG else 20
+EXAMPLES = times(12, 500)
 
 EXCLUDED = [
     ignored_auth,  # asks a server of its own; the table of bad input has the keys
