@@ -5,6 +5,10 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+_FRESH = multiprocessing.get_context("forkserver")
+_FRESH.set_forkserver_preload(["bench.engine", "bench.client"])
+"""Each is forked from one that has loaded what most of them need and done nothing."""
+
 
 def apart(work, *arguments):
     """The answer of a call in a fresh process."""
@@ -16,7 +20,7 @@ class started:  # noqa: N801  reads as the verb it is: with started(...) as answ
     """A call on its way in a fresh process."""
 
     def __init__(self, work, *arguments):
-        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        self._pool = ProcessPoolExecutor(1, mp_context=_FRESH)
         self._answer = self._pool.submit(work, *arguments)
 
     def __enter__(self):
