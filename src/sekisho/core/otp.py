@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -46,7 +47,10 @@ STEPS_S = (10, 300)
 
 def truncated(key: bytes, message: bytes, algorithm: str, digits: int) -> str:
     """The code of a message (RFC 4226 section 5.3); with 0 digits the whole MAC in hexadecimal (RFC 6287 section 5.2)."""
-    mac = hmac.digest(key, message, algorithm)
+    return _shortened(hmac.digest(key, message, algorithm), digits)
+
+
+def _shortened(mac: bytes, digits: int) -> str:
     if digits == 0:
         return mac.hex()
     offset = mac[-1] & 0x0F
@@ -97,15 +101,34 @@ def _far(token: Token, last: int, now_s: int) -> Iterable[int]:
 
 def _newest(seed: bytes, token: Token, codes: tuple[str, ...], factors: Iterable[int], last: int) -> int | None:
     """The last of the newest factors in a row whose codes these are."""
-    found = None
+    typed, mac, found = [code.encode("utf-8", "replace") for code in codes], _keyed(seed, token.algorithm), None
     for factor in factors:
-        same = [
-            hmac.compare_digest(hotp(seed, factor + n, token.digits, token.algorithm).encode(), code.encode("utf-8", "replace"))
-            for n, code in enumerate(codes)
-        ]
-        if all(same) and factor > last:
+        same = True
+        for number, code in enumerate(typed, factor):
+            same &= hmac.compare_digest(_shortened(mac(number.to_bytes(8, "big")), token.digits).encode(), code)
+        if same and factor > last:
             found = factor + len(codes) - 1
     return found
+
+
+def _keyed(key: bytes, algorithm: str) -> Callable[[bytes], bytes]:
+    """HMAC under one key, which is taken in once (RFC 2104 section 4): of several codes of one seed each costs half as much."""
+    new = _HASHES[algorithm]
+    block = new().block_size
+    key = (key if len(key) <= block else new(key).digest()).ljust(block, b"\0")
+    inner, outer = new(key.translate(_INNER)), new(key.translate(_OUTER))
+
+    def mac(message: bytes) -> bytes:
+        one, two = inner.copy(), outer.copy()
+        one.update(message)
+        two.update(one.digest())
+        return two.digest()
+
+    return mac
+
+
+_HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
+_INNER, _OUTER = (bytes(one ^ pad for one in range(256)) for pad in (0x36, 0x5C))
 
 
 def learnt(token: Token, factor: int, now_s: int, *, sure: bool) -> Token:
