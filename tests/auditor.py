@@ -8,6 +8,8 @@ the whole list again from its beginning. It knows the policy table and the rules
 - a wrong one stands; every stage that is then reached fires, once a run; a run ends when nothing stands;
 - a right one takes from an in-a-row count what the same item had put there before this entry was admitted;
 - a right one that meets a lock or the end of its run takes nothing and is told as refused, as is a wrong one, which stands;
+- a wrong one that is said to be the same as one before is told as any wrong one and counts in its run or session alone; then on every
+  other count that it touches something of the same item must stand;
 - in total nothing is forgotten; within a window what is older, at most a thirty-second part of the window late; a stage
   that the window has fallen below can be reached anew;
 - where the table shares a count out, each device that a subject has proved himself from has a share of its own and all others
@@ -189,9 +191,11 @@ class Auditor:
         run, item, places = self.taken.pop(attempt)
         void = bool(self.closed(run, item, now))
         what = "void" if void and verdict == "right" else verdict
+        if verdict == "repeated":
+            self._repeats_what_stands(places, item, now)
         self._write(run, places, now, what, attempt, item, seen, sight)
         self._flights_agree(places, seen, now)
-        expected = None if verdict == "unread" else "refused" if void else verdict
+        expected = None if verdict == "unread" else "refused" if void else "wrong" if verdict == "repeated" else verdict
         if said not in (expected, NOT_HEARD):
             self._complain(now, f"{verdict} was told as {said}, not as {expected}")
         if expected == "right":
@@ -218,6 +222,13 @@ class Auditor:
         """Whether what was said is one of the reasons."""
         del run, item, now
         return said in reasons
+
+    def _repeats_what_stands(self, places, item, now):
+        """Whether there is anything that the entry could be a repeat of."""
+        for place, _ in places:
+            lasting = place.key.partition(":")[0] not in ("procedure", "session")
+            if lasting and not any(fact.item == item for world in self.recount(place, now)[0] for fact in world.standing):
+                self._complain(now, f"{place}: nothing stands that {item} could repeat")
 
     def closed(self, run, item, now):
         """Why an entry is not even a question of counting."""
@@ -375,7 +386,8 @@ class Auditor:
         for place, then in places:
             # A count that a change of policy took away goes on as it was.
             counter = self.table.counters.get(place.counter, then)
-            self._add(place, now, what, counter, attempt, item)
+            counted = "wrong" if what == "repeated" and place.key.partition(":")[0] in ("procedure", "session") else what
+            self._add(place, now, counted, counter, attempt, item)
             worlds = self._replayed(place)[0]
             fits = [world for world in worlds if place not in seen or self._seen_as(world, counter) == seen[place][:2]]
             if not fits:
@@ -474,7 +486,7 @@ def replayed(facts):
         if fact.what == "admitted":
             admitted[fact.attempt] = fact.number
             flight += 1
-        elif fact.attempt in admitted and fact.what in {"wrong", "right", "void", "unread"}:
+        elif fact.attempt in admitted and fact.what in {"wrong", "right", "void", "unread", "repeated"}:
             flight -= 1
         if fact.what != "seen":
             worlds = [later for world in worlds for later in passed(world, fact.counter, fact.at)]

@@ -10,6 +10,7 @@ from sekisho.events import Event, EventKind
 
 VERDICTS = {
     EventKind.ENTRY_RIGHT: "right", EventKind.ENTRY_VOID: "right", EventKind.ENTRY_WRONG: "wrong", EventKind.ENTRY_UNREAD: "unread",
+    EventKind.ENTRY_REPEATED: "repeated",
 }
 _decode = msgspec.msgpack.Decoder(list[Event]).decode
 

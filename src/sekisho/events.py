@@ -18,6 +18,8 @@ class EventKind(StrEnum):
     GUESS_RESERVED = "guess-reserved"
     ENTRY_RIGHT = "entry-right"
     ENTRY_WRONG = "entry-wrong"
+    ENTRY_REPEATED = "entry-repeated"
+    """Wrong, and the same as one that was counted: counted in its run alone."""
     ENTRY_UNREAD = "entry-unread"
     ENTRY_VOID = "entry-void"
     """Compared, but a lock or an end came first: it grants and tells nothing."""

@@ -240,6 +240,17 @@ class Secrets(Protocol):
     def matches(self, record: Secret | None, kind: str, proof: str) -> bool:
         """Whether the proof is the one on record; as slow where nothing is on record, and then no."""
 
+    def compared(self, record: Secret | None, kind: str, proof: str, whose: str) -> tuple[bool, bytes]:
+        """The same, and a keyed tag by which the same entry is known again while the record is the same.
+
+        Args:
+            record: what is on record.
+            kind: of the item.
+            proof: what was entered, folded.
+            whose: under which name the secret is kept: tags of two customers, or of two items, have nothing alike.
+
+        """
+
     def keep_token(self, seed: bytes, token: Token, last: int | None = None) -> Secret:
         """Record a token by its seed. `last`: the newest moving factor that was accepted; None: none was."""
 

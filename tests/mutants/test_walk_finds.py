@@ -21,12 +21,12 @@ QUICKLY = {"stateful_step_count": 40, "phases": [Phase.generate], "print_blob": 
 _settle_count, _lift, _settle = budget.settle, release.lift, attempt.settle
 
 
-def lock_not_asked_at_the_end(scene, taken, verdict):
+def lock_not_asked_at_the_end(scene, taken, verdict, tag=b""):
     """What was begun before a lock or a block goes through after it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scene, "standing_lock", lambda *_: None)
         patch.setattr(Scene, "alive", lambda _: True)
-        return _settle(scene, taken, verdict)
+        return _settle(scene, taken, verdict, tag)
 
 
 def release_that_keeps_the_count(key, guard, lock, sources, *more, **also):

@@ -114,6 +114,10 @@ CELLS = [
     ("title: {ja: 小さな表, en: A small table}", "title: {ja: 小さな表}", "title:", "`en` is missing"),
     ("  transfer:\n    ja: 振込\n", "  transfer:\n", "transfer:\n    en", "`ja` is missing"),
     ("ja: 待つ", 'ja: ""', '""', "this text is empty"),
+    # repeats that count once
+    ("password: {kind: password,", "password: {kind: password, repeats: {kept: 11, for: 24h},", "11, for", "from 1 to 10"),
+    ("password: {kind: password,", "password: {kind: password, repeats: {kept: 4, for: 24h},", "4, for", "falls at 3; remember no more"),
+    ("token: {kind: totp,", "token: {kind: totp, repeats: {kept: 3, for: 24h},", "repeats: {kept", "only a password that is compared here has `repeats:`"),
     # cells that decide and are left out
     ("  new_code: keeps-count\n", "", "rules:", "`new_code` is missing; write `new_code:`"),
     ("  no_code: refused\n", "", "rules:", "`no_code` is missing; write `no_code:`"),

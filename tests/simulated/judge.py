@@ -18,7 +18,7 @@ from sekisho.flows.subjects import Subjects
 
 TOLD = {
     EventKind.ENTRY_RIGHT: ("right", "right"), EventKind.ENTRY_VOID: ("right", "refused"), EventKind.ENTRY_WRONG: ("wrong", NOT_HEARD),
-    EventKind.ENTRY_UNREAD: ("unread", None),
+    EventKind.ENTRY_UNREAD: ("unread", None), EventKind.ENTRY_REPEATED: ("repeated", NOT_HEARD),
 }
 """By event: the verdict, and what was told for it."""
 

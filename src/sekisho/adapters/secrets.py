@@ -28,6 +28,9 @@ MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 SLOW = frozenset({"password", "pin", "passcode"})
 """Kinds short enough to be guessed from a stolen record: they are compared on a worker."""
 
+TAG = 16
+"""Bytes of an entry's tag: two different entries do not have the same."""
+
 TRIES = 3
 """Comparisons of which the quickest says how long one takes."""
 
@@ -50,7 +53,8 @@ class KeyedSecrets:
         self._pepper = pepper
         self._seeds = Seeds(seeds or {})
         self._no_token = Token()
-        self._dummy = self.make("password", chance.token_urlsafe(24))
+        # Its salt is the same on every node and after every start: an entry of a stranger's is known again as anybody's.
+        self._dummy = Secret(kind="password", salt=hmac.digest(pepper, b"nobody's password", "sha256")[:16], digest=chance.token_bytes(32))
         self._nothing = Secret(kind="knowledge", salt=chance.token_bytes(16), digest=chance.token_bytes(32))
 
     def make(self, kind: str, secret: str) -> Secret:
@@ -79,9 +83,17 @@ class KeyedSecrets:
 
     def matches(self, record: Secret | None, kind: str, proof: str) -> bool:
         """Whether the proof is the one on record. Where nothing is on record it takes as long, and says no."""
+        return self._compare(record, kind, proof)[0]
+
+    def compared(self, record: Secret | None, kind: str, proof: str, whose: str) -> tuple[bool, bytes]:
+        """The same, and a tag of the entry. It is made of the slow digest, so it is as dear to guess as the secret itself."""
+        same, digest = self._compare(record, kind, proof)
+        return same, hmac.digest(self._pepper, b"entered\0" + whose.encode() + b"\0" + digest, "sha256")[:TAG]
+
+    def _compare(self, record: Secret | None, kind: str, proof: str) -> tuple[bool, bytes]:
         known = record if record is not None else (self._dummy if kind in SLOW else self._nothing)
-        same = hmac.compare_digest(self._digest(known.kind, known.salt, proof, known.cost), known.digest)
-        return same and record is not None
+        digest = self._digest(known.kind, known.salt, proof, known.cost)
+        return hmac.compare_digest(digest, known.digest) and record is not None, digest
 
     def keep_token(self, seed: bytes, token: Token, last: int | None = None) -> Secret:
         """Record a token by its seed."""

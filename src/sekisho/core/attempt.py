@@ -15,8 +15,8 @@ from sekisho.core import budget, devices, penalty, procedure, release
 from sekisho.core.scene import Scene, count_of
 from sekisho.core.state import Count, Guard, Lock, Note
 from sekisho.events import Event, EventKind
-from sekisho.policy.table import EACH, KNOWN, Counter, Gauge, Row
-from sekisho.terms import Outcome, Verdict
+from sekisho.policy.table import EACH, KNOWN, Counter, Gauge, Repeats, Row
+from sekisho.terms import Outcome, Reach, Verdict
 
 _RIGHT, _WRONG, _UNREAD = Verdict.RIGHT, Verdict.WRONG, Verdict.UNREAD
 _OneCount = tuple[str, Count, Counter]
@@ -196,20 +196,31 @@ def _let_time_pass(scene: Scene) -> None:
             scene.touch(key)
 
 
-def settle(scene: Scene, taken: Granted, verdict: Verdict) -> Outcome | None:
+def settle(scene: Scene, taken: Granted, verdict: Verdict, tag: bytes = b"") -> Outcome | None:
     """Give a reserved guess its verdict and let fall what falls. None: it was unread.
 
     Every lock is asked again. An answer that meets one clears and opens nothing and is told as refused, right or wrong
     alike: else the difference would tell a guesser that he had been right.
+
+    Args:
+        scene: the rows.
+        taken: the guess.
+        verdict: what comparing it has shown.
+        tag: of an entry that was compared here, by which the same one is known again; empty: it counts in any case.
+
     """
     item = taken.item
     _let_time_pass(scene)
     void = not scene.alive() or item not in procedure.awaited(scene) or scene.standing_lock(item) is not None
     # A right answer that is void gives back its own guess and nothing else.
     counted = _UNREAD if void and verdict is _RIGHT else verdict
+    repeats = scene.table.items[item].repeats if tag and verdict is _WRONG else None
+    repeated = repeats is not None and _has_counted(scene, taken, tag, repeats)
     for note in taken.notes:
-        _settle_one(scene, taken, note, counted)
-    _record(scene, taken, verdict, void=void)
+        _settle_one(scene, taken, note, _UNREAD if repeated and outlives_run(note) else counted)
+        if repeats is not None and not repeated:
+            _note_counted(scene, note, tag, repeats)
+    _record(scene, taken, verdict, void=void, repeated=repeated)
     if verdict is _UNREAD:
         return None
     if void:
@@ -232,13 +243,39 @@ def _end_if_closed(scene: Scene, taken: Granted) -> None:
         penalty.end_run(scene, taken.row, ends_session=False)
 
 
-def _settle_one(scene: Scene, taken: Granted, note: Note, verdict: Verdict) -> None:
+def _has_counted(scene: Scene, taken: Granted, tag: bytes, repeats: Repeats) -> bool:
+    """Whether this very entry stands on every count that outlives the run, so that each has had its guess for it."""
+    lasting = [_count_now(scene, note) for note in taken.notes if outlives_run(note)]
+    return bool(lasting) and all(
+        count is not None and counter is not None and budget.has_counted(count, counter, tag, repeats, scene.now) for count, counter in lasting)
+
+
+def _note_counted(scene: Scene, note: Note, tag: bytes, repeats: Repeats) -> None:
+    count, counter = _count_now(scene, note)
+    if count is not None and counter is not None and outlives_run(note):
+        budget.note_counted(count, counter, tag, repeats, scene.now)
+
+
+def outlives_run(note: Note) -> bool:
+    """Whether a count stands on a subject. A run or session counts every entry made in it, so that it ends as ever."""
+    return note.key.partition(":")[0] not in {Reach.PROCEDURE, Reach.SESSION}
+
+
+def _count_now(scene: Scene, note: Note) -> tuple[Count | None, Counter | None]:
+    """The count that a guess was taken from, as it is now, and its counter; None: there is no such any more."""
     holder = scene.rows.get(note.key)
     name = note.counter
     if isinstance(holder, Guard) and holder.places:
         name = devices.settled_on(holder, name, scene.table, scene.now)
     counter = scene.table.counters.get(name)
     count = None if holder is None else holder.counts.get(name)
+    if count is not None and counter is not None:
+        budget.refresh(count, counter, scene.now)
+    return count, counter
+
+
+def _settle_one(scene: Scene, taken: Granted, note: Note, verdict: Verdict) -> None:
+    count, counter = _count_now(scene, note)
     if count is None:
         return
     if counter is None:
@@ -246,16 +283,15 @@ def _settle_one(scene: Scene, taken: Granted, note: Note, verdict: Verdict) -> N
         count.flight = max(0, count.flight - 1)
         scene.touched.add(note.key)
         return
-    budget.refresh(count, counter, scene.now)
     budget.settle(count, counter, taken.item, note, verdict, scene.now)
     scene.touched.add(note.key)
     if verdict is _WRONG:
         penalty.fire_overdue(scene, note.key, count, counter, taken.row)
 
 
-def _record(scene: Scene, taken: Granted, verdict: Verdict, *, void: bool) -> None:
+def _record(scene: Scene, taken: Granted, verdict: Verdict, *, void: bool, repeated: bool) -> None:
     if verdict is _WRONG:
-        kind = EventKind.ENTRY_WRONG
+        kind = EventKind.ENTRY_REPEATED if repeated else EventKind.ENTRY_WRONG
     elif verdict is _UNREAD:
         kind = EventKind.ENTRY_UNREAD
     else:

@@ -8,7 +8,7 @@ out to be, no stage is ever passed. Nothing here knows a clock: `now` is an argu
 from __future__ import annotations
 
 from sekisho.core.state import SECOND, Count, Note, Tally
-from sekisho.policy.table import Counter, Stage
+from sekisho.policy.table import Counter, Repeats, Stage
 from sekisho.terms import Counting, Verdict
 
 SLICES = 32
@@ -27,6 +27,7 @@ def zero(count: Count) -> None:
     count.wrong = count.fired = 0
     count.tallies = {}
     count.slices = []
+    count.tags = []
     count.zero_at = None
 
 
@@ -130,10 +131,28 @@ def add(count: Count, counter: Counter, item: str, wrong: int, now: int) -> None
     tally.settled += wrong
 
 
+def has_counted(count: Count, counter: Counter, tag: bytes, repeats: Repeats, now: int) -> bool:
+    """Whether this very wrong entry stands on the count already."""
+    return any(kept == tag for kept, _ in _fresh(count, counter, repeats, now))
+
+
+def note_counted(count: Count, counter: Counter, tag: bytes, repeats: Repeats, now: int) -> None:
+    """Remember by its tag that a wrong entry was counted here. The oldest give way."""
+    kept = [one for one in _fresh(count, counter, repeats, now) if one[0] != tag]
+    count.tags = [*kept, (tag, now)][-repeats.kept:]
+
+
+def _fresh(count: Count, counter: Counter, repeats: Repeats, now: int) -> list[tuple[bytes, int]]:
+    """Tags that have not aged out. None outlives the window its entry is counted in: what is tagged stands."""
+    life_s = min(repeats.for_s, counter.window_s or repeats.for_s)
+    return [one for one in count.tags if now < one[1] + life_s * SECOND]
+
+
 def give_back(count: Count, wrong: int) -> None:
     """Take back wrong entries that were none after all: the oldest of what stands, so that nothing is forgotten early."""
     left = min(wrong, count.wrong)
     count.wrong -= left
+    count.tags = []
     kept = []
     for end, number in count.slices:
         gone = min(left, number)
@@ -153,5 +172,7 @@ def _clear(count: Count, item: str, settled: int) -> None:
         return
     count.wrong -= settled - tally.cleared
     tally.cleared = settled
+    # Which of the tagged entries it took back is not known: none of them is forgiven again.
+    count.tags = []
     if not count.wrong:
         zero(count)

@@ -63,6 +63,8 @@ class Count(msgspec.Struct, array_like=True, gc=False):
     """For a window: (end of the slice, wrong entries in it)."""
     zero_at: int | None = None
     """When the first of the timed locks it led to ends, and the count with it."""
+    tags: list[tuple[bytes, int]] = []
+    """Where the item's `repeats` says so: keyed tags of wrong entries that stand here, and when each was counted, oldest first."""
 
 
 class Lock(msgspec.Struct, omit_defaults=True, gc=False):

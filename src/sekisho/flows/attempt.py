@@ -64,15 +64,23 @@ class Reserved(msgspec.Struct):
     reservation: str
     secret: Secret | None = None
     """What the proof is to be compared with, where sekisho holds it."""
+    whose: str = ""
+    """Under which key it is kept, or would be."""
 
 
-def secret_for(tx: Tx, scene: Scene, item: str) -> Secret | None:
-    """What is on record for this item, or for the one it renews or resynchronises, on the subject that the row says it is about."""
+def kept_under(scene: Scene, item: str) -> str:
+    """Under which key the secret of an item is kept, or would be, on the subject that the row says it is about; empty: of nobody's."""
     row = scene.row_of(item)
     item = scene.table.items[item].kept_as
     where = place(scene.table.items[item].reach, about=row is not None and row.about)
     key = scene.keys.get(where)
-    return None if key is None else tx.get(secret_key(key, item), Secret)
+    return "" if key is None else secret_key(key, item)
+
+
+def secret_for(tx: Tx, scene: Scene, item: str) -> Secret | None:
+    """What is on record for this item, or for the one it renews or resynchronises."""
+    key = kept_under(scene, item)
+    return tx.get(key, Secret) if key else None
 
 
 def secret_keys(facts: Facts, item: Item) -> list[str]:
@@ -122,7 +130,7 @@ class Entry:
 
     __slots__ = (
         "breached", "entered", "extra", "facts", "held", "institution", "item", "naming", "offered", "owner", "renewed", "replay", "session_id",
-        "spent", "subjects", "ticket",
+        "spent", "subjects", "tag", "ticket",
     )
 
     def __init__(
@@ -147,6 +155,8 @@ class Entry:
         """For an item that is a new secret: its record, if the entry is right."""
         self.breached = False
         """For a new password: it is known from breaches, and was compared with nothing."""
+        self.tag = b""
+        """For an item whose repeats count once: what the entry is known by again."""
         self.entered: bytes | None = None
         """For data: its digest. A code that is sent later in the run is for this data and no other."""
         self.institution = ""
@@ -196,7 +206,7 @@ class Entry:
         """Settle, open a session where the end of the operation gives one, record, and say what the customer is told."""
         stood = answers.before(scene, self.item)
         named = self._name_device(scene)
-        outcome = core.settle(scene, taken, verdict)
+        outcome = core.settle(scene, taken, verdict, self.tag)
         told = self._told(scene)
         if outcome is Outcome.RIGHT:
             self._after_right(tx, scene, told)
@@ -341,7 +351,7 @@ class Reserve(Entry):
         self._keep(tx, scene, granted)
         self.spent = granted.bank
         record(tx, scene)
-        return Reserved(self.reservation_id, secret_for(tx, scene, self.item))
+        return Reserved(self.reservation_id, secret_for(tx, scene, self.item), kept_under(scene, self.item))
 
     def _begin(self, tx: Tx) -> None:
         """In count mode the bank leads: its run and its session are known from the first entry on."""
@@ -383,11 +393,11 @@ def _over(run: Procedure | None, operation: Operation) -> bool:
 class Settle(Entry):
     """Give a kept reservation its verdict, once."""
 
-    __slots__ = ("_overdue", "_reservation", "_verdict", "settled")
+    __slots__ = ("_overdue", "_reservation", "_tag", "_verdict", "settled")
 
     def __init__(
         self, subjects: Subjects, reservation: str, taken: Reservation, verdict: Verdict, owner: str, session_id: str, *,
-        overdue: bool = False, replay: Replay | None = None, renewed: Secret | None = None, breached: bool = False,
+        overdue: bool = False, replay: Replay | None = None, renewed: Secret | None = None, breached: bool = False, tag: bytes = b"",
     ) -> None:
         facts = Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner, device=taken.device)
         self._reservation = f"reservation:{reservation}"
@@ -400,6 +410,7 @@ class Settle(Entry):
         """The verdict, where it was this work that gave it."""
         self.renewed = renewed
         self.breached = breached
+        self._tag = tag
 
     def decide(self, tx: Tx) -> Told:
         """Settle; after its deadline a reservation is wrong, whatever the verdict."""
@@ -414,6 +425,7 @@ class Settle(Entry):
         if taken.settled is not None:
             return Twice()
         late = tx.now >= taken.deadline
+        self.tag = b"" if late else self._tag
         if self._overdue and not late:
             return Twice()
         answer = self._settle(tx, taken, Verdict.WRONG if late else self._verdict, took_it=took_it)

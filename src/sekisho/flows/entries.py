@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeGuard
 
 from sekisho.core.attempt import Why
@@ -20,7 +21,21 @@ from sekisho.errors import CallerError, LedgerUnavailable, UnknownFate
 from sekisho.flows import effects, held, signed
 from sekisho.flows.addresses import by_desk, offered, sends
 from sekisho.flows.answers import Answer, Message, Refused
-from sekisho.flows.attempt import Compare, FastAttempt, Live, Missing, Reserve, Reserved, Settle, Stale, Told, Twice, secret_for, secret_keys
+from sekisho.flows.attempt import (
+    Compare,
+    FastAttempt,
+    Live,
+    Missing,
+    Reserve,
+    Reserved,
+    Settle,
+    Stale,
+    Told,
+    Twice,
+    kept_under,
+    secret_for,
+    secret_keys,
+)
 from sekisho.flows.ceilings import Ceilings
 from sekisho.flows.compare import (
     ELSEWHERE,
@@ -249,15 +264,18 @@ class Entries:
     async def _compare_and_settle(
         self, taken: Reserved, item: Item, kept: Item, proof: Proof, owner: str, replay: Replay | None,
     ) -> Told:
-        verdict, renewed, breached = Verdict.UNREAD, None, False
+        verdict, renewed, breached, tag = Verdict.UNREAD, None, False, b""
         try:
             folded = fold(kept.kind, text_of(proof))
-            verdict, renewed, breached = await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._look_at, taken.secret, kept.kind.value, folded, item.renews is not None,
-            )
+            on_worker = partial(asyncio.get_running_loop().run_in_executor, self._pool)
+            if item.repeats is None:
+                verdict, renewed, breached = await on_worker(self._look_at, taken.secret, kept.kind.value, folded, item.renews is not None)
+            else:
+                same, tag = await on_worker(self._secrets.compared, taken.secret, kept.kind.value, folded, taken.whose)
+                verdict = Verdict.RIGHT if same else Verdict.WRONG
         finally:
             # Whoever knows that he did not compare gives the guess back, even on the way out.
-            answer = await self.settle(taken.reservation, verdict, owner, replay, renewed, breached=breached)
+            answer = await self.settle(taken.reservation, verdict, owner, replay, renewed, breached=breached, tag=tag)
         if isinstance(answer, Answer) and answer.outcome is Outcome.RIGHT and item.renews is None and self._secrets.is_adopted(taken.secret):
             await self._renew(taken, kept.kind.value, folded, item, kept)
         return answer
@@ -293,15 +311,16 @@ class Entries:
         body = (await self._store.peek([f"reservation:{reservation}"])).get(f"reservation:{reservation}")
         if body is None:
             return Missing()
-        secret = await self._secret_of(decode(body, Reservation), item, kept)
-        return await self._finish(Reserved(reservation, secret), item, kept, proof, owner, replay)
+        secret, whose = await self._secret_of(decode(body, Reservation), item, kept)
+        return await self._finish(Reserved(reservation, secret, whose), item, kept, proof, owner, replay)
 
-    async def _secret_of(self, taken: Reservation, item: Item, kept: Item) -> Secret | None:
+    async def _secret_of(self, taken: Reservation, item: Item, kept: Item) -> tuple[Secret | None, str]:
         facts = Facts(taken.procedure, taken.operation, taken.subjects, taken.session, taken.owner)
         return await self._ledger.run(_ReadSecret(self._runs.subjects, facts, item.name, secret_keys(facts, kept)))
 
     async def settle(
         self, reservation: str, verdict: Verdict, owner: str, replay: Replay | None, renewed: Secret | None = None, *, breached: bool = False,
+        tag: bytes = b"",
     ) -> Told:
         body = (await self._store.peek([f"reservation:{reservation}"])).get(f"reservation:{reservation}")
         if body is None:
@@ -309,6 +328,7 @@ class Entries:
         taken = decode(body, Reservation)
         work = Settle(
             self._runs.subjects, reservation, taken, verdict, owner, chance.token_urlsafe(24), replay=replay, renewed=renewed, breached=breached,
+            tag=tag,
         )
         answer = await self._ledger.run(work)
         if taken.bank and work.settled is not None:
@@ -334,10 +354,10 @@ class _ReadSecret:
         self._item = item
         self.keys = [*subjects.keys(facts), *secrets]
 
-    def decide(self, tx: Tx) -> Secret | None:
+    def decide(self, tx: Tx) -> tuple[Secret | None, str]:
         operation = tx.table.operations[self._facts.operation]
         scene = self._subjects.scene(tx, self._facts, operation, tx.get(self._facts.key, Procedure) or Procedure())
-        return secret_for(tx, scene, self._item)
+        return secret_for(tx, scene, self._item), kept_under(scene, self._item)
 
 
 def _is_made_here(table: Table, operation: str, item: Item) -> bool:

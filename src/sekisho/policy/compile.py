@@ -322,7 +322,7 @@ def _item(name: str, cell: m.ItemCell) -> t.Item:
                   digits=cell.digits, valid_s=_optional_s(cell.valid), by_letter_s=_optional_s(cell.by_letter),
                   unchanged_s=_optional_s(cell.unchanged),
                   renews=cell.renews, resyncs=cell.resyncs, registers=Way(cell.registers) if cell.registers else None, without=cell.without,
-                  verifies=cell.verifies)
+                  verifies=cell.verifies, repeats=t.Repeats(cell.repeats.kept, m.seconds(cell.repeats.for_)) if cell.repeats else None)
 
 
 def _gone(name: str, cell: m.AbolishedCell) -> t.Item:

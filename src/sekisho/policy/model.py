@@ -259,6 +259,14 @@ class CeilingCell(StageCell, frozen=True, kw_only=True):
         description="`known`: it counts what is entered from devices that are known, and nothing else")] = None
 
 
+class RepeatsCell(Cell, frozen=True, kw_only=True):
+    """The same wrong password entered again counts once."""
+
+    kept: Annotated[Annotated[int, Meta(ge=1, le=10)], Meta(
+        description="how many different wrong entries are remembered on each count; no more than the lowest figure of any stage")]
+    for_: Annotated[Duration, Meta(description="how long one is remembered")] = msgspec.field(name="for")
+
+
 Verifies = Literal["sent", "in-session", "call-back"]
 
 
@@ -296,6 +304,8 @@ class ItemCell(Named, frozen=True, kw_only=True):
     registers: Annotated[Literal["mail"] | None, Meta(
         description="for new addresses: by which way they are reached; each that a code has confirmed is on file from the end "
                     "of the procedure on, in the place of those before")] = None
+    repeats: Annotated[RepeatsCell | None, Meta(
+        description="for a password: the same wrong one entered again counts once; left out: each entry counts")] = None
 
 
 class StepCell(Cell, frozen=True, kw_only=True):

@@ -165,6 +165,15 @@ class Row(msgspec.Struct, frozen=True):
     """Counts of the whole bank that the entry touches. They stand on no row of its own: nodes spend them in blocks."""
 
 
+class Repeats(msgspec.Struct, frozen=True):
+    """Of a password: the same wrong one entered again counts once. Off where an item has none. docs/why/repeated-passwords.md"""
+
+    kept: int
+    """How many different wrong entries are remembered on each count, as keyed tags."""
+    for_s: int
+    """How long. Seconds."""
+
+
 class Item(msgspec.Struct, frozen=True):
     """Something entered to be checked."""
 
@@ -201,6 +210,7 @@ class Item(msgspec.Struct, frozen=True):
     """For a code: the release path that is left where there is nowhere to send it."""
     verifies: str | None = None
     """Of a caller at the desk: `sent`, `in-session` or `call-back`."""
+    repeats: Repeats | None = None
 
     @property
     def kept_as(self) -> str:

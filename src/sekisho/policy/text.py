@@ -8,7 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from sekisho.policy.table import EACH, EVERYTHING, KNOWN, UNKNOWN, Condition, Gauge, Operation, Paper, Penalty, ReleasePath, Row, Stage, Table
+from sekisho.policy.table import (
+    EACH,
+    EVERYTHING,
+    KNOWN,
+    UNKNOWN,
+    Condition,
+    Gauge,
+    Operation,
+    Paper,
+    Penalty,
+    ReleasePath,
+    Repeats,
+    Row,
+    Stage,
+    Table,
+)
 from sekisho.policy.table import Text as Both
 from sekisho.terms import Counting, PenaltyKind, Reach
 
@@ -113,8 +128,18 @@ class Printer:
                 yield f"      {self.stage(gauge, stage)}"
             for stage in gauge.counter.shares[0].stages if gauge.counter.shares else ():
                 yield f"      {self.stage(Gauge(gauge.counter, gauge.about, devices=KNOWN), stage)}"
+        repeats = self.table.items[row.item].repeats
+        if repeats is not None:
+            yield f"      {self.repeats(repeats)}"
         if row.undo:
             yield f"      {self.pick('端末によるロック', 'locked by the device')} → {self.ways(row.undo)}"
+
+    def repeats(self, repeats: Repeats) -> str:
+        """That the same wrong entry counts once, and how long."""
+        lasts = self.length(repeats.for_s)
+        return self.pick(
+            f"同じ誤りの入力の繰り返しは1回と数える({lasts}以内、直近の{repeats.kept}通りまで)",
+            f"the same wrong entry again counts once (within {lasts}, of the last {repeats.kept} different ones)")
 
     def condition(self, condition: Condition) -> str:
         whose = self.pick("対象の", "of the subject concerned: ") if condition.about else ""

@@ -50,6 +50,9 @@ def _bounds(report: Report, language: str) -> Iterator[str]:
     rows = [[say(language, f"column.{name}") for name in ("item", "attacker", "day", "year", "release", "chance", "million")]]
     rows += [_bound(one, report, language) for one in report.bounds]
     yield from aligned(rows)
+    repeated = [one.item for one in report.bounds if one.attacker == "free" and report.table.items[one.item].repeats is not None]
+    if repeated:
+        yield say(language, "check.repeats", items=", ".join(repeated))
 
 
 def _bound(one: Bound, report: Report, language: str) -> list[str]:

@@ -8,9 +8,7 @@ import zoneinfo
 
 from sekisho.policy import model as m
 from sekisho.policy.meaning.names import HAS_ADDRESSES, OWNED, SENT, SUSPENSION, Fault, Faults, Names
-from sekisho.policy.rows import (
-    EVERYTHING,
-)
+from sekisho.policy.rows import EVERYTHING, rows, stages_of
 from sekisho.policy.shape import Path, Vocabulary
 from sekisho.policy.table import BY_LETTER, OWN_COUNTS
 from sekisho.policy.yaml import quoted
@@ -102,6 +100,23 @@ def _item_extras(path: Path, item: m.ItemCell) -> Faults:
             yield Fault((*path, cell), f"an item of kind `{item.kind}` has no `{cell}:`; only codes that are sent have")
 
 
+def _repeats(file: m.PolicyFile, _: Names) -> Faults:
+    """Repeats that count once: of passwords alone, and never more of them remembered than may be entered before anything falls."""
+    lowest: dict[str, int] = {}
+    for row in rows(file) if any(item.repeats is not None for item in file.items.values()) else ():
+        for stage in stages_of(file, row):
+            lowest[row.item] = min(stage.cell.wrong, lowest.get(row.item, stage.cell.wrong))
+    for name, item in file.items.items():
+        path = ("items", name, "repeats")
+        if item.repeats is None:
+            continue
+        if item.kind is not ItemKind.PASSWORD or item.renews is not None:
+            yield Fault(path, "only a password that is compared here has `repeats:`; there are too few PINs and codes, so a copy would tell "
+                              "which were tried")
+        if item.repeats.kept > lowest.get(name, item.repeats.kept):
+            yield Fault((*path, "kept"), f"a stage of this item falls at {lowest[name]}; remember no more than that")
+
+
 def _resyncs(path: Path, item: m.ItemCell, file: m.PolicyFile) -> Faults:
     """Two codes of one token: both items are of a token, and of the same subject's."""
     token = file.items.get(item.resyncs or "")
@@ -143,4 +158,4 @@ def one_forgetting(path: Path, said: list[str]) -> Faults:
         yield Fault((*path, word), f"a count forgets in one way only; keep `{said[0]}:` or `{word}:`")
 
 
-PARTS = (_header, _items, _counters)
+PARTS = (_header, _items, _repeats, _counters)
