@@ -1,32 +1,38 @@
-"""The little of curl that the README uses, for machines without it: -s, -w, -H, -d, -X and one address."""
+"""The little of curl that the README uses, for machines without it: -s, -w, -H, -d, -X and one address.
 
-import argparse
+It is started for every call of the page, so it takes from Python no more than a socket.
+"""
+
+import socket
 import sys
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+
+WITH_VALUE = ("-w", "-H", "-d", "-X")
 
 
 def main(words):
-    parser = argparse.ArgumentParser()
-    parser.add_argument("-s", action="store_true")
-    parser.add_argument("-w", default="")
-    parser.add_argument("-H", action="append", default=[])
-    parser.add_argument("-d")
-    parser.add_argument("-X")
-    parser.add_argument("address")
-    given = parser.parse_args(words)
-    headers = dict(line.split(": ", 1) for line in given.H)
-    body = None if given.d is None else given.d.encode()
-    sys.stdout.buffer.write(_answer(Request(given.address, body, headers, method=given.X)))
-    sys.stdout.write(given.w.replace("\\n", "\n"))
+    given, left = {"-H": []}, iter(words)
+    for word in left:
+        if word == "-H":
+            given["-H"].append(next(left))
+        elif word in WITH_VALUE:
+            given[word] = next(left)
+        elif word != "-s":
+            given["address"] = word
+    body = given.get("-d", "").encode()
+    host, _, path = given["address"].removeprefix("http://").partition("/")
+    method = given.get("-X") or ("POST" if "-d" in given else "GET")
+    head = [f"{method} /{path} HTTP/1.0", f"Host: {host}", f"Content-Length: {len(body)}", *given["-H"]]
+    sys.stdout.buffer.write(_answer(host, "\r\n".join([*head, "", ""]).encode() + body))
+    sys.stdout.write(given.get("-w", "").replace("\\n", "\n"))
 
 
-def _answer(request):
-    try:
-        with urlopen(request) as answer:
-            return answer.read()
-    except HTTPError as no:
-        return no.read()
+def _answer(host, request):
+    """The body of what comes back, whatever its status."""
+    name, _, port = host.partition(":")
+    with socket.create_connection((name, int(port))) as line:
+        line.sendall(request)
+        came = b"".join(iter(lambda: line.recv(65536), b""))
+    return came.partition(b"\r\n\r\n")[2]
 
 
 if __name__ == "__main__":

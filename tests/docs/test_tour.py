@@ -49,7 +49,7 @@ def _pasted(folder, port, scripts):
         # A bare Debian has none; the reader installs it, the test brings what little of it the page uses.
         stand_in = folder / "bin" / "curl"
         stand_in.parent.mkdir()
-        stand_in.write_text(f"#!{sys.executable}\n{(HERE / 'curl.py').read_text(encoding='utf-8')}", encoding="utf-8")
+        stand_in.write_text(f"#!{sys.executable} -IS\n{(HERE / 'curl.py').read_text(encoding='utf-8')}", encoding="utf-8")
         stand_in.chmod(0o755)
         env["PATH"] = f"{stand_in.parent}{os.pathsep}{env['PATH']}"
     done = subprocess.run(["bash", "-eu"], input=pasted, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
