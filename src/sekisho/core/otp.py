@@ -150,7 +150,7 @@ def learnt(token: Token, factor: int, now_s: int, *, sure: bool) -> Token:
     if sure or off > token.drift:
         return msgspec.structs.replace(token, drift=_bounded(off), behind=0)
     if off == token.drift:
-        return msgspec.structs.replace(token, behind=0)
+        return token if not token.behind else msgspec.structs.replace(token, behind=0)
     if token.behind + 1 < BEHIND:
         return msgspec.structs.replace(token, behind=token.behind + 1)
     return msgspec.structs.replace(token, drift=_bounded(off), behind=0)

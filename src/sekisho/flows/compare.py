@@ -12,7 +12,7 @@ from sekisho.core.address import entered
 from sekisho.core.attempt import Granted
 from sekisho.core.fold import fold
 from sekisho.core.scene import Scene
-from sekisho.core.state import SECOND, Guard, Recovery
+from sekisho.core.state import SECOND, Guard, Recovery, Secret
 from sekisho.errors import CallerError
 from sekisho.flows.attempt import Compare, Live, secret_for
 from sekisho.flows.effects import secret_key
@@ -135,12 +135,14 @@ def owns(customer: Guard, account: str | None) -> bool:
 
 
 def _token(secrets: Secrets, tx: Tx, scene: Scene, paid: Granted, code: str) -> Verdict:
-    record, item = secret_for(tx, scene, paid.item), scene.table.items[paid.item]
+    item = scene.table.items[paid.item]
+    key = _key_of(scene, item)
+    record = None if key is None else tx.get(key, Secret)
     token = None if record is None else record.token
     used = secrets.used(record, code, tx.now // SECOND, resync=item.resyncs is not None)
-    if used is None or (token is not None and not token.starts <= tx.now < (token.ends or tx.now + 1)):
+    if key is None or used is None or (token is not None and not token.starts <= tx.now < (token.ends or tx.now + 1)):
         return Verdict.WRONG
-    tx.put(_key_of(scene, item.name), used)
+    tx.put(key, used)
     return Verdict.RIGHT
 
 
@@ -201,9 +203,11 @@ def release_code(codes: Codes, recovery: str, proof: Proof) -> Compare:
     return compare
 
 
-def _key_of(scene: Scene, item: str) -> str:
-    row, kept = scene.row_of(item), scene.table.items[scene.table.items[item].kept_as]
-    return secret_key(scene.keys[place(kept.reach, about=row is not None and row.about)], kept.name)
+def _key_of(scene: Scene, item: Item) -> str | None:
+    """Where the token is kept: one row is read for its seed, and written for the step that was used."""
+    row, kept = scene.row_of(item.name), scene.table.items[item.kept_as]
+    subject = scene.keys.get(place(kept.reach, about=row is not None and row.about))
+    return None if subject is None else secret_key(subject, kept.name)
 
 
 __all__ = [
