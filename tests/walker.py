@@ -304,10 +304,11 @@ class Walk:
         """The run is done: what he has chosen in it is his from now on."""
         for name, chosen in [(name, chosen) for (where, name), chosen in person.renewing.items() if where == run]:
             found = self.table.items[name]
-            whose = person.subject(str(found.reach))
             if self.inspector.is_signed(name):
                 person.passkeys.append(chosen)
-            elif found.registers is not None and whose == self._reached(person):
+                continue
+            whose = person.subject(str(found.reach))
+            if found.registers is not None and whose == self._reached(person):
                 person.mails = (chosen,)
             elif found.registers is None and "?" not in whose:
                 person.secrets[name] = chosen
