@@ -94,8 +94,8 @@ class Person:
 
     def _codes(self):
         """All codes that have come, newest first. What tells of something done has a number too, which is none."""
-        bodies = [one.body for one in self.bank.received(self.customer.mails[0])]
-        return [re.search(r"\d[\d ]{4,12}\d", body)[0] for body in bodies if not re.search("心当たりがない|This was not me", body)]
+        bodies = [one.body for one in self.bank.received(self.customer.mails[0]) if not re.search("心当たりがない|This was not me", one.body)]
+        return [found[0] for body in bodies if (found := re.search(r"\d[\d ]{4,12}\d", body))]
 
     def transfers(self, text=PAYEE):
         """Up to where the bank waits for the telephone."""
