@@ -207,6 +207,9 @@ def _reaches(table: Table, operation: Operation) -> set[tuple[Reach, bool]]:
                 for gauge in row.gauges for stage in gauge.counter.stages for penalty in stage.penalties if penalty.on is not None
             )
             found.update((_side(condition.flag), condition.about) for condition in row.when)
+    if any(about for _, about in found):
+        # Whoever has his use stopped or suspended has it stopped for what others do with what is his.
+        found.add((Reach.CUSTOMER, True))
     if table.devices is not None and operation.name in table.devices.known_by:
         found.update((reach, False) for reach in table.devices.subjects)
     return {(reach, about) for reach, about in found if reach not in OWN_ROWS}
