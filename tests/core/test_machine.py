@@ -7,7 +7,7 @@ from scale import times
 
 pytestmark = pytest.mark.timeout(times(300, full=3_600))
 
-Histories.TestCase.settings = HistoriesWithin.TestCase.settings = settings(max_examples=times(80, full=5_000), stateful_step_count=40, phases=[Phase.explicit, Phase.generate])
+Histories.TestCase.settings = HistoriesWithin.TestCase.settings = settings(max_examples=times(45, full=5_000), stateful_step_count=40, phases=[Phase.explicit, Phase.generate])
 HistoriesOfDevices.TestCase.settings = settings(max_examples=times(15, full=5_000), stateful_step_count=40, phases=[Phase.explicit, Phase.generate])
 test_engine_and_auditor_tell_devices_apart_alike = HistoriesOfDevices.TestCase
 test_engine_and_auditor_count_every_history_alike = Histories.TestCase
