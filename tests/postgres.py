@@ -117,7 +117,8 @@ class Server:
     def remove(self):
         """Stop it and delete its files."""
         self.stop(signal.SIGQUIT)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # Thousands of files: a program made for it is quicker.
+        subprocess.run(["rm", "-rf", self.folder], check=True)
 
     def log(self):
         return (self.folder / "log").read_text(errors="replace")
