@@ -27,7 +27,7 @@ class Size:
     """Customers with a password."""
     offered_s: int = 10
     """How long more logins are offered than can be compared."""
-    tokens: int = 1_000
+    tokens: int = 500
     """Customers who enter a code of their token in one sample."""
     signed: int = 200
     """Signatures of one passkey in one sample."""
@@ -43,5 +43,5 @@ DEFAULT = Size("default")
 LONG = replace(DEFAULT, name="long", rounds=11, strangers=100_000)
 TINY = Size(
     "tiny", subjects=200, at_once=16, rounds=1, warming=0, batched=400, single=100, load_s=0.3, lead_s=0, attackers=4, others=4, starts=1,
-    settle_s=0.1, strangers=100, many=2_000, hashed=8, offered_s=1, tokens=40, signed=5,
+    settle_s=0.1, strangers=100, many=2_000, hashed=8, offered_s=1, tokens=20, signed=5,
 )
