@@ -113,8 +113,7 @@ def _newest(seed: bytes, token: Token, codes: tuple[str, ...], factors: Iterable
 
 def _keyed(key: bytes, algorithm: str) -> Callable[[bytes], bytes]:
     """HMAC under one key, which is taken in once (RFC 2104 section 4): of several codes of one seed each costs half as much."""
-    new = _HASHES[algorithm]
-    block = new().block_size
+    new, block = _HASHES[algorithm]
     key = (key if len(key) <= block else new(key).digest()).ljust(block, b"\0")
     inner, outer = new(key.translate(_INNER)), new(key.translate(_OUTER))
 
@@ -127,7 +126,8 @@ def _keyed(key: bytes, algorithm: str) -> Callable[[bytes], bytes]:
     return mac
 
 
-_HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
+_HASHES = {"sha1": (hashlib.sha1, 64), "sha256": (hashlib.sha256, 64), "sha512": (hashlib.sha512, 128)}
+"""By name, with the bytes of a block (FIPS 180-4 section 1)."""
 _INNER, _OUTER = (bytes(one ^ pad for one in range(256)) for pad in (0x36, 0x5C))
 
 
