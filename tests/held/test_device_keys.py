@@ -49,6 +49,12 @@ def test_a_key_with_any_bit_changed_signs_nothing_of_what_was_signed():
         assert not OURS.is_signed_by(bytes(changed), signature, b"this"), bit
 
 
-@pytest.mark.parametrize("signature", [b"", bytes(64), b"\xff" * 64, bytes(63), bytes(65), signed(b"this") + b"\x00", bytes(32) + signed(b"this")[32:]])
+NO_SIGNATURE = {
+    "nothing": b"", "noughts": bytes(64), "too large": b"\xff" * 64, "short": bytes(63), "long": bytes(65),
+    "one byte more": signed(b"this") + b"\x00", "half of one": bytes(32) + signed(b"this")[32:],
+}
+
+
+@pytest.mark.parametrize("signature", NO_SIGNATURE.values(), ids=NO_SIGNATURE)
 def test_no_signature_is_none(signature):
     assert not OURS.is_signed_by(spelt(HELD), signature, b"this")

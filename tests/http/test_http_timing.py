@@ -12,7 +12,7 @@ import pytest
 from figures import all_waived, other_figures
 from process import WAIT_S, Process, make_keys
 from scale import FULL, times
-from timing import Entry, Opening, guess, half_load, sample
+from timing import Entry, Opening, awake, guess, half_load, sample
 
 from sekisho.policy import reference
 
@@ -109,7 +109,7 @@ def measure(service, *, seed):
 def test_D1_the_time_of_an_answer_tells_nothing(home, tmp_path, load, capsys):
     with serving(home, tmp_path) as service:
         busy = half_load(service.port, service.keys["bank"], OTHERS) if load != "idle" else contextlib.nullcontext()
-        with busy as rate:
+        with busy as rate, awake() if FULL else contextlib.nullcontext():
             took = measure(service, seed=load)
     told = {contrast: guess(*(took[side] for side in contrast), seed=load) for contrast in CONTRASTS}
     with capsys.disabled():
