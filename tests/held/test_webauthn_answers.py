@@ -21,7 +21,7 @@ from sekisho.errors import CallerError
 EXAMPLES = {name: one for name, one in json.loads((Path(__file__).parent / "webauthn-examples.json").read_text()).items() if name != "from"}
 BANK = Passkeys(RelyingParty(PARTY, "The bank", (ORIGIN,)))
 W3C = Passkeys(RelyingParty("example.org", "The examples", ("https://example.org",)))
-FRAMED = {"none.ES256.crossOrigin", "none.ES256.topOrigin"}
+FRAMED = ("none.ES256.crossOrigin", "none.ES256.topOrigin")
 """Made and used within another page's frame."""
 ASKED, USER = bytes(range(32)), bytes(32)
 
