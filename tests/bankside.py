@@ -16,7 +16,7 @@ from sekisho.adapters.keyring import Keyring
 from sekisho.adapters.sqlite import SqliteStore, wall_clock
 from sekisho.adapters.watch import own_clock
 from sekisho.api.server import application, metrics_application
-from sekisho.app import App, Settings
+from sekisho.app import App, Settings, open_store
 from sekisho.catalogue import texts
 from sekisho.core import otp
 from sekisho.flows import tick
@@ -273,6 +273,19 @@ class Service:
         """The newest codes that the customer's token has shown by now, or such as it does not show anywhere near now."""
         step = self.clock() // 1_000_000 // otp.STEP_S + (1000 if wrong else 0)
         return " ".join(otp.hotp(otp.seed_of(customer.token_seed), step - back) for back in reversed(range(number)))
+
+
+class OnPostgres(Service):
+    """The same over a database of PostgreSQL's."""
+
+    place = ""
+
+    def store(self):
+        return open_store(self.place)
+
+    def ahead_us(self):
+        """The clock is the database's."""
+        return 0
 
 
 class Customer(NamedTuple):

@@ -34,8 +34,20 @@ def mode(request, service):
 
 
 @pytest.fixture
-def verify(service):
+def verify(bank):
+    return bank
+
+
+@pytest.fixture
+def bank(service):
+    """The bank that compares here; `service` may be a file's own."""
     return MODES["verify"](service)
+
+
+@pytest.fixture
+def hana(service):
+    """A customer, who holds nothing but her password yet."""
+    return service.customer()
 
 
 @pytest.fixture

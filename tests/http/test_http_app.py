@@ -27,17 +27,6 @@ from sekisho.core.state import Secret, decode
 pytestmark = pytest.mark.usefixtures("quick_passcodes")
 
 
-@pytest.fixture
-def bank(service):
-    return Verify(service)
-
-
-@pytest.fixture
-def hana(service):
-    """A customer without an app."""
-    return service.customer()
-
-
 def approve(bank, customer, phone, passcode=PASSCODE, operation="transfer", shown=None, session=None):
     """A transfer of hers, approved by passcode on her telephone: the run, and what is told."""
     run = up_to_the_app(bank, operation, customer, session)

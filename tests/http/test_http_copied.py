@@ -8,12 +8,11 @@ from types import SimpleNamespace
 
 import asyncpg
 import pytest
-from bankside import MODES, Service
+from bankside import MODES, OnPostgres, Service
 
 from sekisho.adapters.codes import KeyedCodes
 from sekisho.adapters.keyring import Keyring
 from sekisho.adapters.secrets import KeyedSecrets
-from sekisho.app import open_store
 from sekisho.core import otp
 from sekisho.core.fold import fold
 from sekisho.core.state import Outgoing, Secret, StockedToken, decode
@@ -26,19 +25,6 @@ SECRETS = {
     "telephone_pin": "4826093715", "user_number": "55512340987", "last_balance": "98765432123", "name": "Hana of the Western Gate", "token_seed": SOFTWARE,
 }
 ITEMS = ("token-otp", "app-passcode", "transaction-code", "card-pin", "last-balance", "basic-data", "telephone-pin", "telephone-user-number")
-
-
-class OnPostgres(Service):
-    """The same over a database of PostgreSQL's."""
-
-    place = ""
-
-    def store(self):
-        return open_store(self.place)
-
-    def ahead_us(self):
-        """The clock is the database's."""
-        return 0
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])

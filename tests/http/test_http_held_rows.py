@@ -4,7 +4,7 @@ Wrong ones up to the last, what they cost, what the customer reads and what staf
 """
 
 import pytest
-from bankside import MINUTE, Verify
+from bankside import MINUTE
 from scale import times
 from telephones import (
     NEW_PASSCODE,
@@ -25,17 +25,6 @@ from test_http_inventory import bind, end, shown, stocked
 from sekisho.core import otp
 
 pytestmark = pytest.mark.usefixtures("quick_passcodes")
-
-
-@pytest.fixture
-def bank(service):
-    return Verify(service)
-
-
-@pytest.fixture
-def hana(service):
-    """A customer who holds nothing yet."""
-    return service.customer()
 
 
 def seen(service, subject):

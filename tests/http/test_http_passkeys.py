@@ -19,16 +19,6 @@ def service(tmp_path_factory, cheap_hashes):
     made.close()
 
 
-@pytest.fixture
-def bank(service):
-    return Verify(service)
-
-
-@pytest.fixture
-def hana(service):
-    return service.customer()
-
-
 def asked(run, item="passkey"):
     """What her browser is handed."""
     answer = run.service.post(f"/v1/procedures/{run.id}/signatures", {"item": item})

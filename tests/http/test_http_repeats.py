@@ -1,12 +1,11 @@
 """Repeats of a wrong password over HTTP, where a policy says that they count once: nobody hears of it, and nothing is forgiven that was not paid for."""
 
 import pytest
-from bankside import DAY, MODES, Service, nobody
+from bankside import DAY, MODES, OnPostgres, Service, nobody
 from scale import times
 
 from sekisho.adapters.keyring import Keyring
 from sekisho.adapters.secrets import KeyedSecrets
-from sekisho.app import open_store
 from sekisho.core.state import Guard, Secret, decode
 from sekisho.policy import reference
 from sekisho.policy.model import seconds
@@ -22,19 +21,6 @@ def remembering():
     begins = "login-password: {kind: password,"
     assert text.count(begins) == 1
     return text.replace(begins, f"{begins} repeats: {{kept: {KEPT}, for: {FOR}}},")
-
-
-class OnPostgres(Service):
-    """The same over a database of PostgreSQL's."""
-
-    place = ""
-
-    def store(self):
-        return open_store(self.place)
-
-    def ahead_us(self):
-        """The clock is the database's."""
-        return 0
 
 
 def opened(folder, kind=Service):
