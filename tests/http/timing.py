@@ -30,7 +30,7 @@ BEGINNERS = 16
 """Connections that begin runs between two parts of the samples."""
 
 LOADERS = 16
-"""Connections that measure how much the service can do, and that keep half of it busy."""
+"""Connections that measure how much the service can do, and that keep half of it busy: enough that none waits for another."""
 
 MEASURE_S = 4.0
 
@@ -95,7 +95,7 @@ class Opening(NamedTuple):
         return took
 
 
-def sample(port, key, sides, each, *, lines, seed):
+def sample(port, key, sides, each, *, lines, seed, rate=None):
     """How long the answers took in nanoseconds, by side.
 
     Args:
@@ -105,6 +105,7 @@ def sample(port, key, sides, each, *, lines, seed):
         each: samples of each side.
         lines: connections that sample at the same time.
         seed: of the order.
+        rate: samples a second, as if each came from somebody else (a Poisson process); None: one follows the other.
 
     """
     rng = random.Random(seed)
@@ -115,9 +116,23 @@ def sample(port, key, sides, each, *, lines, seed):
         entries = [(name, rng.choice(sides[name])) for name in order[at:at + CHUNK]]
         begun = _all(port, key, BEGINNERS, lambda line, one: (*one, one[1].begin(line)), entries)
         rng.shuffle(begun)
-        for name, ns in _all(port, key, lines, lambda line, one: (one[0], one[1].enter(line, one[2])), begun):
+        for name, ns in _all(port, key, lines, _enter, list(zip(begun, _comings(rng, rate), strict=False))):
             took[name].append(ns)
     return took
+
+
+def _comings(rng, rate):
+    """When each sample is to be taken; without a rate at once."""
+    at = time.monotonic()
+    while True:
+        at += rng.expovariate(rate) if rate else 0
+        yield at
+
+
+def _enter(line, one):
+    (name, entry, path), at = one
+    time.sleep(max(0, at - time.monotonic()))
+    return name, entry.enter(line, path)
 
 
 def _all(port, key, lines, do, things):
@@ -246,21 +261,28 @@ def awake():
 # -- half load
 
 
+def capacity(port, key, subjects):
+    """How many wrong passwords a second the service can answer."""
+    return _loaded(port, key, _logins(subjects), None, MEASURE_S)
+
+
 @contextlib.contextmanager
-def half_load(port, key, subjects):
-    """Keep the service half as busy as it can be with wrong passwords, from another process; gives the rate, in entries a second."""
-    runs = [{"operation": "login", "subject": subject} for subject in subjects]
-    capacity = _loaded(port, key, runs, None, MEASURE_S)
+def loaded(port, key, subjects, rate):
+    """Keep the service busy with wrong passwords, so many a second, from another process."""
     with subprocess.Popen(
-        [sys.executable, __file__, str(port), str(capacity / 2)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, __file__, str(port), str(rate)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as beside:
         print(key, *subjects, sep="\n", file=beside.stdin, flush=True)
         beside.stdin.close()
         assert beside.stdout.readline() == "busy\n"
         try:
-            yield capacity / 2
+            yield
         finally:
             beside.kill()
+
+
+def _logins(subjects):
+    return [{"operation": "login", "subject": subject} for subject in subjects]
 
 
 def _loaded(port, key, runs, rate, for_s):
@@ -291,4 +313,4 @@ def _loaded(port, key, runs, rate, for_s):
 if __name__ == "__main__":
     asked, *named = sys.stdin.read().split()
     print("busy", flush=True)  # noqa: T201  to whoever started it
-    _loaded(int(sys.argv[1]), asked, [{"operation": "login", "subject": one} for one in named], float(sys.argv[2]), 1e9)
+    _loaded(int(sys.argv[1]), asked, _logins(named), float(sys.argv[2]), 1e9)

@@ -224,7 +224,8 @@ def _problem(no: Problem) -> bytes:
 async def _until_grid(began: float, took: float, hold_ms: int) -> None:
     """Let the answer leave at the next whole multiple of the grid, so that its time tells nothing of the work behind it."""
     grid = hold_ms / 1000
-    leaves = began + grid * (took // grid + 1)
+    # What is made at the last moment would leave late by what else the loop has to do, and tell that it was at work until then.
+    leaves = began + grid * ((took + TIMER_S) // grid + 1)
     await asyncio.sleep(leaves - time.monotonic() - TIMER_S)
     # The loop's timers go by whole milliseconds since it was last at work, and would carry the end of that work into the answer.
     while time.monotonic() < leaves:  # noqa: ASYNC110  nothing tells of the time but the clock

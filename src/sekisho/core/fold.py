@@ -30,6 +30,8 @@ def fold(kind: ItemKind, entered: str) -> str:
     may have one. Knowledge: besides, hiragana as katakana, capitals as small letters, and no commas in a balance. Data: width, outer spaces.
     Passwords: NFC and nothing else (NIST SP 800-63B-4 section 3.1.1.2).
     """
+    if kind in _DIGITS_ONLY and entered.isascii() and entered.isdecimal():
+        return entered
     if kind in _AS_TYPED:
         return unicodedata.normalize("NFC", entered)
     folded = unicodedata.normalize("NFKC", entered).strip()

@@ -51,11 +51,13 @@ def truncated(key: bytes, message: bytes, algorithm: str, digits: int) -> str:
 
 
 def _shortened(mac: bytes, digits: int) -> str:
-    if digits == 0:
-        return mac.hex()
+    return f"{_number(mac, 10**digits):0{digits}d}" if digits else mac.hex()
+
+
+def _number(mac: bytes, below: int) -> int:
+    """What a MAC is shortened to: a number below a power of ten."""
     offset = mac[-1] & 0x0F
-    number = int.from_bytes(mac[offset:offset + 4], "big") & 0x7FFF_FFFF
-    return f"{number % 10**digits:0{digits}d}"
+    return (int.from_bytes(mac[offset:offset + 4], "big") & 0x7FFF_FFFF) % below
 
 
 def hotp(seed: bytes, factor: int, digits: int = 6, algorithm: str = "sha1") -> str:
@@ -101,14 +103,20 @@ def _far(token: Token, last: int, now_s: int) -> Iterable[int]:
 
 def _newest(seed: bytes, token: Token, codes: tuple[str, ...], factors: Iterable[int], last: int) -> int | None:
     """The last of the newest factors in a row whose codes these are."""
-    typed, mac, found = [code.encode("utf-8", "replace") for code in codes], _keyed(seed, token.algorithm), None
+    typed, mac, below, found = [_typed(code, token.digits) for code in codes], _keyed(seed, token.algorithm), 10**token.digits, None
     for factor in factors:
-        same = True
+        apart = 0
         for number, code in enumerate(typed, factor):
-            same &= hmac.compare_digest(_shortened(mac(number.to_bytes(8, "big")), token.digits).encode(), code)
-        if same and factor > last:
+            # Numbers of one machine word: neither operation takes longer for some of them than for others.
+            apart |= _number(mac(number.to_bytes(8, "big")), below) ^ code
+        if not apart and factor > last:
             found = factor + len(codes) - 1
     return found
+
+
+def _typed(code: str, digits: int) -> int:
+    """A code as a number; what is no code is a number that no code has."""
+    return int(code) if len(code) == digits and code.isascii() and code.isdecimal() else -1
 
 
 def _keyed(key: bytes, algorithm: str) -> Callable[[bytes], bytes]:
