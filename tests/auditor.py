@@ -316,7 +316,8 @@ class Auditor:
 
     def _place(self, key, run, now):
         if key.lstrip("~").partition(":")[0] not in ("customer", "account", "app"):
-            key = run.subjects[str(self.table.operations[run.operation].subject)]
+            # Whoever types, and the bank, know nobody: whom the entry is about answers for them, else whom the run is for.
+            key = run.subjects.get("about:customer") or run.subjects[str(self.table.operations[run.operation].subject)]
         return next((place for place, (device, _) in self.known_devices(key, now).items() if device == run.device), 0)
 
     def _meant(self, whom, key, run, now):

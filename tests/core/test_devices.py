@@ -159,6 +159,22 @@ def test_whoever_types_is_known_as_the_subject_knows_him(play):
             10:03  login password right at home                -> right""")
 
 
+def test_whoever_enters_what_is_another_s_is_known_as_that_one_knows_him(play):
+    """Else one customer's own device would be the way to try what all others have."""
+    by_actor = counter("a", "actor", stage(2, ask_more("register"), row="A"), counting=Counting.IN_TOTAL)
+    game = Scenario(table(
+        row("login", "password", counter("c", "customer", stage(9, lock("login")))),
+        row("register", "pin", by_actor, ("about", counter("p", "account", stage(9, lock("register"))))), devices=KNOWN), SUBJECTS)
+    play_begin = game.play.begin
+    game.play.begin = lambda key, operation, subjects, session, device: play_begin(
+        key, operation, {**subjects, "actor": "actor:1"}, session, device)
+    game("""10:00  login password right at home                    -> right
+            10:01  register pin wrong at home about account:2      -> wrong
+            10:01  register pin wrong at home about account:3      -> wrong, lock A on ~actor:1
+            10:02  register pin right at home about account:2      -> locked
+            10:03  login password right at home                    -> right""".replace("~actor:1", game.play.subjects.bucket("actor:1")))
+
+
 def test_an_older_release_does_not_read_a_row_that_knows_devices(play):
     """It would take a lock on one device for a lock on all."""
     game = play(login(kept=2))

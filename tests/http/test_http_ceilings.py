@@ -150,6 +150,21 @@ def test_known_devices_are_not_counted(service):
     assert standing(service) == 0
 
 
+def test_a_sweep_over_others_accounts_from_one_s_own_device_is_counted_and_slowed(service):
+    """Registering somebody's account asks for his password: he answers for the device, and not whoever sits at it."""
+    hana, home, session = hana_at_home(service)
+
+    def tries(other):
+        return At(service, hana, home, "register-account").begin(session=session, about=other.account_subject)
+
+    others = [service.customer() for _ in range(3)]
+    assert [tries(one).proof("login-password", "a guess")["outcome"] for one in others] == ["wrong"] * 3
+    assert standing(service) == 3
+    sweep_to_the_limit(service)
+    assert tries(service.customer()).asks() == ["mail-otp"]
+    assert logged_in(service, hana, home)
+
+
 def test_it_ends_with_its_time_and_begins_at_nothing(service):
     sweep_to_the_limit(service)
     service.passes(6 * HOUR)

@@ -17,6 +17,7 @@ Holder = Guard | Procedure | Session
 _OPEN = State.OPEN
 _ASK_MORE = PenaltyKind.ASK_MORE
 _CUSTOMER = Reach.CUSTOMER.value
+_ABOUT_CUSTOMER = ABOUT + _CUSTOMER
 _KNOWING = frozenset(reach.value for reach in KNOWING)
 
 
@@ -156,7 +157,7 @@ class Scene:
         """The place under which the subject of a row knows the device of this entry; 0: it does not.
 
         An account's or an enrolment's own customer answers for it, where he is a party to this entry. Whoever types, and the bank,
-        know nobody: there the subject answers for whom the run was begun.
+        know nobody: there the subject answers for whom the run was begun, or whoever it is about where that is somebody else.
         """
         if not self.device:
             return 0
@@ -168,7 +169,7 @@ class Scene:
     def _find_place(self, key: str, device: str) -> int:
         rules = self.table.devices
         if key.lstrip("~").partition(":")[0] not in _KNOWING:
-            key = self.keys.get(self.operation.subject.value, "")
+            key = self.keys.get(_ABOUT_CUSTOMER) or self.keys.get(self.operation.subject.value, "")
         guard = self.guards.get(key)
         if rules is None or guard is None or not guard.known:
             return 0
