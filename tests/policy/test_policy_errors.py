@@ -151,6 +151,9 @@ CELLS = [
      "no stage above 10"),
     ("stages:\n          - {wrong: 99, count: token-in-a-row, penalty: [{block: login}], undo: [paper]}\n  pay", "stages: none\n  pay",
      "none\n  pay", "guessed without end"),
+    ("{wrong: 3, of: procedure,", "{wrong: 3, of: account, in_a_row: true,", "[end-session], undo: [start-over]}\n          - {wrong: 10",
+     "no lock stands that could be lifted"),
+    ("365d, penalty: [{block: login}]", "365d, penalty: [void]", "[void]", "no lock stands that could be lifted"),
     ("within: 365d, penalty", "in_a_row: true, penalty", "true, penalty: [{block: login}], undo: [paper]}\nproc", "cleared by no right entry"),
     ("wrong: 100, of: customer", "wrong: 100, of: bank", "[{block: login}], undo: [paper]}\nproc", "never refuses known devices"),
     ("rows_as: login\n    steps: [number, password]", "steps: [number, password]", "password]\nceil",
@@ -203,6 +206,11 @@ OF_DEVICES = [
      "in: [login]}]", "[{ask-more", "it is counted in `reset` too"),
     ("365d, penalty: [{block: login}]", "365d, penalty: [{ask-more: unknown-devices, in: [login], first: amount}]", "amount}]",
      "proves nothing by it"),
+    ("{items: [password], wrong: 100, of: customer, within: 365d, penalty: [{block: login}]",
+     "{items: [password], wrong: 100, count: password-in-a-row, penalty: [{ask-more: unknown-devices, in: [login, reset]}]", "password-a-year:",
+     "counts unknown devices alone"),
+    ("{items: [password], wrong: 100, of: customer, within: 365d, penalty", "{items: [password], wrong: 5, count: password-in-a-row, devices: known, penalty",
+     "{wrong: 10, count: pass", "at 5 in line 88 it counts known devices alone"),
 ]
 
 

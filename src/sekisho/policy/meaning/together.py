@@ -143,7 +143,33 @@ def _agreement(file: m.PolicyFile, _: Names) -> Faults:
             if stage.cell.after == "keep" and wrong == max(stages):
                 yield Fault((*stage.path, "after"), f"{quoted(stage.counter)} has no stage above {wrong}, so a count that is "
                                                     "kept would close nothing again; write `zero`, or add a higher stage")
-        yield from _shares_grow(file, [stages[wrong] for wrong in sorted(stages)])
+        rising = [stages[wrong] for wrong in sorted(stages)]
+        yield from _shares_grow(file, rising)
+        yield from _of_the_same_devices(rising)
+        yield from _lifted(rising[-1])
+
+
+def _of_the_same_devices(stages: list[StageAt]) -> Faults:
+    """A count that some devices' entries do not touch falls on none of theirs, whatever another stage of it says."""
+    first = stages[0]
+    for stage in stages[1:]:
+        if _counted(stage) != _counted(first):
+            yield Fault(stage.path, f"here {quoted(stage.counter)} counts {_counted(stage)}, and at {first.cell.wrong} in line {{first}} it counts "
+                                    f"{_counted(first)}; give one of the two a count of its own", first.path)
+
+
+def _counted(stage: StageAt) -> str:
+    if isinstance(stage.cell, m.CeilingCell) and stage.cell.devices is not None:
+        return "known devices alone"
+    asks = all(penalty_kind(cell) == ["ask-more"] for cell in stage.cell.penalty)
+    return "unknown devices alone" if asks else "all devices"
+
+
+def _lifted(last: StageAt) -> Faults:
+    """Above the last stage nothing is looked at any more: what outlives the run there must be a lock, else nobody can lift anything."""
+    if last.reach not in ONE_RUN and all(isinstance(cell, str) for cell in last.cell.penalty):
+        yield Fault((*last.path, "penalty"), f"from {last.cell.wrong} on {quoted(last.counter)} refuses every entry, and no lock stands that could "
+                                             "be lifted; write a lock, or count by `procedure` or `session`")
 
 
 def _shares_grow(file: m.PolicyFile, stages: list[StageAt]) -> Faults:
