@@ -182,6 +182,22 @@ def test_a_code_enrols_once_within_ten_minutes(service, bank, hana):
         assert send(service, code, Phone().enrolment(code.lower().replace("-", " "), PASSCODE)).status_code == status
 
 
+ENDS = {
+    "an emergency stop": lambda service, hana, _: service.post("/v1/stops", {"subject": hana.subject, "known_by": "number-on-file"}),
+    "all sessions ended": lambda service, _, session: service.call("DELETE", f"/v1/sessions/{session}/all"),
+}
+
+
+@pytest.mark.parametrize("ends", ENDS)
+def test_what_ends_every_session_ends_the_codes_that_they_have_shown(service, hana, ends):
+    """Whoever had taken a session over keeps nothing that lasts."""
+    session = service.session(hana)
+    code = service.app_code(hana, session)
+    assert ENDS[ends](service, hana, session).status_code == 200
+    assert send(service, code, Phone().enrolment(code, PASSCODE)).status_code == 409
+    assert rows_of(service, "apps:" + hana.subject) == set()
+
+
 AGREES = {"mail-otp": "by a code", "token-otp": "by her token"}
 
 

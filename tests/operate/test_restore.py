@@ -14,10 +14,11 @@ from trail import events, links
 
 from sekisho.core import otp
 from sekisho.core.budget import CARRIED
-from sekisho.core.state import SECOND, Guard, Secret, Session, decode
+from sekisho.core.state import SECOND, Challenge, Guard, Recovery, Secret, Session, decode
 from sekisho.errors import CallerError, LedgerUnavailable, StoreIsOlder
 from sekisho.events import EventKind
 from sekisho.flows import restore as flow
+from sekisho.flows.apps import Adding
 from sekisho.terms import Counting
 
 BUDGET = 5
@@ -257,6 +258,23 @@ def test_a_tokens_codes_up_to_now_are_used_up(kept):
         secrets = {key: decode(body, Secret) for key, body in await house.store.rows("secret:", "", 9)}
         assert secrets["secret:customer:1/token"].last_step == kept.clock.now // SECOND // otp.STEP_S + otp.DRIFT
         assert secrets["secret:customer:1/password"].last_step == 0
+        await house.__aexit__()
+    told(story())
+
+
+def test_codes_that_were_out_are_good_for_nothing(kept):
+    """They may have been used in the time that is lost. What the desk released lapses there, so that its case is open again."""
+    async def story():
+        async with House(kept.open(), login()) as house:
+            await house.enrol("customer:1")
+            code = Challenge("c", "release-code", "", b"", 1, 8, until=1 << 62)
+            await house.ledger.run(Write({"recovery:customer:1": Recovery(case="1", code=code), "adding:1": Adding("customer:1", 1 << 62)}))
+            kept.copy("copy")
+        house = await restored(kept)
+        rows = dict(await house.store.rows("", "", 99))
+        assert "adding:1" not in rows
+        assert decode(rows["recovery:customer:1"], Recovery).until <= kept.clock.now
+        assert await house.store.due("recovery:", kept.clock.now, 9) == ["recovery:customer:1"]
         await house.__aexit__()
     told(story())
 

@@ -14,7 +14,7 @@ import msgspec
 
 from sekisho.core.otp import spent
 from sekisho.core.restore import distrust, items_of
-from sekisho.core.state import FORMAT, SECOND, THE_BANK, Guard, Secret, Session, Token, decode
+from sekisho.core.state import FORMAT, SECOND, THE_BANK, Guard, Recovery, Secret, Session, Token, decode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows.names import KINDS
@@ -29,7 +29,7 @@ PAGE = 500
 RESTORE = "restore"
 """The row that says how far it has come; it is there only meanwhile."""
 
-VOID = frozenset({"challenge", "leases", "procedure", "reservation", "session"})
+VOID = frozenset({"adding", "challenge", "leases", "procedure", "reservation", "session"})
 """Kinds of rows that are of no worth in an older copy."""
 
 
@@ -104,6 +104,20 @@ class _Burn:
         if secret is not None and secret.kind == "totp":
             burnt = msgspec.structs.replace(secret, last_step=max(secret.last_step, spent(secret.token or Token(), tx.now // SECOND)))
             tx.put(self.keys[0], burnt)
+
+
+class _Lapse:
+    """A code that the desk has released may have been used in the time that is lost: it is good for nothing, and the desk has the case again."""
+
+    def __init__(self, key: str) -> None:
+        self.keys: Sequence[str] = [key]
+
+    def decide(self, tx: Tx) -> None:
+        """Its life is over; what follows from that follows as ever."""
+        row = tx.get(self.keys[0], Recovery)
+        if row is not None and not row.over and row.done is None and row.code is not None:
+            row.code.until = min(row.code.until, tx.now)
+            tx.put(self.keys[0], row, due=tx.now)
 
 
 class _Note:
@@ -182,6 +196,8 @@ def _work(key: str, body: bytes, items: Mapping[str, str]) -> Work[None] | None:
         return _Forget(key)
     if kind == "secret":
         return _Burn(key)
+    if kind == "recovery":
+        return _Lapse(key)
     if kind in KINDS or key[0] == "~" or key == THE_BANK:
         return _Distrust(key, items)
     return None
