@@ -198,6 +198,16 @@ def test_what_ends_every_session_ends_the_codes_that_they_have_shown(service, ha
     assert rows_of(service, "apps:" + hana.subject) == set()
 
 
+def test_a_device_that_is_removed_while_the_bank_compares_opens_nothing(service, bank, hana):
+    phone, session = enrol(service, hana), service.session(hana)
+    run = bank.run("login", hana)
+    held = service.post("/v1/reservations", {"operation": "login", "item": "app-fingerprint", "subject": hana.subject, "procedure": run.id})
+    assert held.status_code == 201, held.text
+    assert service.call("DELETE", f"/v1/sessions/{session}/apps/{phone.app}").status_code == 200
+    answer = run.verdict(held.json()["reservation"], "right")
+    assert (answer["outcome"], answer["state"]) == ("refused", "ended") and "session" not in answer
+
+
 AGREES = {"mail-otp": "by a code", "token-otp": "by her token"}
 
 

@@ -434,6 +434,8 @@ class Reservation(msgspec.Struct, omit_defaults=True, gc=False):
     owner: str = ""
     subjects: dict[str, str] = {}
     """Whose guess it is, by party, as the keys were chosen."""
+    known: list[str] = []
+    """Those of them that were enrolled then."""
     session: str | None = None
     begun: int = 0
     """When its run began: a later run under the same key is another one."""

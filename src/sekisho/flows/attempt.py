@@ -378,6 +378,7 @@ class Reserve(Entry):
             procedure=self.facts.key, operation=scene.operation.name, item=self.item, row=granted.row, notes=granted.notes,
             owner=self.owner, subjects=self.facts.subjects, session=self.facts.session, naming=self.naming, made=tx.now, deadline=deadline,
             begun=scene.procedure.started, ends=list(self.ends), device=self.facts.device, bank=granted.bank,
+            known=[subject for subject in scene.guards if subject[0] != "~"],
         )
         tx.put(key, taken, due=deadline)
         if self.replay is not None:
@@ -463,6 +464,9 @@ class Settle(Entry):
             return self._orphan(tx, taken)
         if isinstance(scene, Scene) and not strangers(taken) <= scene.rows.keys():
             return self._before_enrolment(tx, taken, scene)
+        if isinstance(scene, Scene) and not scene.rows.keys() >= {*taken.known}:
+            # Somebody whom it concerned is gone: a device of the app's that was removed is good for nothing, nor is what it has said.
+            end_run(scene, taken.row, ends_session=False)
         return scene
 
     def _before_enrolment(self, tx: Tx, taken: Reservation, scene: Scene) -> Scene:
