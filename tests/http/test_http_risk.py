@@ -79,6 +79,14 @@ def test_M_RISK_1_another_country_is_asked_about_after_the_password(service):
     assert demanded(service, hana)
 
 
+def test_M_RISK_1_enrolling_a_customer_again_lifts_no_demand(service):
+    """As a bank does that tells every night who its customers are."""
+    hana = service.customer()
+    assert Login(service, hana).session and Login(service, hana, ABROAD).asks == ["risk-code"]
+    service.put(hana.subject, {"links": {"account": hana.account_subject}})
+    assert demanded(service, hana) and Login(service, hana).asks == ["risk-code"]
+
+
 def test_M_RISK_1_a_wrong_password_raises_and_tells_nothing(service):
     """Whoever does not know it hears what he would hear at home, and brings nothing about."""
     hana = service.customer()

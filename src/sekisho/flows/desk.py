@@ -87,7 +87,7 @@ class _Enrol:
         guard.known = True
         guard.links = dict(self._enrolment.links)
         guard.accounts = list(self._enrolment.accounts)
-        guard.flags = sorted({*self._enrolment.flags, *(flag for flag in guard.flags if flag.partition(":")[0] in _KEPT)})
+        guard.flags = sorted({*self._enrolment.flags, *(flag for flag in guard.flags if _stays(flag, tx.table))})
         if self._enrolment.addresses is not None:
             before = tx.get(self.keys[1], Addresses) or Addresses()
             book = addresses.on_file(before, key, self._enrolment.addresses, self._codes, tx.now)
@@ -103,7 +103,12 @@ class _Enrol:
 
 
 _KEPT = frozenset({"first-time", "set", "addresses-deleted"})
-"""Flags that follow from a subject's items, and from what the desk did; enrolling it again leaves them."""
+"""What names of flags begin with that follow from a subject's items, and from what the desk did."""
+
+
+def _stays(flag: str, table: Table) -> bool:
+    """Whether enrolling a subject again leaves a flag: what follows from its items, from what the desk did, and from what was seen of it."""
+    return flag.partition(":")[0] in _KEPT or (table.risk is not None and flag == table.risk.flag)
 
 
 class _SetItem:
