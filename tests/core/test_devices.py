@@ -118,6 +118,31 @@ def test_to_begin_to_share_a_count_out_brings_no_guess(play, before):
     assert used + granted(game, EVERYWHERE) <= 7
 
 
+def test_what_is_in_flight_when_a_count_begins_to_be_shared_out_is_taken_from_each_share(play):
+    """They were taken while the count was whole, and all of them may be wrong."""
+    game = play(login(7, **TOTAL), shared=table(login(7, 2, **TOTAL), devices=KNOWN, version="v2"))
+    game("""10:00  login password right at home    -> right
+            10:00  login password right at office  -> right""")
+    waiting = [f"10:01 login password waits as {name}" for name in "ABCDEF"]
+    assert [game.step(line) for line in waiting] == [["granted"]] * 6
+    game.step("10:02 policy shared")
+    used = granted(game, EVERYWHERE[:18])
+    for name in "ABCDEF":
+        game.step(f"10:40 {name} wrong")
+    assert 6 + used + granted(game, EVERYWHERE) <= 7
+
+
+def test_what_is_taken_over_is_taken_from_shares_that_stand_already(play):
+    policy = table(login(7, 2, **TOTAL), devices=KNOWN)
+    game = Scenario(policy, SUBJECTS)
+    game("""10:00  login password right at home  -> right
+            10:01  login password wrong at home  -> wrong""")
+    guard = decode(game.play.rows["customer:1"], Guard)
+    raise_count(guard, policy.counters["c"], 6, None, game.play.now)
+    game.play.rows["customer:1"] = encode(guard)
+    assert 1 + 6 + granted(game, EVERYWHERE) <= 7
+
+
 def test_to_share_a_count_out_no_more_brings_no_guess(play):
     """What stands and what is in flight on the shares goes back into the count they were shares of."""
     game = play(login(7, 2, **TOTAL), whole=table(login(7, **TOTAL), devices=KNOWN, version="v2"))

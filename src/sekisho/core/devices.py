@@ -78,12 +78,28 @@ def share(guard: Guard, counter: Counter, place: int, now: int) -> tuple[Count, 
     count = guard.counts.get(mine.name)
     if count is None:
         count = guard.counts[mine.name] = Count()
-        whole = guard.counts.get(counter.name)
-        beyond = 0 if whole is None else whole.wrong - counter.stages[-1].wrong
-        if beyond > 0:
-            budget.add(count, mine, budget.CARRIED, beyond, now)
+        _take_beyond(guard, counter, count, mine, now)
         note_share(guard, mine)
     return count, mine
+
+
+def _take_beyond(guard: Guard, counter: Counter, count: Count, share: Counter, now: int) -> None:
+    """What stands on a count, or is in flight there, beyond the share of all others, stands on this share too."""
+    whole = guard.counts.get(counter.name)
+    if whole is None:
+        return
+    missing = whole.wrong + whole.flight - counter.stages[-1].wrong - count.wrong
+    if missing > 0:
+        budget.add(count, share, budget.CARRIED, missing, now)
+
+
+def spread(guard: Guard, counter: Counter, now: int) -> None:
+    """A count was raised from outside: what is beyond the share of all others is taken from every share that stands."""
+    for mine in counter.shares:
+        count = guard.counts.get(mine.name)
+        if count is not None:
+            budget.refresh(count, mine, now)
+            _take_beyond(guard, counter, count, mine, now)
 
 
 def note_share(guard: Guard, share: Counter) -> None:
@@ -120,4 +136,4 @@ def whole_of(counter: str) -> str:
     return counter.partition(f"/{share_name(0)[:-1]}")[0]
 
 
-__all__ = ["fold", "is_new", "note_share", "place_of", "remember", "settled_on", "share", "whole_of"]
+__all__ = ["fold", "is_new", "note_share", "place_of", "remember", "settled_on", "share", "spread", "whole_of"]

@@ -35,6 +35,7 @@ def raise_count(guard: Guard, counter: Counter, wrong: int, item: str | None, no
     missing = wrong - _standing(count, counter, item)
     if missing > 0:
         budget.add(count, counter, item or budget.CARRIED, missing, now)
+        devices.spread(guard, counter, now)
 
 
 def _standing(count: Count, counter: Counter, item: str | None) -> int:
