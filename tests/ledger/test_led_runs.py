@@ -2,8 +2,9 @@
 
 import asyncio
 
+import msgspec
 import pytest
-from house import OWNER, House, Write
+from house import OWNER, House, Read, Write
 from tables import END, START_OVER, counter, lock, row, stage, table
 
 from sekisho.core.state import IN_FORCE, InForce, Procedure, Session
@@ -75,6 +76,17 @@ def test_an_answer_of_a_session_that_is_gone_frees_no_guess_in_the_next_of_its_n
         assert await house.settle("A", "wrong") == "refused"
         assert await house.count("session:~1", "c", Session) == (0, 2) and await reserve(house, "D", facts=IN_SESSION) == "busy"
     told(story, OF_THE_SESSION)
+
+
+def test_a_run_whose_time_is_over_begins_anew_before_its_row_is_gone(told):
+    async def story(house):
+        assert await reserve(house, "A") == "granted"
+        assert await house.settle("A", "wrong") == "wrong"
+        run = await house.ledger.run(Read("procedure:1", Procedure))
+        await house.ledger.run(Write({"procedure:1": msgspec.structs.replace(run, expires=run.started + 1)}))
+        assert await reserve(house, "B") == "granted"
+        assert await house.count("procedure:1", "c", Procedure) == (0, 1)
+    told(story)
 
 
 def test_a_poisoned_work_beside_the_first_entry_of_a_run_leaks_no_guess(told):

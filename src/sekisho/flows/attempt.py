@@ -359,7 +359,7 @@ class Reserve(Entry):
         operation = tx.table.operations.get(self.facts.operation)
         total_s = tx.table.timing.session_total_s
         # New values each time: the batch may run this work again, and must find it as it was.
-        if begin is not None and operation is not None and _over(tx.get(self.facts.key, Procedure), operation):
+        if begin is not None and operation is not None and _over(tx.get(self.facts.key, Procedure), operation, tx.now):
             expires = tx.now + max(operation.life_s, total_s) * SECOND
             run = decode(encode(begin), Procedure)
             run.digest, run.started, run.expires = operation.digest, tx.now, expires
@@ -386,9 +386,9 @@ class Reserve(Entry):
         scene.tell(Event(EventKind.GUESS_RESERVED, core.whose(scene, granted), scene.operation.name, self.item, granted.row, self.facts.key))
 
 
-def _over(run: Procedure | None, operation: Operation) -> bool:
-    """Whether a run that the bank leads must begin anew: a penalty ended it, or the policy has changed under it."""
-    return run is None or run.state is not State.OPEN or run.digest != operation.digest
+def _over(run: Procedure | None, operation: Operation, now: int) -> bool:
+    """Whether a run that the bank leads must begin anew: a penalty ended it, its time is over, or the policy has changed under it."""
+    return run is None or run.state is not State.OPEN or now >= run.expires or run.digest != operation.digest
 
 
 class Settle(Entry):
