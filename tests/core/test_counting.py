@@ -382,3 +382,17 @@ def test_a_right_entry_clears_nothing_within_a_window(play):
         10:01  login password wrong  -> wrong
         10:02  login password right  -> right
         10:03  login password wrong  -> wrong, lock R on customer:1""")
+
+
+def test_a_right_entry_takes_back_nothing_that_two_changes_of_how_it_is_counted_have_mixed(play):
+    """In a row, within a window, in a row again, all while one entry is in flight: what stood is of no known item any more."""
+    def counted(version, **how):
+        return table(row("login", "password", counter("c", "customer", stage(9, lock("login"), row="R"), **how)), version=version)
+
+    game = play(
+        counted("v1").operations["login"].rows["password"][0], window=counted("v2", counting=Counting.WITHIN, window_s=DAY), again=counted("v3"),
+    )
+    for line in ("10:00 login password wrong", "10:00 login password wrong", "10:01 login password waits as A", "10:02 policy window",
+                 "10:03 login password wrong", "10:04 policy again", "10:05 login password wrong", "10:06 A right"):
+        game.step(line)
+    assert game.play.count("customer:1", "c") == (4, 0)

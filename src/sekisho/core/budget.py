@@ -64,7 +64,8 @@ def _slice_tallies(count: Count, counter: Counter, now: int) -> None:
 
 
 def _unslice(count: Count) -> None:
-    """The policy no longer counts within a window: what stood there stands until a release."""
+    """The policy no longer counts within a window: what stood there stands until a release, also for whoever was admitted before there was one."""
+    count.run += 1
     carried = count.tallies.setdefault(CARRIED, Tally())
     carried.settled += sum(wrong for _, wrong in count.slices)
     count.slices = []
