@@ -128,13 +128,14 @@ class Naive:
 
     def places(self, facts, item):
         row = self.rows[facts.operation, item]
-        return [(name, self._whose(facts, self.counts[name].of, about=row.about)) for name in row.counts]
+        return [(name, self._whose(facts, self.counts[name].of, row)) for name in row.counts]
 
     @staticmethod
-    def _whose(facts, of, *, about):
+    def _whose(facts, of, row):
         if of == "procedure":
-            return facts.key
-        return facts.subjects[f"about:{of}" if about and of in KINDS else of]
+            # Such a count is one row's own.
+            return f"{facts.key}/{row.item}"
+        return facts.subjects[f"about:{of}" if row.about and of in KINDS else of]
 
     def closed(self, facts, item):
         """Whether the run is over or a lock is in the way."""
@@ -202,7 +203,7 @@ class Naive:
     def at_the_edge(self, now):
         """Something that stands is about a day old: the bank may forget it a little late, so nobody looks just then."""
         old = [now - one[0] for place, entries in self.standing.items() if self.counts[place[0]].how == A_DAY for one in entries]
-        return any(0.9 * DAY * SECOND < age for age in old)
+        return any(age > 0.9 * DAY * SECOND for age in old)
 
     def lift(self):
         """The desk lifts whatever stands."""
