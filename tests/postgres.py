@@ -46,7 +46,7 @@ class Server:
     """One server. `options` are its settings, over `QUICK`; it is started by `with` or by `start`."""
 
     def __init__(self, **options):
-        self.folder = _folder()
+        self.folder = new_folder()
         self.data = self.folder / "data"
         self.options = {**QUICK, **options}
         self.process = None
@@ -76,7 +76,7 @@ class Server:
                 [_binary("postgres"), "-D", self.data, *settings], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
                 # It must not outlive whoever started it, however that one ends.
                 preexec_fn=_end_with_parent,  # noqa: PLW1509  no threads are needed between fork and exec
-                **_who(),
+                **who(),
             )
         self.wait()
 
@@ -163,13 +163,21 @@ class Server:
 
 def run(name, *words, check=True):
     """One of PostgreSQL's own programs, as whoever the server runs as."""
-    done = subprocess.run([_binary(name), *words], capture_output=True, text=True, check=False, cwd="/", **_who())
+    done = subprocess.run([_binary(name), *words], capture_output=True, text=True, check=False, cwd="/", **who())
     if check and done.returncode:
         raise RuntimeError(f"{name}: {done.stderr}")
     return done
 
 
-def _who():
+def signal_all(mother, how):
+    """Do this with a process and all below it: itself first, so that none is added meanwhile; some may end by themselves."""
+    how(mother)
+    for one in mother.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            how(one)
+
+
+def who():
     """As whom it runs: whoever we are, but never root."""
     if os.geteuid():
         return {}
@@ -177,22 +185,28 @@ def _who():
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _folder():
+def new_folder():
+    """An empty one of its own."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     folder.chmod(0o755)
-    if who := _who():
-        os.chown(folder, who["user"], who["group"])
+    if whose := who():
+        os.chown(folder, whose["user"], whose["group"])
     return folder
 
 
+def programs():
+    """The folder of PostgreSQL's own programs."""
+    return _home() / "pginstall18" / "bin"
+
+
 def _binary(name):
-    return _home() / "pginstall18" / "bin" / name
+    return programs() / name
 
 
 @functools.cache
 def _fresh():
     """The files of a server that has just been made, to be copied: making them takes longer than starting one."""
-    folder = _folder()
+    folder = new_folder()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     run("initdb", "--pgdata", folder / "data", "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
     return folder / "data"

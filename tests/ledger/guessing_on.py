@@ -27,7 +27,7 @@ TABLE = table(
 MANY = [f"customer:{n}" for n in range(4)]
 """Guessed at as often as it goes."""
 SMALL = [f"customer:small-{n}" for n in range(600)]
-"""Guessed at, one after the other, until a lock falls."""
+"""Guessed at, one after the other, until a lock falls; and once more at each, again and again, when all have theirs."""
 
 VISITORS = 6
 """Who guess at once in each node, every third of them at those with a small budget."""
@@ -43,7 +43,7 @@ class Deaf(postgres_wire.Wire):
 async def visit(house, name, number):
     """One visitor: guess after guess."""
     at_small = number % 3 == 2
-    operation, customers = ("transfer", iter(SMALL)) if at_small else ("login", itertools.cycle(MANY))
+    operation, customers = ("transfer", itertools.cycle(SMALL)) if at_small else ("login", itertools.cycle(MANY))
     customer = next(customers)
     for count in itertools.count():
         run = f"procedure:{name}-{number}-{count}"

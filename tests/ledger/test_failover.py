@@ -1,102 +1,19 @@
 """A primary is lost and its synchronous standby takes over: no failure that was told to anybody is missing afterwards."""
 
-import asyncio
-import collections
 import contextlib
-import os
 import random
-import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
 
 import psutil
 import pytest
-from guessing_on import BUDGET, MANY, SMALL, TABLE, VISITORS
-from house import House
-from postgres import Server
+from nodes import PATIENCE_S, Nodes, found_wrong, prepare
+from postgres import Server, signal_all
 from scale import failovers
-from trail import events
-
-from sekisho.adapters.postgres import PostgresStore
-from sekisho.core.state import Guard, decode
 
 pytestmark = pytest.mark.timeout(240)
 
-HERE = Path(__file__).parent
-NODES = ("a", "b")
-PATIENCE_S = 90
-
 STANDBYS = "ANY 1 (follower, heir)"
 """The same on every server from the beginning: whoever is promoted waits for the next standby at once, and tells nothing before."""
-
-
-class Nodes:
-    """Processes that guess over all these servers, and every line they say."""
-
-    def __init__(self, servers, promise):
-        url = f"postgresql://postgres@/postgres?host={','.join(str(one.folder) for one in servers)}&port={','.join('5432' for _ in servers)}"
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])}
-        self.said = []
-        self._news = threading.Condition()
-        self._processes = [
-            subprocess.Popen(
-                [sys.executable, str(HERE / "guessing_on.py"), url, name, promise],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env,
-            ) for name in NODES
-        ]
-        self._listeners = [threading.Thread(target=self._listen, args=[one.stdout]) for one in self._processes]
-        for one in self._listeners:
-            one.start()
-
-    def _listen(self, pipe):
-        for line in pipe:
-            with self._news:
-                self.said.append(tuple(line.split()))
-                self._news.notify_all()
-
-    def until(self, enough, since=0):
-        """Wait until what was said since then is enough."""
-        with self._news:
-            assert self._news.wait_for(lambda: enough(self.said[since:]), PATIENCE_S), "they do not go on"
-
-    def hear_verdicts(self, number):
-        """Wait until each node has told so many more."""
-        def enough(said):
-            heard = collections.Counter(run.split("-")[0] for run, _, told in said if told == "wrong")
-            return all(heard[f"procedure:{name}"] >= number for name in NODES)
-        self.until(enough, len(self.said))
-
-    def hear_no(self, number):
-        """Wait until each visitor was told so often that there is no answer."""
-        def enough(said):
-            heard = collections.Counter(visitor_of(run) for run, _, told in said if told in {"refused", "unknown"})
-            return len(heard) == len(NODES) * VISITORS and min(heard.values()) >= number
-        self.until(enough, len(self.said))
-
-    def stop(self):
-        for one in self._processes:
-            one.stdin.close()
-        for one in self._processes:
-            assert one.wait(30) == 0
-        for one in self._listeners:
-            one.join()
-
-    def kill(self):
-        """Whatever is left of them."""
-        for one in self._processes:
-            one.kill()
-            one.wait()
-        for one in self._listeners:
-            one.join()
-        for one in self._processes:
-            one.stdin.close()
-            one.stdout.close()
-
-
-def visitor_of(run):
-    return run.rpartition("-")[0]
 
 
 class Pair:
@@ -112,9 +29,9 @@ class Pair:
         with contextlib.ExitStack() as stack:
             self.primary = stack.enter_context(Server(**self._options))
             self.follower = stack.enter_context(self.primary.standby("follower"))
-            asyncio.run(_prepare(self.primary.url()))
-            self.nodes = Nodes([self.primary, self.follower], self._promise)
-            stack.callback(self.nodes.kill)
+            prepare(self.primary.url())
+            hosts = f"host={self.primary.folder},{self.follower.folder}&port=5432,5432"
+            self.nodes = stack.enter_context(Nodes(f"postgresql://postgres@/postgres?{hosts}", self._promise))
             self._stack = stack.pop_all()
         return self
 
@@ -128,61 +45,16 @@ class Pair:
 
     def found_wrong(self, server):
         """What is amiss on a server, by what the nodes have told."""
-        return asyncio.run(_found_wrong(server.url(), self.nodes.said))
-
-
-async def _prepare(url):
-    async with House(PostgresStore(url), TABLE) as house:
-        await house.enrol(*MANY, *SMALL)
-
-
-async def _found_wrong(url, said):
-    """Failures that were told and are gone, that were refused and count, that count twice; and counts that the chains do not bear out."""
-    store = PostgresStore(url)
-    counted = collections.Counter(event.procedure for event in await events(store) if event.kind == "entry-wrong")
-    chained = collections.Counter(event.subject for event in await events(store) if event.kind == "entry-wrong")
-    guards = {customer: decode(body, Guard) for customer, body in (await store.peek([*MANY, *SMALL])).items()}
-    await store.close()
-    found = [f"{run} was told wrong and is not counted" for run, _, told in said if told == "wrong" and not counted[run]]
-    found += [f"{run} was told {told} and is counted" for run, _, told in said if told in {"refused", "locked", "busy"} and counted[run]]
-    found += [f"{run} is counted {number} times" for run, number in counted.items() if number > 1]
-    for customer, guard in guards.items():
-        stands = sum(count.wrong for count in guard.counts.values())
-        if stands != chained[customer]:
-            found.append(f"{customer}: {stands} stand, {chained[customer]} are in the chains")
-        if customer in SMALL and (stands > BUDGET or (stands == BUDGET) != bool(guard.locks)):
-            found.append(f"{customer}: {stands} of {BUDGET} and {len(guard.locks)} locks")
-    return found + _over_the_budget(said) + _more_than_were_asked(said, guards)
-
-
-def _over_the_budget(said):
-    told = collections.Counter(customer for _, customer, told in said if told == "wrong")
-    return [f"{customer}: {told[customer]} verdicts at a budget of {BUDGET}" for customer in SMALL if told[customer] > BUDGET]
-
-
-def _more_than_were_asked(said, guards):
-    """Of those who were in the middle of a guess at the end nothing is known either."""
-    may = collections.Counter(customer for _, customer, told in said if told in {"wrong", "unknown"})
-    stand = {customer: sum(count.wrong for count in guards[customer].counts.values()) for customer in MANY}
-    return [f"{one}: {stand[one]} stand" for one in MANY if stand[one] > may[one] + len(NODES) * VISITORS]
-
-
-def signal_all(server, how):
-    """Its first process first, so that none is added meanwhile; some may end by themselves."""
-    mother = psutil.Process(server.process.pid)
-    how(mother)
-    for one in mother.children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            how(one)
+        return found_wrong(server.url(), self.nodes)
 
 
 def freeze(server):
     """It is there and answers nothing."""
-    signal_all(server, psutil.Process.suspend)
+    signal_all(psutil.Process(server.process.pid), psutil.Process.suspend)
 
 
 def thaw(server):
-    signal_all(server, psutil.Process.resume)
+    signal_all(psutil.Process(server.process.pid), psutil.Process.resume)
 
 
 def cut(primary):
