@@ -20,6 +20,9 @@ from sekisho.app import open_store, seals_path
 from sekisho.errors import CallerError, LedgerUnavailable, NewerState
 from sekisho.ports import Change
 
+READ_WRITE = "target_session_attrs=read-write"
+"""What a URL says that is written for libpq, where it names several hosts."""
+
 
 @pytest.fixture
 def url(postgres):
@@ -330,7 +333,7 @@ def test_a_database_that_promises_less_is_refused_with_what_to_change(postgres, 
 
 def test_a_database_that_does_not_sync_is_refused_and_so_is_a_replica():
     async def story(server, standby):
-        for url, text in ((server.url(), "fsync off"), (standby.url(), "replica")):
+        for url, text in ((server.url(), "fsync off"), (standby.url(), "replica"), (f"{standby.url()}&{READ_WRITE}", "replica")):
             store = PostgresStore(url)
             for ask in (lambda: store.begin(["a"]), lambda: store.peek(["a"])):  # noqa: B023  asked at once
                 with pytest.raises(LedgerUnavailable, match=f"{text}|a moment ago"):
@@ -338,9 +341,10 @@ def test_a_database_that_does_not_sync_is_refused_and_so_is_a_replica():
             await store.close()
         # The primary is found among several hosts, wherever it stands in the list.
         hosts = f"host={standby.folder},{server.folder}&port=5432,5432"
-        store = PostgresStore(f"postgresql://postgres@/postgres?{hosts}", Promise(accept_weaker=True))
-        await committed(store, ("a", b"1", None))
-        await store.close()
+        for more in ("", f"&{READ_WRITE}"):
+            store = PostgresStore(f"postgresql://postgres@/postgres?{hosts}{more}", Promise(accept_weaker=True))
+            await committed(store, ("a", b"1", None))
+            await store.close()
 
     with Server(fsync="off") as server, server.standby() as standby:
         told(story(server, standby))

@@ -183,6 +183,9 @@ class Wire:
         except ValueError:
             # Its text may repeat a part of the URL, and that a password.
             raise LedgerUnavailable("the store's URL cannot be read") from None
+        except asyncpg.TargetServerAttributeNotMatched:
+            # The URL asks for `target_session_attrs=read-write`, and this host is none.
+            raise NotPrimary from None
         try:
             con.add_log_listener(self._note)
             [settings] = await con.fetch(sql.ASK_SETTINGS)
