@@ -7,11 +7,13 @@ import re
 
 import httpx
 import pytest
+from bankclient import Client
 from scale import FULL, times
 from signing_bank import ITEM, signing_bank
 from standing import PHONE, Bank
 
 from sekisho.adapters import secrets
+from sekisho.bank import phone as reference_phone
 from sekisho.bank.seeds import CUSTOMERS
 from sekisho.catalogue import say
 
@@ -307,7 +309,41 @@ def test_without_a_ticket_of_this_bank_nothing_is_shown_or_done(bank, call, body
 
 @pytest.mark.parametrize("tickets", [["app:x 0012345678 00"], [None], [], [{}]], ids=["forged", "none", "no one's", "an object"])
 def test_what_waits_is_told_to_nobody_else(bank, tickets):
-    assert httpx.post(f"{bank.base}/phone/requests", json={"tickets": tickets}).json() == {"requests": {}}
+    assert httpx.post(f"{bank.base}/phone/requests", json={"tickets": tickets}).json() == {"requests": {}, "removed": []}
+
+
+def test_a_device_that_was_removed_is_shown_nothing_any_more(bank, monkeypatch):
+    """Neither that its customer logs in nor anything of what he does; it is told that it was removed, and enters nothing."""
+    monkeypatch.setattr(reference_phone, "ROUNDS", 10)
+    kenji = next(one for one in CUSTOMERS[2:] if one.contract)
+    device, ticket = by_letter(bank, kenji)
+    client = Client(bank)
+    client.look("/bank/go/login")
+    client.post("enter", client.form("enter"), proof=kenji.number)
+    client.http.close()
+
+    def asks(call, **body):
+        return httpx.post(f"{bank.base}/phone/{call}", json=body).json()
+
+    [waits] = asks("requests", tickets=[ticket])["requests"][device.app]
+    assert waits["next"] and asks("requests", tickets=[ticket])["removed"] == []
+    path = f"/v1/staff/subjects/{kenji.subject}/apps/{device.app}/loss"
+    assert bank.call("POST", path, {"reason": "left on a train"}, "chiba").status_code == 200
+    assert asks("requests", tickets=[ticket]) == {"requests": {device.app: []}, "removed": [device.app]}
+    item = waits["next"][0]["item"]
+    for call in ("sign", "enter", "send", "register"):
+        told = asks(call, ticket=ticket, walk=waits["walk"], item=item, proof={}, operation="register-app")
+        assert told["kind"] == "not-found"
+
+
+def by_letter(bank, customer):
+    """A device of his, set up with a code that came by letter; and its ticket."""
+    bank.call("POST", f"/v1/staff/subjects/{customer.subject}/app-codes", {"reason": "asked for on paper", "language": "en"}, "endo")
+    code = re.search(r"[A-Z2-9]{4}(?:-[A-Z2-9]{4}){5}", bank.received(customer.subject, "letter")[0].body)[0]
+    device = reference_phone.Phone()
+    told = httpx.post(f"{bank.base}/phone/accounts", json={"code": code, "name": "telephone", "parts": device.enrolment(code, PASSCODE)}).json()
+    device.app = told["app"]
+    return device, told["ticket"]
 
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b"{", b"[" * 10_000, b'{"a": "' + b"x" * 20_000 + b'"}', b"\xff"], ids=range(6))

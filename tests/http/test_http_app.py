@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from urllib.parse import quote
 
 import pytest
 from bankside import DAY, Verify, told
@@ -280,6 +281,29 @@ def test_several_devices_each_count_for_themselves_and_one_is_removed(service, b
     assert [found["name"] for found in left] == ["old"] and rows_of(service, other.app) == set()
     assert approve(bank, hana, one)[1]["state"] == "done"
     assert approve(bank, hana, other)[1]["message"] == "not-accepted"
+
+
+def test_a_channel_is_told_whether_a_device_is_still_enrolled(service, bank, hana):
+    """Until staff remove it, or she does, or a penalty; of what is no enrolment nothing is told."""
+
+    def enrolled(app):
+        answer = service.get(f"/v1/apps/{quote(app, safe='')}")
+        return answer.status_code, answer.json()
+
+    lost, removed = enrol(service, hana, Phone(()), "lost"), enrol(service, hana, Phone(()), "removed")
+    service.passes(3600)  # messages to one address are few in an hour
+    erased = enrol(service, hana, name="erased", transaction_code=TRANSACTION_CODE)
+    assert [enrolled(one.app) for one in (lost, removed, erased)] == [(200, {"enrolled": True})] * 3
+    loss = f"/v1/staff/subjects/{quote(hana.subject, safe='')}/apps/{quote(lost.app, safe='')}/loss"
+    assert service.post(loss, {"reason": "left on a train"}, "chiba").status_code == 200
+    assert service.call("DELETE", f"/v1/sessions/{service.session(hana)}/apps/{removed.app}").status_code == 200
+    run = up_to_the_app(bank, "transfer", hana)
+    by_passcode(run, erased)
+    for _ in range(5):
+        run.proof("transaction-code", "0000")
+    assert service.locks(erased.app) == ["Y-TRANSFER-4"]
+    for name in (lost.app, removed.app, erased.app, "app:nobody", hana.subject, hana.account_subject, "nonsense"):
+        assert enrolled(name) == (200, {"enrolled": False})
 
 
 def begun_about(service, customer, phone, session):

@@ -30,6 +30,7 @@ CALLS = (
     ("GET", "/v1/sessions/{id}/passkeys"),
     ("POST", "/v1/sessions/{id}/app-codes"),
     ("POST", "/v1/apps"),
+    ("GET", "/v1/apps/{app}"),
     ("GET", "/v1/sessions/{id}/apps"),
     ("DELETE", "/v1/sessions/{id}/apps/{app}"),
     ("PUT", "/v1/sessions/{id}/passkeys/{passkey}"),

@@ -110,6 +110,13 @@ class AppsAnswer(msgspec.Struct):
     apps: list[OneApp]
 
 
+class StandingApp(msgspec.Struct):
+    """One enrolment of the bank's app."""
+
+    enrolled: bool
+    """False: it was removed, or there never was one of that name."""
+
+
 class LossBody(msgspec.Struct, forbid_unknown_fields=True):
     """`POST /v1/staff/subjects/{subject}/apps/{app}/loss`."""
 
@@ -185,6 +192,10 @@ class HeldThings:
     async def apps(self, call: Call[None]) -> tuple[int, Any]:
         """The devices on which the customer of this session has the bank's app."""
         return _apps(await self._app.apps.shown(self._app.table, call.key.id, call.path["id"]))
+
+    async def app(self, call: Call[None]) -> tuple[int, Any]:
+        """Whether a device is still enrolled in the bank's app. One that was removed is to be shown nothing of its customer any more."""
+        return 200, StandingApp(await self._app.apps.stands(call.path["app"]))
 
     async def remove_app(self, call: Call[None]) -> tuple[int, Any]:
         """Remove a device: lost, or given away. The customer is told on every channel."""

@@ -78,6 +78,7 @@ from sekisho.api.passkeys import (
     NameBody,
     PasskeysAnswer,
     SignBody,
+    StandingApp,
 )
 from sekisho.api.staff import (
     AgreeBody,
@@ -200,6 +201,7 @@ def operations(app: App, manuals: Manuals | None = None) -> list[Operation]:
         Operation("DELETE", "/v1/sessions/{id}/passkeys/{passkey}", things.remove_passkey, CHANNEL, None, {200: PasskeysAnswer}, holds=True),
         Operation("POST", "/v1/sessions/{id}/app-codes", things.app_code, CHANNEL, None, {201: AppCodeAnswer}, holds=True),
         Operation("POST", "/v1/apps", things.enrol_app, CHANNEL, AppBody, {201: AppAnswer}, holds=True),
+        Operation("GET", "/v1/apps/{app}", things.app, CHANNEL, None, {200: StandingApp}, holds=True),
         Operation("GET", "/v1/sessions/{id}/apps", things.apps, CHANNEL, None, {200: AppsAnswer}, holds=True),
         Operation("DELETE", "/v1/sessions/{id}/apps/{app}", things.remove_app, CHANNEL, None, {200: AppsAnswer}, holds=True),
         Operation("GET", "/v1/staff/subjects/{subject}/apps", things.apps_of, STAFF, None, {200: AppsAnswer}),

@@ -1,7 +1,7 @@
 """`/phone`: the bank's app as a page that can be installed. What it keeps and what it signs is in web/phone.js; this is the bank's side of it.
 
 The page shows the bank a ticket that it got when its device was enrolled, and the bank passes on what it says (docs/how/app.md).
-Nothing is decided by a ticket: it lets a device see what waits for it. What the device enters, its keys sign.
+Nothing is decided by a ticket: it lets a device see what waits for it, until it is removed. What the device enters, its keys sign.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -150,18 +151,20 @@ class Telephone:
         if not isinstance(tickets, list) or len(tickets) > TICKETS_MAX:
             return Trouble("not-json")
         found: dict[str, list[Json]] = {}
-        for ticket in tickets:
-            held = self._holder(ticket)
-            if held is not None:
-                found[held[0]] = [self._seen(walk, language) for walk in self._waiting(*held)]
-        return {"requests": found}
+        removed = []
+        for app, number in filter(None, map(self._named, tickets)):
+            enrolled = await self._is_enrolled(app)
+            found[app] = [self._seen(walk, language) for walk in self._waiting(app, number)] if enrolled else []
+            if enrolled is False:
+                removed.append(app)
+        return {"requests": found, "removed": removed}
 
     def _waiting(self, app: str, number: str) -> Iterator[Walk]:
         """The runs that this device may enter something in: those of its customer in any browser, and its own."""
         for guest in self._guests:
             for walk in guest.walks.values():
                 his = walk.who == number or (bool(guest.number) and guest.number == number)
-                # In a session each run is about one device; whoever holds one that was removed sees nothing of it.
+                # In a session each run is about one device.
                 here = walk.app == app or (walk.app is None and not self._table.operations[walk.operation].session)
                 if his and here and self._asked(walk):
                     yield walk
@@ -188,7 +191,7 @@ class Telephone:
 
     async def _register(self, body: Json, language: str) -> Json | Trouble:
         """Something that the app enters was erased, or is to be another: a run in which it is registered anew."""
-        held, operation = self._holder(body.get("ticket")), body.get("operation")
+        held, operation = await self._holder(body.get("ticket")), body.get("operation")
         if held is None or not isinstance(operation, str) or operation not in self._registers.values():
             return Trouble("not-found")
         told = await self._service.channel("POST", "/v1/procedures", {"operation": operation, "subject": held[0]}, language=language)
@@ -206,7 +209,7 @@ class Telephone:
 
     async def _sign(self, body: Json, language: str) -> Json | Trouble:
         """What the device is asked to sign for an item."""
-        walk = self._meant(body)
+        walk = await self._meant(body)
         if walk is None or not walk.asks_for(str(body.get("item"))):
             return Trouble("not-found")
         told = await self._service.channel("POST", f"/v1/procedures/{walk.procedure}/signatures", {"item": body["item"]}, language=language)
@@ -214,7 +217,7 @@ class Telephone:
 
     async def _send(self, body: Json, language: str) -> Json | Trouble:
         """Have a code sent in a run of the app's own."""
-        walk = self._meant(body)
+        walk = await self._meant(body)
         if walk is None or walk.name not in self._own:
             return Trouble("not-found")
         sent = {"item": body.get("item"), "address": body.get("address")}
@@ -226,7 +229,7 @@ class Telephone:
 
     async def _enter(self, body: Json, language: str) -> Json | Trouble:
         """One entry. What came of it is shown on the telephone, and in the browser where the run was begun."""
-        walk = self._meant(body)
+        walk = await self._meant(body)
         if walk is None or not walk.asks_for(str(body.get("item"))):
             return Trouble("not-found")
         entry = {"item": body["item"], "proof": body.get("proof")}
@@ -253,16 +256,26 @@ class Telephone:
 
     # -- whose device --------------------------------------------------------------------------------------------------
 
-    def _holder(self, ticket: object) -> tuple[str, str] | None:
+    def _named(self, ticket: object) -> tuple[str, str] | None:
         """Enrolment and customer number of a ticket that this bank gave out."""
         parts = ticket.split(" ") if isinstance(ticket, str) else []
         if len(parts) != 3 or not hmac.compare_digest(self._service.seal("ticket", *parts[:2]).encode(), parts[2].encode("utf-8", "replace")):
             return None
         return parts[0], parts[1]
 
-    def _meant(self, body: Json) -> Walk | None:
+    async def _is_enrolled(self, app: str) -> bool | None:
+        """Whether a device has not been removed since it got its ticket; None: nobody can tell now."""
+        told = await self._service.channel("GET", f"/v1/apps/{quote(app, safe='')}")
+        return None if isinstance(told, Trouble) else bool(told["enrolled"])
+
+    async def _holder(self, ticket: object) -> tuple[str, str] | None:
+        """The same, of a device that has not been removed."""
+        named = self._named(ticket)
+        return named if named is not None and await self._is_enrolled(named[0]) else None
+
+    async def _meant(self, body: Json) -> Walk | None:
         """The run that a call names, if it waits for the device that calls."""
-        held = self._holder(body.get("ticket"))
+        held = await self._holder(body.get("ticket"))
         return None if held is None else next((walk for walk in self._waiting(*held) if walk.name == body.get("walk")), None)
 
 

@@ -205,7 +205,11 @@ class _Enrol:
     def _is_gone(self, tx: Tx, app: str) -> bool:
         """Whether a penalty has taken the account off that device: it is added again by another enrolment, and this one is none any more."""
         guard = tx.get(app, Guard) if app in self._before else None
-        return guard is not None and any(lock.kind is PenaltyKind.REMOVE and lock.stands(tx.now) for lock in guard.locks)
+        return guard is not None and _is_removed(guard, tx.now)
+
+
+def _is_removed(guard: Guard, now: int) -> bool:
+    return any(lock.kind is PenaltyKind.REMOVE and lock.stands(now) for lock in guard.locks)
 
 
 def _link(tx: Tx, holder: str, app: str | None, instead_of: str | None = None) -> None:
@@ -322,6 +326,12 @@ class AppEnrolments:
         if subject is None:
             return None
         return await self._ledger.run(_Look(table, f"session:{session}", subject, app, await self._account(subject)))
+
+    async def stands(self, app: str) -> bool:
+        """Whether an enrolment is still one: neither its customer, nor staff, nor a penalty has removed it."""
+        body = (await self._store.peek([app])).get(app) if app.startswith(f"{Reach.APP}:") else None
+        guard = Guard() if body is None else decode(body, Guard)
+        return guard.known and not _is_removed(guard, await self._store.clock())
 
     async def _known(self, customer: str) -> list[OnFile]:
         body = (await self._store.peek([apps_key(customer)])).get(apps_key(customer))

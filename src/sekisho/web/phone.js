@@ -340,20 +340,22 @@ function request(account, run) {
   return found;
 }
 
-function listed(account) {
+function listed(account, isRemoved) {
   const found = copy("account");
   found.querySelector("h3").textContent = `${account.name} · ${account.number}`;
-  found.querySelector(".erased").textContent = erasedText(account);
-  found.querySelector(".erased").hidden = account.gone.length === 0;
+  found.querySelector(".erased").textContent = isRemoved ? say("removed-there") : erasedText(account);
+  found.querySelector(".erased").hidden = !isRemoved && account.gone.length === 0;
   const registering = (text, item) => button(text, async () => {
     const told = await call("register", { ticket: account.ticket, operation: registers[item] });
     if (told.trouble) tell(told);
   });
   const whole = account.gone.includes(PASSCODE); // its registration brings everything back
-  for (const item of (whole ? [PASSCODE] : account.gone).filter(one => one in registers)) {
+  const again = (whole ? [PASSCODE] : account.gone).filter(one => one in registers);
+  for (const item of isRemoved ? [] : again) {
     found.append(registering(whole ? say("register") : `${say("register")}: ${itemName(item)}`, item));
   }
-  for (const one of $("words").content.querySelectorAll("[data-sets]")) found.append(registering(one.textContent, one.dataset.sets));
+  const sets = isRemoved ? [] : $("words").content.querySelectorAll("[data-sets]");
+  for (const one of sets) found.append(registering(one.textContent, one.dataset.sets));
   found.append(button(say("remove"), async () => {
     await forget(account.app);
     tell({ outcome: "right", message: say("removed") });
@@ -367,15 +369,15 @@ let before = "";
 async function look(again) {
   showLocks();
   const mine = await accounts();
-  const told = mine.length ? await call("requests", { tickets: mine.map(one => one.ticket) }) : { requests: {} };
+  const told = mine.length ? await call("requests", { tickets: mine.map(one => one.ticket) }) : { requests: {}, removed: [] };
   if (!told.requests || (busy && !again)) return;
-  const now = JSON.stringify([told.requests, mine.map(one => [one.app, one.gone])]);
+  const now = JSON.stringify([told, mine.map(one => [one.app, one.gone])]);
   if (now === before) return;
   before = now;
   const waiting = mine.flatMap(account => (told.requests[account.app] ?? []).map(run => request(account, run)));
   $("requests").replaceChildren(...waiting);
   $("nothing").hidden = waiting.length > 0;
-  $("accounts").replaceChildren(...mine.map(listed));
+  $("accounts").replaceChildren(...mine.map(account => listed(account, told.removed.includes(account.app))));
   $("no-accounts").hidden = mine.length > 0;
 }
 
