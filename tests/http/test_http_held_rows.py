@@ -60,7 +60,7 @@ def test_Y_LOGIN_6_a_face_that_is_not_known_five_times_is_erased_and_registered_
     phone = enrol(service, hana)
     said = [by_sensor(bank, hana, phone, "app-face", "no-match")["message"] for _ in range(5)]
     assert said == ["wrong"] * 4 + ["wrong-register-again"]
-    assert seen(service, phone.app) == ("Y-LOGIN-6", 5, ["register-face-again"])
+    assert seen(service, phone.app) == ("Y-LOGIN-6", 5, ["register-face-again", "register-again"])
     assert service.count(phone.app, "app-face-in-a-row") == 5 and f"secret:{phone.app}/app-face" not in rows_of(service, phone.app)
     assert by_sensor(bank, hana, phone, "app-face")["message"] == "register-again"
     assert by_sensor(bank, hana, phone)["state"] == by_passcode(up_to_the_app(bank, "transfer", hana), phone)["state"] == "done"
@@ -74,6 +74,20 @@ def test_Y_LOGIN_6_a_face_that_is_not_known_five_times_is_erased_and_registered_
     new, phone._sensors["app-face"] = phone._sensors["app-face"], old
     assert by_sensor(bank, hana, phone, "app-face")["message"] == "not-accepted"
     phone._sensors["app-face"] = new
+    assert by_sensor(bank, hana, phone, "app-face")["state"] == by_sensor(bank, hana, phone)["state"] == "done"
+
+
+def test_a_face_erased_before_the_passcode_comes_back_with_all_the_rest(service, bank, hana):
+    """Y-LOGIN-6, then Y-TRANSFER-3: one registration of everything ends both, and the face is looked at again."""
+    phone = enrol(service, hana)
+    for _ in range(5):
+        by_sensor(bank, hana, phone, "app-face", "no-match")
+    run = up_to_the_app(bank, "transfer", hana)
+    for _ in range(5):
+        by_passcode(run, phone, "000000")
+    assert service.locks(phone.app) == ["Y-LOGIN-6", "Y-TRANSFER-3"]
+    assert registers_passcode(service, hana, phone)["state"] == "done"
+    assert service.locks(phone.app) == [] and service.counts(phone.app) == {}
     assert by_sensor(bank, hana, phone, "app-face")["state"] == by_sensor(bank, hana, phone)["state"] == "done"
 
 
