@@ -57,6 +57,15 @@ def test_the_page_s_example_from_the_delivery_to_the_end(served):
     served.says("tokens", "assign", "T-1003", HANA, "token-otp", "--operator", "ito", code=2)
 
 
+def test_a_list_that_goes_to_no_terminal_is_whole(served):
+    """However long the names are: one token, one line."""
+    model = "Clock with a very long name " * 3
+    take_in(served, EXAMPLE.replace("Clock", model.strip()))
+    served.says("tokens", "assign", "T-1001", HANA, "token-otp", "--operator", "ito")
+    line = next(line for line in served.says("tokens", "list").splitlines() if "T-1001" in line)
+    assert HANA in line and line.rstrip().endswith(model.strip()) and "2031-12-31" in line
+
+
 def test_every_fault_has_its_line(served):
     take_in(served, EXAMPLE.replace("totp", "ocra").replace("hotp", "hopt"), code=1)
     assert re.findall(r"tokens\.csv:(\d+): (\w+):", served.complaint) == [("2", "type"), ("3", "type")]

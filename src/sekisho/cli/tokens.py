@@ -22,6 +22,9 @@ from sekisho.terms import Role
 
 T = TypeVar("T")
 
+PIPED = 10_000
+"""How wide a table may be that goes to no terminal: nothing of it is cut. Signs."""
+
 _store = click.option("--store", required=True, help="sqlite:///PATH or postgresql://USER@HOST/DATABASE")
 _keys = click.option("--keys", "key_file", required=True, type=click.Path(path_type=Path), help="The key file.")
 _operator = click.option("--operator", required=True, help="Who does it; it is put on record.")
@@ -86,7 +89,7 @@ def list_tokens(store: str, key_file: Path, state: str | None) -> None:
     for cells in _run(store, key_file, collect):
         table.add_row(*cells)
     # What a vendor has written is text, whatever signs are in it.
-    Console(soft_wrap=True, markup=False, emoji=False).print(table)
+    Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPED).print(table)
 
 
 @tokens.command()
