@@ -9,6 +9,7 @@ import json
 import random
 from collections import Counter
 from itertools import count
+from urllib.parse import quote
 
 import pytest
 from bankside import SENT as WAYS
@@ -17,9 +18,11 @@ from figures import other_figures
 from scale import times
 from twins import Apart, Twins
 
-from sekisho.flows import answers
+from sekisho.flows import answers, outbox
 from sekisho.flows.answers import Message
 from sekisho.policy import reference
+from sekisho.policy.table import Text
+from sekisho.terms import PathKind
 
 pytestmark = pytest.mark.timeout(times(300, full=7_200))
 
@@ -315,3 +318,39 @@ def test_these_histories_find_a_warning_that_one_try_is_left(twins, monkeypatch)
     monkeypatch.setattr(answers, "_after_wrong", warning)
     with pytest.raises(AssertionError, match="try-again"):
         walk(twins)
+
+
+def in_writing(twins):
+    """Every form of the policy entered for somebody and for his account, and a code for a device sent: how many letters it made."""
+    one = person()
+    held = [item for item in sorted(one.secrets()) if item in twins.table.items and item != "login-password"]
+    for twin in twins.both:
+        twin.enrolled(one, *held)
+    for language, subject in (("ja", one.subject), ("en", one.account_subject)):
+        staff = f"/v1/staff/subjects/{quote(subject, safe='')}"
+        for form in (path.name for path in twins.table.paths.values() if path.kind is PathKind.FORM):
+            body = {"form": form, "reason": "it came by post", "language": language}
+            status, *_, told = twins.ask("POST", f"{staff}/forms", json.dumps(body), by="endo")
+            if status == 202:
+                twins.ask("POST", f"/v1/staff/approvals/{json.loads(told)['approval']}", by="fujii")
+        twins.ask("POST", f"{staff}/app-codes", json.dumps({"reason": "asked for on paper", "language": language}), by="endo")
+    return sum(len(twins.letters(subject)) for subject in (one.subject, one.account_subject))
+
+
+def test_D1_letters_are_the_same_files_under_other_figures(twins):
+    """What paper brings and what sets up a device, in both languages: byte for byte as they go to the printer."""
+    assert in_writing(twins) >= 3
+
+
+def test_a_letter_that_tells_a_threshold_is_found(twins, monkeypatch):
+    """Planted: the name of what it brings, with the figure of a row behind it."""
+    plain = outbox._Take.decide
+
+    def telling(work, tx):
+        taken = plain(work, tx)
+        figure = next(counter.stages[0].wrong for counter in tx.table.counters.values() if counter.stages)
+        return taken and taken._replace(about=Text(f"{taken.about.ja} {figure}", f"{taken.about.en} {figure}"))
+
+    monkeypatch.setattr(outbox._Take, "decide", telling)
+    with pytest.raises(Apart):
+        in_writing(twins)

@@ -10,15 +10,21 @@ import re
 import shutil
 from pathlib import Path
 
+import msgspec
 from bankside import Service
 
 from sekisho.adapters.keyring import Keyring
+from sekisho.adapters.sheet import sheet
+from sekisho.terms import Way
 
 ANY_NAME = re.compile(rb"(?<![\w-])[\w-]{32}(?![\w-])|(?<![\w-])[\w-]{24}(?![\w-])|\b[0-9a-f]{13}-\d+\b")
 """What is drawn by chance: runs, reservations, challenges and deliveries, sessions, locks."""
 
 LABEL = re.compile(rb'(?<="label":")[A-Z]{2}(?=")')
 CODE = re.compile(r"\d[\d ]{4,12}\d")
+BROUGHT = re.compile(r"^ +\S.*$", re.MULTILINE)
+"""The line of a letter that is set in: what it brings, which each twin draws by itself."""
+
 NOON = 1_774_407_600
 """2026-03-25 12:00 in Tokyo. Seconds since the epoch."""
 
@@ -90,6 +96,16 @@ class Twin(Service):
         self.codes |= {way: CODE.search(one.body)[0] for way, one in reversed(came)}
         return [(way, one.to, one.language, _blank(one.subject), _blank(one.body)) for way, one in came]
 
+    def letters(self, subject):
+        """The letters to a subject as the printer gets them, with as many noughts in the place of what each brings."""
+        self.do(self.app.turn())
+        self.do(self.app.outbox.deliver())
+        return sorted(sheet(msgspec.structs.replace(one, body=BROUGHT.sub(_noughts, one.body))) for one in self.boxes[Way.LETTER].received(subject))
+
+
+def _noughts(found):
+    return re.sub(r"\w", "0", found[0])
+
 
 def _blank(text):
     return re.sub(r"(?<![A-Za-z])[A-Z]{2}(?![A-Za-z])", "label", CODE.sub("code", text))
@@ -138,6 +154,10 @@ class Twins:
         for one in self.both:
             one.do(one.app.outbox.deliver())
         self._alike(*(one.received(customer) for one in self.both))
+
+    def letters(self, subject):
+        """What both have printed for a subject, as files."""
+        return self._alike(*(one.letters(subject) for one in self.both))
 
     def _alike(self, one, other):
         if one != other:
