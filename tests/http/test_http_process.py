@@ -38,6 +38,7 @@ def two(request, tmp_path_factory, keys):
     made = Process(tmp_path_factory.mktemp("two"), keys, "--workers", "2", "--no-hold", store=store).start()
     yield made
     assert made.stop() == 0, made.said()
+    assert made.said().count(f"ready: {made.base}\n") == 1
 
 
 # -- start and stop

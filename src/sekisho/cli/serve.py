@@ -15,7 +15,7 @@ import click
 
 from sekisho import serving
 from sekisho.api.http import LOCAL_HOSTS
-from sekisho.app import Settings, build, has_policy, party_of
+from sekisho.app import App, Settings, build, has_policy, party_of
 from sekisho.cli.mailing import mail_options, relay_from
 from sekisho.policy import parse
 
@@ -63,14 +63,20 @@ def serve(
     names = LOCAL_HOSTS | frozenset(hosts) | {listen.rpartition(":")[0]}
     sock = serving.bind(listen)
     beside = serving.bind(metrics) if metrics else None
+
+    async def ready(_: App) -> None:
+        click.echo(f"ready: http://{listen}", err=True)
+
     if workers == 1:
-        serving.run(settings, sock, names, beside, started=lambda _: _say(listen))
+        serving.run(settings, sock, names, beside, started=ready)
         return
     # One process alone puts the first policy in force; the others find it done.
     asyncio.run(_prepare(settings))
     fork = multiprocessing.get_context("fork")
     children: list[BaseProcess] = [
-        fork.Process(target=serving.run, args=(settings, sock, names, beside if n == 0 else None), daemon=False) for n in range(workers)
+        fork.Process(
+            target=serving.run, args=(settings, sock, names, beside if n == 0 else None), kwargs={"started": ready if n == 0 else None}, daemon=False,
+        ) for n in range(workers)
     ]
     _supervise(children)
 
@@ -82,10 +88,6 @@ def _prove(policy_file: Path) -> None:
     if not report.accepted:
         click.echo(text.told(report, findings_only=True), err=True, nl=False)
         sys.exit(1)
-
-
-async def _say(listen: str) -> None:
-    click.echo(f"ready: http://{listen}", err=True)
 
 
 async def _prepare(settings: Settings) -> None:
