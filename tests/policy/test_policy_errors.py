@@ -42,6 +42,7 @@ CELLS = [
     ("zone: Asia/Tokyo", "zone: Asia/Tokio", "Asia/Tokio", "did you mean `Asia/Tokyo`?"),
     ('article: "1"', 'artikle: "1"', "artikle", "did you mean `article`?"),
     ('article: "1"', "nonsense: 1", "nonsense", "unknown key `nonsense`; there are"),
+    ("title: {ja: 小さな表, en: A small table}", "title: {ja: 小さな表, en: A table, a small one}", "a small one", "a text with a comma in it stands in quotes"),
     ("one_run: in-total", "one_run: in-totl", "in-totl", "did you mean `in-total`?"),
     ("right_entry: clears-own", "right_entry: clears-all", "clears-all", "did you mean `clears-own`?"),
     ("{wrong: 15, of: procedure", "{wrong: 15, of: procedures", "procedures, penalty", "did you mean `procedure`?"),

@@ -120,9 +120,9 @@ class Reader:
             self.faults.add(node.place, path, f"this is {_form_name(node)}; write {_describe(shape)}")
             return _blank(shape)
         fields = {field.encode_name: field for field in shape.fields}
-        for key, (place, _) in node.entries.items():
+        for key, (place, value) in node.entries.items():
             if key not in fields:
-                self.unknown(place, path, key, fields)
+                self.unknown(place, path, key, fields, value)
         given = {}
         for key, field in fields.items():
             if key in node.entries:
@@ -140,8 +140,11 @@ class Reader:
             return _blank(field.type) if field.required else _default(field)
         return self.value(node, field.type, path)
 
-    def unknown(self, place: Place, path: Path, key: str, fields: Iterable[str]) -> None:
-        self.faults.add(place, (*path, key), f"unknown key {quoted(key)}; {Vocabulary(fields).hint(key)}")
+    def unknown(self, place: Place, path: Path, key: str, fields: Iterable[str], value: Node) -> None:
+        # In `{ja: …, en: one, two}` the rest of a text is taken for a key that has no value.
+        is_text = path and "en" in fields and isinstance(value, Scalar) and value.plain and not value.text
+        hint = "a text with a comma in it stands in quotes" if is_text else Vocabulary(fields).hint(key)
+        self.faults.add(place, (*path, key), f"unknown key {quoted(key)}; {hint}")
 
     def missing(self, path: Path, field: Any) -> None:
         text = _meta(field.type).get("description") or _describe(field.type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from sekisho.catalogue import say
 from sekisho.policy.model import FindingCode
 from sekisho.policy.table import Table, Text
 from sekisho.proof.found import Fact, Found, Severity, texts
@@ -43,11 +44,16 @@ class Exits:
     def _found(
         self, code: FindingCode, say: str, state: State, trace: Sequence[str], severity: Severity = Severity.ERROR, **facts: Fact,
     ) -> Found:
-        known: dict[str, Fact] = {"state": self.named(state), "rows": ", ".join(state.rows), **facts}
+        name = self.closed(state) if say == "stranger-closes" else self.named(state)
+        known: dict[str, Fact] = {"state": name, "rows": ", ".join(state.rows), **facts}
         return Found(code, say, known, state.rows[0] if state.rows else None, trace=tuple(trace), severity=severity)
 
     def named(self, state: State) -> tuple[Text, ...]:
-        """The state as a person would call it."""
+        """The state as a person would call it: a lock, or what is lost and by which items that shows."""
+        return (lost(state, self.closed(state)),) if state.lost else self.closed(state)
+
+    def closed(self, state: State) -> tuple[Text, ...]:
+        """What can be entered no more in it; the lock."""
         return texts(self.table, sorted(state.lost) or [state.name])
 
     def _together(self, stuck: Sequence[State]) -> Found:
@@ -91,3 +97,9 @@ class Exits:
             return True
         papers = [paper for paper in self.table.paper if paper.form == form]
         return any((not lockable and not state.lost) or set(paper.rows) & set(state.rows) for paper in papers)
+
+
+def lost(state: State, items: Sequence[Text]) -> Text:
+    """A loss in words, and the items that are entered no more."""
+    ja, en = (say(language, f"state.{state.name.partition(',')[0]}") for language in ("ja", "en"))
+    return Text(f"「{ja}」({'、'.join(one.ja for one in items)})", f"“{en}” ({', '.join(one.en for one in items)})")

@@ -109,7 +109,8 @@ def _left_by(one: State, table: Table, language: str) -> str:
 def _entries(counter: Counter, table: Table, language: str) -> str:
     """The items whose wrong entries come on a count."""
     rows = [row for one in table.operations.values() for variants in one.rows.values() for row in variants]
-    found = dict.fromkeys(row.item for row in rows if any(gauge.counter.name == counter.name for gauge in row.gauges))
+    whole = counter.base or counter.name
+    found = dict.fromkeys(row.item for row in rows if any(gauge.counter.name == whole for gauge in row.gauges))
     return " / ".join(picked(table.items[item].text, language) for item in found)
 
 
