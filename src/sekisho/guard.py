@@ -190,6 +190,8 @@ class _Problem(msgspec.Struct):
 def _fail(answer: httpx.Response) -> NoReturn:
     said = msgspec.json.decode(answer.content, type=_Problem)
     text = f"{said.title} {said.detail}".strip()
+    if said.type == "/problems/no-key":
+        raise CallerError("`key` is no API key of this key file; make one with: sekisho keys new --role channel")
     if said.type == "/problems/no-answer":
         raise UnknownFate(text)
     if said.type == "/problems/unavailable":

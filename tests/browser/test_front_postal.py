@@ -67,9 +67,10 @@ def test_the_tenth_wrong_password_closes_the_login_and_the_next_step_is_told(ban
     assert bank.call("PUT", f"/v1/staff/subjects/{person.subject}/items/login-password", nine, "endo").is_success
     client.look("/bank")
     client.logs_in(person, "not this one")
-    assert client.says("answer.wrong-locked")
+    assert client.says("answer.wrong-locked") and 'href="/manual/operation/login"' in client.html
     client.look("/bank").logs_in(person)
     assert client.says("answer.locked") and client.at == "/bank/go/login"
+    assert client.look(re.search(r'href="(/manual/[^"]+)"', client.html)[1]).answer.status_code == 200
 
 
 def test_the_help_page_says_who_answers_the_telephone_as_this_policy_has_it(bank, client):
@@ -81,7 +82,8 @@ def test_the_help_page_says_who_answers_the_telephone_as_this_policy_has_it(bank
 
 
 def test_the_register_again_page_tells_everybody_the_same(client):
-    """It asks for both numbers by their names."""
+    """It asks for both numbers by their names, and speaks of no desk that deletes addresses where the policy has none."""
     client.look("/bank/go/reset-password")
+    assert not client.says("bank.reset-first")
     assert re.search({"ja": "お客さま番号", "en": "(?i)customer number"}[client.language], seen(client))
     assert client.form("enter")["item"] == "number-pair"

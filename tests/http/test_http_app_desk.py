@@ -118,6 +118,7 @@ def test_both_are_done_on_the_customers_page_at_the_desk(service, hana):
     phone = enrols(service, code)[1]
     aoki = Screen(service, "aoki").look(f"/desk/customer?number={hana.number}")
     assert phone.app in aoki.text and not [*aoki.forms("lost"), *aoki.forms("letter")]
+    assert aoki.says("problem.no-cases") and not aoki.forms("open")
     chiba.look(f"/desk/customer?number={hana.number}")
     assert code not in chiba.html + aoki.html
     assert chiba.send("lost", {"app": phone.app}, reason="left on a train").says("desk.said-lost")

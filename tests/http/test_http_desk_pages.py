@@ -13,7 +13,7 @@ from sekisho.catalogue import say
 from sekisho.core.state import SECOND
 from sekisho.flows.sights import rfc3339
 from sekisho.policy import reference
-from sekisho.web.desk import CASES
+from sekisho.web.desk import CASES, _moment
 from sekisho.web.seating import COOKIE
 
 
@@ -120,12 +120,26 @@ def test_M_DESK_1_counts_locks_addresses_and_the_course_of_messages_are_there(se
     service.received(hana.mails[0])
     aoki.look(f"/desk/customer?number={hana.number}")
     assert "f•••@e•••.com" in aoki.text and hana.mails[0] not in aoki.text
-    assert "handed-over" in aoki.text and re.search(r": 7 · 10", aoki.text)
+    assert aoki.says("trace.handed-over") and aoki.says("trace.accepted") and re.search(r": 7 · 10", aoki.text)
 
 
 def test_M_STOP_1_first_line_stops_over_the_page(service, hana, aoki):
     aoki.look(f"/desk/customer?number={hana.number}").send("stop", reason="he telephoned", known_by="number-on-file")
     assert aoki.says("desk.said-stopped") and service.locks(hana.subject) == ["M-STOP-1"]
+
+
+def test_M_STOP_1_a_stop_that_is_refused_is_told_as_that(service, hana, aoki):
+    """Somebody whom nobody knows stops a customer once in seven days."""
+    for text in ("desk.said-stopped", "staff.stop-refused"):
+        aoki.post("/desk/sign-in", key=service.keys["aoki"])
+        assert aoki.look(f"/desk/customer?number={hana.number}").send("stop", reason="somebody telephoned", known_by="").says(text)
+        service.passes(25 * 3600)
+
+
+@pytest.mark.parametrize(("zone", "told"), [("Asia/Tokyo", "+09:00"), ("Europe/Berlin", "+02:00"), ("America/St_Johns", "-02:30")])
+def test_M_CALL_1_a_call_back_is_planned_by_the_clock_of_the_desk(zone, told):
+    assert _moment("2026-07-01T10:00", zone) == f"2026-07-01T10:00:00{told}"
+    assert _moment("soon", zone) == "soon"
 
 
 def test_a_double_click_counts_one_guess(service, hana):
@@ -156,6 +170,7 @@ def test_only_those_of_the_desk_sign_in(service, key):
     """Not a channel, nor who only looks, nor the back office, which has no cases."""
     stranger = Screen(service).post("/desk/sign-in", key=service.keys.get(key, key))
     assert (stranger.answer.status_code, COOKIE in stranger.client.cookies) == (403, False)
+    assert stranger.says("desk.no-seat" if key in {"goto", "endo"} else "desk.not-signed-in")
 
 
 def test_the_browser_gets_a_new_name_at_every_sign_in_and_never_the_key(service):

@@ -8,9 +8,10 @@ import pytest
 
 import sekisho
 from sekisho.catalogue import LANGUAGES, name_of, texts, translated
+from sekisho.core.delivery import MOVES, Course
 from sekisho.events import EventKind
 from sekisho.flows.answers import Message
-from sekisho.terms import Counting, Outcome, PathKind, PenaltyKind, Reach
+from sekisho.terms import Counting, MailGroup, Outcome, PathKind, PenaltyKind, Reach
 
 SOURCE = Path(sekisho.__file__).parent
 
@@ -33,10 +34,14 @@ def test_no_text_is_empty():
 
 @pytest.mark.parametrize(("prefix", "names"), [
     ("answer", Message), ("outcome", Outcome), ("event", EventKind), ("penalty", PenaltyKind), ("path", PathKind), ("counting", Counting),
-    ("subject", Reach),
+    ("subject", Reach), ("trace", Course), ("group", MailGroup),
 ])
 def test_every_word_that_comes_from_the_service_has_its_text(prefix, names):
     assert {f"{prefix}.{one.value}" for one in names} <= texts("en").keys()
+
+
+def test_every_step_of_a_message_has_its_text():
+    assert {f"trace.{event}" for _, event in MOVES} <= texts("en").keys()
 
 
 def test_every_problem_of_the_service_has_its_text():
@@ -53,6 +58,15 @@ def test_every_text_that_a_page_names_is_there():
     named |= set(re.findall(r"""\bsay\("([a-z.-]+)"[,)]""", code))
     assert len(named) > 80
     assert named <= texts("en").keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_that_a_notice_names_is_called_so(language):
+    """Whoever is told to go to "This was not me" finds a page of that name."""
+    notices = {name: text for name, text in texts(language).items() if name.startswith("notice.")}
+    named = {phrase for text in notices.values() for pair in re.findall(r'「(.+?)」|"(.+?)"', text) for phrase in pair if phrase}
+    assert len(notices) > 10 and len(named) == 1
+    assert texts(language)["bank.not-me"].startswith(named.pop())
 
 
 def test_answers_to_customers_name_no_figure():

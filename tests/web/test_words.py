@@ -8,7 +8,9 @@ from sekisho.bank.front import _others
 from sekisho.bank.shown import Shown
 from sekisho.catalogue import LANGUAGES, texts
 from sekisho.flows.cases import NOTABLE
+from sekisho.flows.incidents import PATH as INCIDENT
 from sekisho.policy import compile_policy, load, reference
+from sekisho.web.sights import Sights
 
 BANKS = ("postal-bank", "major-bank")
 A_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
@@ -30,6 +32,12 @@ def test_everything_that_is_entered_has_its_words(table, language):
 def test_both_halves_of_a_pair_are_named_apart():
     shown = Shown(compile_policy(load(reference("major-bank"))), "ja")
     assert [shown.item("account-number"), shown.item("customer-number")] == ["口座番号", "お客さま番号"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_waits_for_a_second_person_is_named_in_words(table, language):
+    shown = Sights(table, language)
+    assert [name for name in (*table.paths, INCIDENT) if A_NAME.fullmatch(shown.path(name)) or shown.path(name) == INCIDENT] == []
 
 
 NOTED = {

@@ -171,7 +171,8 @@ class FrontPages:
             "told": walk and walk.told and (walk.told[0], walk.words(language)), "done": walk is not None and walk.state == "done",
             "balance": self._balance(guest, walk), "course": await self._courses(live, language) if live and live.sent else [],
             "held": [shown.operation(one) for one in self._held(operation)] if walk is not None and walk.state == "done" else [],
-            "devices": by_app,
+            "devices": by_app, "article": walk.article if walk is not None and walk.told else "",
+            "after_desk": self._registers_after_desk(operation),
         }
         by_browser = any(entry["passkey"] for entry in facts["entries"])
         return self._page(
@@ -263,6 +264,10 @@ class FrontPages:
         if item.registers is not None:
             return shown.say("bank.address-n", n=part)
         return shown.say(f"bank.{part}") if self._pays(item) else shown.item(part)
+
+    def _registers_after_desk(self, operation: Operation) -> bool:
+        """Whether it takes new addresses, and not of everybody: only once the desk has deleted those on file (M-RESET-3)."""
+        return any(step.when and self._table.items[item].registers is not None for step in operation.steps for item in step.items)
 
     def _held(self, operation: Operation) -> Sequence[str]:
         """What is held back for a while once this is done."""

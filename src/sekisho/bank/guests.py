@@ -40,6 +40,8 @@ class Walk:
     addresses: list[Json] = field(default_factory=list)
     told: tuple[str, str, str] | None = None
     """Of the last answer: its outcome, its name and its words."""
+    article: str = ""
+    """Where he reads what to do now, as that answer says."""
     sent: bool = False
     who: str = ""
     """The number that was entered in it."""
@@ -58,6 +60,7 @@ class Walk:
     def says(self, told: Json) -> None:
         """Note what the customer is told."""
         self.told = (told.get("outcome", "refused"), told["code"], told["message"])
+        self.article = told.get("article") or ""
 
     def words(self, language: str) -> str | None:
         """That, in a language; the policy's own words as they were said."""

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from sekisho.bank.holdings import Holding
 from sekisho.bank.service import Operator
-from sekisho.bank.visits import INCIDENT
 from sekisho.policy.table import Row
 from sekisho.web.sights import Sights
 
@@ -22,10 +21,6 @@ class Choice(NamedTuple):
 
 class Shown(Sights):
     """The policy's and the state's words in one language."""
-
-    def path(self, name: str) -> str:
-        """A way back."""
-        return self.say("duty.incident") if name == INCIDENT else super().path(name)
 
     def officer(self, one: Operator) -> str:
         """A person at the bank."""

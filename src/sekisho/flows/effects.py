@@ -115,6 +115,12 @@ def _by_letter(scene: Scene) -> bool:
     return "letter" in scene.table.paths[scene.operation.path or ""].tells
 
 
+def _holds(scene: Scene) -> bool:
+    """Whether the policy holds something back for a while after this way back."""
+    path = scene.table.paths[scene.operation.path or ""]
+    return path.holds is not None and bool(path.holds.for_s)
+
+
 def _close_recovery(tx: Tx, scene: Scene) -> None:
     """What the desk had set going has come to its end, in this run."""
     for name in by_desk(scene.table):
@@ -155,7 +161,7 @@ def take(tx: Tx, scene: Scene, told: str | None) -> None:
     if _tells(scene.table, scene.operation.name) and scene.guards[scene.keys[scene.operation.subject]].known:
         # This says of the password what is to be said.
         texts.pop("password-set", None)
-        texts["registered"] = _by_letter(scene)
+        texts["registered-held" if _holds(scene) else "registered"] = _by_letter(scene)
     for text, letter in texts.items() if told is not None else ():
         announce(tx, str(told), text, letter=letter)
     run.renewed, run.addresses = {}, []

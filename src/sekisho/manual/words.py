@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,9 @@ GRAVEST = (
 
 RUN_OVER = "run-over"
 """The run has ended and nothing else has."""
+
+ALL_DAY_S = (0, 86_400)
+"""Hours of a desk that never closes. Seconds of the day."""
 
 NAMES_SOMEBODY = frozenset({ItemKind.IDENTIFIER, ItemKind.PAIR})
 SENT = frozenset({ItemKind.CODE, ItemKind.CONFIRMATION})
@@ -104,6 +107,16 @@ class Words(Printer):
         """What people call something that a way back needs or gives."""
         found = self.table.things.get(name) or self.table.flags.get(name)
         return self.say(found) if found else self.names((name,))
+
+    @property
+    def asked_desks(self) -> dict[str, Mapping[str, Any]]:
+        """The desks that customers turn to, by their roles."""
+        return {role: one for role, one in self.table.desk.items() if "open-case" in one["may"]}
+
+    @property
+    def stops_by_telephone(self) -> bool:
+        """Whether at any hour somebody answers who can stop everything."""
+        return any("emergency-stop" in one["may"] and one["every"] == "day" and tuple(one["open_s"]) == ALL_DAY_S for one in self.table.desk.values())
 
     def when(self, conditions: Sequence[Condition]) -> list[str]:
         """For whom a row holds."""

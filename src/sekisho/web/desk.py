@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import secrets as chance
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from sekisho.api.http import STAFF
 from sekisho.app import App
 from sekisho.catalogue import texts
 from sekisho.errors import LedgerUnavailable
@@ -77,8 +80,10 @@ class DeskPages:
         try:
             form = await _sent(request)
             key = self._seating.known(form.get("key", "").strip())
-            if key is None or "open-case" not in self._seating.may(key):
+            if key is None or key.role not in STAFF:
                 return self._at_door(request, 403, "desk.not-signed-in")
+            if "open-case" not in self._seating.may(key):
+                return self._at_door(request, 403, "desk.no-seat")
             return await self._seating.sit(request, key, _to("/desk"))
         except (Unreadable, LedgerUnavailable) as no:
             return self._turned_away(request, no)
@@ -189,6 +194,7 @@ class DeskPages:
             addresses=[one for each in views for one in each["addresses"]], messages=messages,
             events=shown.events(views), cases=[] if isinstance(cases, Trouble) else cases["cases"],
             apps=None if isinstance(apps, Trouble) else apps["apps"], enrols=screen.key.role in ENROLS,
+            keeps_cases=self._table.cases.get("verify") is not None,
         )
 
     @property
@@ -250,7 +256,7 @@ class DeskPages:
     async def _note(self, screen: Screen, form: Form) -> str:
         body: dict[str, Any] = {"what": form.get("what", ""), "text": form.get("text", "").strip()}
         if form.get("at"):
-            body["at"] = f"{form['at']}:00+09:00" if self._table.zone == "Asia/Tokyo" else f"{form['at']}:00Z"
+            body["at"] = _moment(form["at"], self._table.zone)
         await self._send(screen, _case_path(form, "notes"), body, "noted", form)
         return _case_at(form)
 
@@ -285,7 +291,7 @@ class DeskPages:
         body = {"reason": form.get("reason", "").strip(), **({"known_by": known} if known else {})}
         told = await self._send(screen, subject_path(form.get("subject", ""), "stops"), body, "stopped", form)
         if told is not None and told["outcome"] != "stopped":
-            screen.said = ("desk.said-refused", {})
+            screen.said = ("staff.stop-refused", {})
         return _customer_at(form)
 
     async def _lost(self, screen: Screen, form: Form) -> str:
@@ -326,6 +332,14 @@ def _to(address: str) -> RedirectResponse:
 def _subject(number: str) -> str:
     number = number.strip()
     return number if ":" in number else f"customer:{number}"
+
+
+def _moment(at: str, zone: str) -> str:
+    """What the desk's clock will show, as a time for everybody; what is no time is passed on, and the service says so."""
+    try:
+        return datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone)).isoformat()
+    except ValueError:
+        return at
 
 
 def _case_path(form: Form, what: str) -> str:

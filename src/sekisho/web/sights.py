@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sekisho.catalogue import say, texts
+from sekisho.flows.incidents import PATH as INCIDENT
 from sekisho.policy import Table
 from sekisho.policy.table import EVERYTHING, UNKNOWN, Counter, Penalty, ReleasePath, Row, Text
 from sekisho.terms import PenaltyKind, Reach
@@ -155,9 +156,9 @@ class Sights:
         return named(text) if named else text
 
     def path(self, name: str) -> str:
-        """A way back."""
+        """A way back, or the release of an incident's locks together."""
         found = self._table.paths.get(name)
-        return self.text(found.text) if found else name
+        return self.text(found.text) if found else self.say("duty.incident") if name == INCIDENT else name
 
     def role(self, name: str) -> str:
         """A desk."""
