@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import json
 import re
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import click
@@ -34,6 +36,8 @@ TOUR = "tests/docs/test_tour.py"
 STEPS = "tests/docs/test_own_policy.py"
 RUN_BY = {
     ("README.md", "from sekisho import Guard"): "tests/library/test_guard.py",
+    ("README.md", "import asyncio"): "tests/library/test_guard.py",
+    ("examples/README.md", "pip install django"): "tests/library/test_django.py",
     ("docs/how/import.md", "what,subject,name,value,item"): "tests/operate/test_import_command.py",
     ("docs/how/import.md", "customers.csv:4: value"): "tests/operate/test_import_command.py",
     ("docs/how/tokens.md", "serial,type,seed_hex"): "tests/operate/test_token_commands.py",
@@ -68,7 +72,7 @@ COMMANDS = {
 
 HERE = {
     *COMMANDS, *(("docs/how/lab.md", first) for first in LAB),
-    ("README.md", "python3 run.py policy show"), ("docs/how/mail.md", "python3 run.py worker"), ("docs/how/mail.md", "POST /v1/addresses/news"),
+    ("README.md", "python3 run.py policy show"), ("README.md", "admin=$("), ("docs/how/mail.md", "python3 run.py worker"), ("docs/how/mail.md", "POST /v1/addresses/news"),
     ("docs/how/import.md", '{"id": "cards-2026-11"'), ("docs/how/operating.md", "python3 run.py restore accept"),
     ("docs/how/story.md", "python3 run.py demo --bank major-bank"),
     ("docs/how/postgresql.md", "CREATE ROLE sekisho"), ("docs/how/postgresql.md", "ALTER SYSTEM"),
@@ -218,13 +222,17 @@ def test_a_service_of_ones_own_from_the_first_command_to_what_other_pages_send_i
     told = {" ".join(words[:2]): run(words) for words in before if FULL or words[:2] not in SLOW}
     assert "Y-LOGIN-3" in told["policy show"] and serve[0] == "serve"
     channel, base = told["keys new"].strip(), f"http://127.0.0.1:{free_port()}"
-    admin = run(["keys", "new", "--keys", "keys.json", "--role", "admin", "--operator", "ito"]).strip()
+    first, *puts = block("README.md", "admin=$(").text.splitlines()
+    admin = run(shlex.split(re.search(r"run\.py (.*)\)", first)[1])).strip()
     with running([*serve, "--listen", base.partition("//")[2]], empty, "ready:"), httpx.Client(base_url=base) as http:
         def call(method, path, key, body):
             return http.request(method, path, headers={"authorization": f"Bearer {key}"}, json=body)
 
         assert http.get("/health/ready").status_code == 200
-        assert call("PUT", f"/v1/staff/subjects/{HANA}", admin, {}).status_code < 300
+        for line in puts:
+            words = shlex.split(line)
+            path, body = urlsplit(next(word for word in words if word.startswith("http"))).path, json.loads(words[words.index("-d") + 1])
+            assert HANA in path and call(words[words.index("-X") + 1], path, admin, body).status_code < 300, line
         lines = block("docs/how/import.md", '{"id": "cards-2026-11"').text
         assert call("POST", "/v1/staff/imports", admin, json.loads(lines)).json()["state"] == "done"
         for line in block("docs/how/mail.md", "POST /v1/addresses/news").text.splitlines():

@@ -2,15 +2,16 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from sekisho.app import Keyring
-from sekisho.policy import reference
-from sekisho.terms import Role
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "django_login"
+ROOT = Path(__file__).parents[2]
+BY_HAND = re.search(r"```sh\n(.*?)```", (ROOT / "examples" / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+ASKS = ("pip ", "django-admin createsuperuser", "django-admin runserver")
+"""Lines that a test leaves out: what is installed already, what asks for a password, and what goes on until it is ended."""
 
 STORY = """
 import json
@@ -19,9 +20,7 @@ django.setup()
 from django.conf import settings
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # how slow Django compares is not what is tested
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.test import Client
-call_command("migrate", verbosity=0)
 for name in ("0012345678", "0012345679"):
     User.objects.create_user(name, password="correct horse 8")
 
@@ -39,15 +38,16 @@ print(json.dumps(told))
 
 
 def test_logins_of_a_django_site_are_counted(tmp_path):
-    keys = tmp_path / "keys.json"
-    env = {
-        **os.environ, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(EXAMPLE), "DJANGO_DATABASE": str(tmp_path / "site.db"),
-        "SEKISHO_STORE": f"sqlite:///{tmp_path / 'bank.db'}", "SEKISHO_KEYS": str(keys), "SEKISHO_KEY": Keyring.make(keys).new(Role.CHANNEL, "site"),
-        "SEKISHO_POLICY": str(reference("postal-bank")),
-    }
-    done = subprocess.run([sys.executable, "-c", STORY], env=env, capture_output=True, text=True, timeout=120, check=False)
+    """Set up as the page says."""
+    site = shutil.copytree(ROOT / "examples" / "django_login", tmp_path / "examples" / "django_login")
+    (tmp_path / "src").symlink_to(ROOT / "src")
+    lines = [line for line in BY_HAND.splitlines() if not line.startswith(ASKS)]
+    assert len(lines) == len(BY_HAND.splitlines()) - len(ASKS)
+    (site / "story.py").write_text(STORY, encoding="utf-8")
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-ec", "\n".join([*lines, "python story.py"])], cwd=site, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    first, *wrong, locked, other = (told := json.loads(done.stdout))[:13]
+    first, *wrong, locked, other = (told := json.loads(done.stdout.splitlines()[-1]))[:13]
     strangers, odd = told[13:24], told[24:]
     assert (first, other) == ([200, "welcome 0012345678"], [200, "welcome 0012345679"])
     assert [status for status, _ in [*wrong, locked, *strangers]] == [401] * 22

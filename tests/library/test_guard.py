@@ -19,7 +19,7 @@ from sekisho.policy import reference
 from sekisho.terms import Role
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-LINES = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+LINES, LINES_WITH_A_LOOP = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 HANA, PASSWORD = "customer:0012345678", "correct horse 8"
 ITO = Operator("ito", Role.ADMIN)
 
@@ -50,6 +50,13 @@ def test_the_lines_of_the_readme(bank, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     exec(compile(LINES, "README.md", "exec"), {"channel_key": bank["key"]})
     assert capsys.readouterr().out.splitlines()[-1] == "True ['login-password']"
+
+
+def test_the_lines_of_the_readme_with_a_loop(bank, capsys, monkeypatch, tmp_path):
+    assert len(LINES_WITH_A_LOOP.strip().splitlines()) <= 10
+    monkeypatch.chdir(tmp_path)
+    exec(compile(LINES_WITH_A_LOOP, "README.md", "exec"), {"channel_key": bank["key"]})
+    assert capsys.readouterr().out.splitlines()[-1] == "right The procedure is complete."
 
 
 def test_ten_wrong_ones_are_the_last_and_a_lock_is_told_without_a_figure(bank):
@@ -121,6 +128,6 @@ def test_a_guard_is_used_within_its_block_and_leaves_no_thread(bank):
         guard.begin("login", HANA)
     with pytest.raises(CallerError), Guard(**{**bank, "keys": "nowhere.json"}):
         pass
-    with Guard(**{**bank, "key": "not a key"}) as stranger, pytest.raises(CallerError):
+    with Guard(**{**bank, "key": "not a key"}) as stranger, pytest.raises(CallerError, match="sekisho keys new --role channel"):
         stranger.begin("login", HANA)
     assert threading.active_count() == before
