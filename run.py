@@ -9,7 +9,8 @@ The first run sets itself up in this folder (.tools and .venv) and touches nothi
 of downloads; delete the two folders to begin again. `test` also installs what it tests with from Debian, where
 that is missing and it runs as root: Postfix, without a configuration, so that no mail server is started, and
 Chromium with a Japanese font. With --long it runs full counts; with --ha every way of losing a primary at full counts,
-where the standby is promoted as an operator would do it: no Patroni and no etcd are started.
+also under Patroni and etcd, which it gets first: Patroni into an environment of its own in .tools, and Debian's etcd, unpacked
+there and not installed, so that no server is started but the tests' own.
 """
 
 import contextlib
@@ -25,6 +26,8 @@ ROOT = Path(__file__).resolve().parent
 TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
 STAMP = VENV / "set-up"
+PATRONI = TOOLS / "patroni"
+ETCD = TOOLS / "etcd"
 UV = "0.13.9"
 PYTHON_MIN = (3, 11)
 WORKERS_MAX = 4
@@ -55,7 +58,7 @@ def main(words):
 def test(words):
     install_debian(DEBIAN_PACKAGES)
     if "--ha" in words:
-        say("--ha: every way of losing a primary at full counts; standbys are promoted by the tests, not by Patroni and etcd")
+        set_up_failovers()
     flags = {"--long": "SEKISHO_LONG", "--ha": "SEKISHO_HA"}
     asked = {flags[word]: "1" for word in words if word in flags}
     os.chdir(ROOT)
@@ -126,7 +129,33 @@ def pip_install(package, folder):
         stop(f"pip could not install {package}; check the network and pip's settings, then run this again")
 
 
-def synchronise(uv):
+def set_up_failovers():
+    """Patroni, by uv.lock as well and beside .venv, which stays as it is; and etcd. Without them nothing is tried."""
+    with locked(TOOLS):
+        synchronise(install_uv(), PATRONI, "--only-group", "ha")
+        if not shutil.which("etcd") and not ETCD.is_dir():
+            fetch_etcd()
+
+
+def fetch_etcd():
+    """Debian's, unpacked: to install it would start a server."""
+    say("fetching etcd")
+    half_done = TOOLS / "half-done"
+    shutil.rmtree(half_done, ignore_errors=True)
+    half_done.mkdir()
+    update = [["apt-get", "update", "-qq"]] if os.geteuid() == 0 else []
+    try:
+        for command in (*update, ["apt-get", "download", "-qq", "etcd-server"]):
+            subprocess.run(command, cwd=half_done, capture_output=True, text=True, check=True)
+        [package] = half_done.glob("*.deb")
+        subprocess.run(["dpkg-deb", "--extract", package, half_done / "etcd"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        say((getattr(error, "stderr", None) or str(error)).strip())
+        stop("--ha needs etcd: put it on the PATH (Debian: its package etcd-server), then run this again")
+    (half_done / "etcd").rename(ETCD)
+
+
+def synchronise(uv, into=VENV, *more):
     env = {
         **os.environ,
         "UV_PYTHON": sys.executable,
@@ -134,10 +163,10 @@ def synchronise(uv):
         # Compiled once here, so that every start is quick.
         "UV_COMPILE_BYTECODE": "1",
         "UV_SYSTEM_CERTS": "1",
-        "UV_PROJECT_ENVIRONMENT": str(VENV),
+        "UV_PROJECT_ENVIRONMENT": str(into),
         "UV_CACHE_DIR": cache_folder(),
     }
-    if subprocess.run([uv, "sync", "--frozen", "--quiet"], cwd=ROOT, env=env, check=False).returncode:
+    if subprocess.run([uv, "sync", "--frozen", "--quiet", *more], cwd=ROOT, env=env, check=False).returncode:
         stop("uv could not install what uv.lock lists; check the network, then run this again")
 
 

@@ -12,7 +12,7 @@ settings.load_profile("default")
 
 
 LONGEST = (
-    "test_bench.py", "test_http_timing.py", "test_failover.py", "test_story.py", "test_simulated.py", "test_races.py", "test_http_process.py",
+    "test_patroni.py", "test_bench.py", "test_http_timing.py", "test_failover.py", "test_story.py", "test_simulated.py", "test_races.py", "test_http_process.py",
     "test_floors.py", "test_tour.py", "test_power.py", "test_front_figures.py", "test_desk_screens.py", "test_screens.py", "test_machine.py",
 )
 """Files with few tests that take long. They are begun first: no worker waits for another one's at the end."""

@@ -3,7 +3,9 @@
 import os
 
 FULL = os.environ.get("SEKISHO_LONG") == "1"
-HA = FULL or os.environ.get("SEKISHO_HA") == "1"
+PATRONI = os.environ.get("SEKISHO_HA") == "1"
+"""Whether Patroni and etcd are started too: under `--ha` alone."""
+HA = FULL or PATRONI
 
 
 def times(sample, full):

@@ -51,6 +51,7 @@ BESIDE = {
     ("docs/evidence.md", "python3 run.py bench  "): "measures for minutes; tests/bench runs each bench with small counts",
     ("docs/how/mail.md", "transport_maps = "): "settings of Postfix; tests/mail/postfix.py starts one with the same two lines",
     ("docs/how/postgresql.md", "sekisho serve --store"): "needs two machines with TLS; tests/ledger/test_failover.py serves over a primary and its standby",
+    ("docs/how/postgresql.md", "synchronous_mode: true"): "settings of Patroni; tests/cluster.py starts one with the same lines",
 }
 """Blocks that are not run as they stand, and why."""
 
