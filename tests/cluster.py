@@ -107,8 +107,10 @@ class Cluster:
         return self.until(lambda: self._who_says("primary"), "one leads")
 
     def led_by_another(self, old):
-        """Who leads, as soon as it is somebody else."""
-        return self.until(lambda: self._who_says("primary", but=old), "another one leads")
+        """Who leads, as soon as it is somebody else and his database knows it."""
+        heir = self.until(lambda: self._who_says("primary", but=old), "another one leads")
+        self.until(heir.leads, f"{heir.name} takes writes")
+        return heir
 
     def standby(self):
         """Whose copy every commit waits for."""
@@ -241,11 +243,17 @@ class Member:
         await con.execute("CREATE DATABASE sekisho OWNER sekisho ENCODING 'UTF8' TEMPLATE template0")
         await con.close()
 
+    def leads(self):
+        """Whether its database says that it is the primary."""
+        return self._in_recovery() is False
+
     def follows(self):
-        """Whether its database says that it is no primary."""
+        """Whether its database says that it is none."""
+        return self._in_recovery() is True
+
+    def _in_recovery(self):
         with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return self.sql("SELECT pg_is_in_recovery() AS follows")[0]["follows"]
-        return False
 
     def sql(self, statement):
         """What its database says, asked by whoever may do all."""
