@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from sekisho.ports import Change, Link, Opened
+
+_FIRST = attrgetter("first")
+"""By which the links of a writer are in order."""
 
 
 class MemoryStore:
@@ -63,11 +68,15 @@ class MemoryStore:
 
     async def link(self, writer: int, sequence: int) -> Link | None:
         """The link that holds this event."""
-        return next((link for link in self._chains.get(writer, []) if link.first <= sequence < link.first + link.number), None)
+        chain = self._chains.get(writer, [])
+        at = bisect_right(chain, sequence, key=_FIRST)
+        return chain[at - 1] if at and sequence < chain[at - 1].first + chain[at - 1].number else None
 
     async def chain(self, writer: int, after: int, limit: int) -> list[Link]:
         """A writer's links in order."""
-        return [link for link in self._chains.get(writer, []) if link.first > after][:limit]
+        chain = self._chains.get(writer, [])
+        at = bisect_right(chain, after, key=_FIRST)
+        return chain[at:at + limit]
 
     async def feed(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """What channels are told; the number is the place in the feed."""
