@@ -6,7 +6,7 @@ import time
 
 import psutil
 import pytest
-from nodes import PATIENCE_S, Nodes, found_wrong, prepare
+from guessers import PATIENCE_S, Nodes, found_wrong, prepare
 from postgres import Server, signal_all
 from scale import failovers
 

@@ -7,7 +7,7 @@ import time
 import cluster
 import pytest
 from cluster import Cluster
-from nodes import Nodes, found_wrong, prepare
+from guessers import Nodes, found_wrong, prepare
 from scale import PATRONI, times
 
 under_patroni = pytest.mark.skipif(not PATRONI, reason="Patroni and etcd are started by `python3 run.py test --ha` alone")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,3 +23,9 @@ def test_ruff_has_no_complaint():
 
 def test_types_are_strict_and_hold():
     assert_passes("-m", "mypy")
+
+
+def test_no_two_modules_of_the_tests_have_one_name():
+    """All of them are found on one path: of two one would be taken for the other."""
+    named = Counter(one.name for one in (ROOT / "tests").rglob("*.py") if one.name != "conftest.py")
+    assert [name for name, times in named.items() if times > 1] == []
