@@ -205,7 +205,7 @@ class Walk:
             return (person.account if found.names == "account" else person.number) if right else "none"
         if kind is ItemKind.DATA:
             if self._renewed(found) is not None:
-                return self.invented(self._renewed(found), person) if right else person.secrets[found.renews]
+                return self.invented(self._renewed(found), person) if right else (person.secrets[found.renews] or "no")
             if found.registers is not None:
                 person.new_mail = f"new-{next(numbers)}@example.net" if right else "no address"
                 return person.new_mail
