@@ -72,8 +72,8 @@ class Person:
         self.device = f"device-{n}"
         self.mails = (f"one-{n}@example.com", f"two-{n}@example.jp")
         self.telephone = f"+81 80-{self.number}"
-        self.new_mail = None
-        """The address he has entered and not confirmed yet."""
+        self.signed_for = None
+        """The mail address that he has asked for on paper."""
         self.renewing = {}
         """By run and item: what he has chosen and what is not in force yet."""
         self.secrets = {}

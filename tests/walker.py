@@ -207,8 +207,7 @@ class Walk:
             if self._renewed(found) is not None:
                 return self.invented(self._renewed(found), person) if right else (person.secrets[found.renews] or "no")
             if found.registers is not None:
-                person.new_mail = f"new-{next(numbers)}@example.net" if right else "no address"
-                return person.new_mail
+                return f"new-{next(numbers)}@example.net" if right else "no address"
             return found.pattern or "whatever is typed" if right else "no"
         if kind in SENT:
             return self.inspector.live_codes(run, item, self.now)[-1].text if right else "000000"
@@ -331,8 +330,9 @@ class Walk:
         if _came(in_order[0]) < (1, False):
             # Whoever has waited for another of them long enough is told to try again, and nothing of him is counted.
             in_order = [one for one in in_order if one.status_code != 200 or not one.json().get("again")]
-        for answer in in_order:
-            self._heard_of_many(run, item, proof, answer, right=right)
+        with self.inspector.at_once(self.now):
+            for answer in in_order:
+                self._heard_of_many(run, item, proof, answer, right=right)
         self.look_around(self.inspector.runs[run].subjects.values())
 
     def _heard_of_many(self, run, item, proof, answer, *, right):
@@ -458,10 +458,18 @@ class Walk:
         while self.house.do(self.house.app.outbox.deliver()):
             pass
         person, way = self.runs[run][0], WAYS[self.table.items[item].kind]
-        new = person.new_mail if self.table.items[item].confirms else None
+        new = self._new_address(run, item)
         to = person.telephone if way is Way.TELEPHONE else new or person.mails[which % len(person.mails)]
         found = [one.body for one in self.house.boxes[way].received(to) if one.delivery == delivery]
         return re.search(r"\d[\d ]{4,12}\d", found[0])[0] if found and person.kind != "stranger" else None
+
+    def _new_address(self, run, item):
+        """The address that was entered in a run and that this code confirms; None: the code goes to one on file."""
+        if not self.table.items[item].confirms:
+            return None
+        steps = self.table.operations[self.inspector.runs[run].operation].steps
+        entered = next(step.confirms for step in steps if item in step.items)
+        return self.knower(run, entered).renewing.get((run, entered))
 
     # -- time, and what staff see
 
@@ -619,8 +627,8 @@ class Walk:
     def moved_to(self, held):
         """A mail address that a customer signs for on paper."""
         person = self.whose[held.key]
-        person.new_mail = f"paper-{next(numbers)}@example.net"
-        return person.new_mail
+        person.signed_for = f"paper-{next(numbers)}@example.net"
+        return person.signed_for
 
     def may(self, held, path, operator):
         """What the table says of an operator who asks for a path."""
@@ -675,7 +683,7 @@ class Walk:
         for name in path.cases[-1].gives:
             item = self.table.items.get(name)
             if name == "mail-otp" and person.kind == "customer":
-                person.mails = (person.new_mail,)
+                person.mails = (person.signed_for,)
             if item is not None and item.kind in SECRETS - {ItemKind.TOTP} and "?" not in person.subject(str(item.reach)):
                 letter = self.house.boxes[Way.LETTER].received(person.subject(str(item.reach)))[0]
                 person.secrets[name] = re.search(r"\d{4,12}", letter.body)[0]
