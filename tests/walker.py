@@ -251,6 +251,7 @@ class Walk:
         return self._heard(run, item, proof, self._post(run, item, proof, **headers), right=right)
 
     def _post(self, run, item, proof, **headers):
+        assert proof is not None, f"the walk knows no proof of {item} for {self.inspector.runs[run].operation}"
         self.last = (run, item, proof, headers)
         self.catch_up(self.inspector.runs[run].subjects.values())
         return self.house.post(f"/v1/procedures/{run}/attempts", {"item": item, "proof": proof}, **headers)
@@ -324,6 +325,7 @@ class Walk:
     def together(self, run, item, times, *, right):
         """The same entry several times at once: the order is nobody's, but those that were looked at come before those that were not."""
         proof = self.proof(run, item, right=right)
+        assert proof is not None, f"the walk knows no proof of {item} for {self.inspector.runs[run].operation}"
         body = {"item": item, "proof": proof}
         answers = self.house.together(*[self.house.send("POST", f"/v1/procedures/{run}/attempts", body) for _ in range(times)])
         in_order = sorted(answers, key=_came)
@@ -638,9 +640,10 @@ class Walk:
         if found is None or path not in self.inspector.origins[held].undo or found.kind not in {PathKind.DESK, PathKind.FORM} or not found.roles:
             # Of two reasons either may be told.
             return {403, 409}
+        nobody = found.kind is PathKind.FORM and ("?" in held.key or self.whose[held.key].kind == "stranger")
         if role not in found.roles:
-            return {403}
-        if not self.open(found) or (found.kind is PathKind.FORM and ("?" in held.key or self.whose[held.key].kind == "stranger")):
+            return {403, 409} if nobody else {403}
+        if nobody or not self.open(found):
             return {409}
         if found.kind is PathKind.FORM and self.whose[held.key].kind == "holder" and "contract" in found.cases[-1].gives:
             return {409, 422}

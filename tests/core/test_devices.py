@@ -1,6 +1,9 @@
 """Shares of known devices where a policy changes under them, and what a device has to be to be known."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scale import times
 from scenario import Scenario
 from tables import DAY, HOUR, ask_more, counter, devices, lock, row, shared, stage, table
 
@@ -116,6 +119,73 @@ def test_to_begin_to_share_a_count_out_brings_no_guess(play, before):
     used = granted(game, ["10:01 login password wrong"] * before)
     game.step("10:02 policy shared")
     assert used + granted(game, EVERYWHERE) <= 7
+
+
+@pytest.mark.parametrize(("first", "then"), [((2, 2), (2, 1)), ((2, 1), (2, 2)), ((1, 3), (2, 2)), ((2, 3), (1, 1)), ((2, 3), (1, 6))])
+@pytest.mark.parametrize("at", [["office"], ["nowhere"], ["home", "office"], ["home", "nowhere"]], ids="-".join)
+def test_to_share_a_count_out_anew_brings_no_guess(first, then, at):
+    """Whose share shrinks has had it already; whose share grows would get what is cut off."""
+    parts = {"first": cut(7, *first), "then": cut(7, *then)}
+    game = Scenario(parts["first"], SUBJECTS, parts)
+    game("10:00  login password right at home  -> right")
+    game.step("10:00  login password right at office")
+    used = granted(game, [f"10:01 login password wrong at {where}" for where in at for _ in range(9)])
+    game.step("10:02 policy then")
+    assert used + granted(game, EVERYWHERE) <= 7
+
+
+def cut(wrong, places, kept):
+    """So many wrong entries in total, and the share of each known device."""
+    whole = counter("c", "customer", stage(wrong, lock("login"), row="R"), **TOTAL)
+    there = devices("login", remembered=max(1, places))
+    return table(row("login", "password", shared(whole, places, {wrong: kept}) if places else whole), devices=there, version=f"{wrong}-{places}-{kept}")
+
+
+CUTS = st.integers(2, 12).flatmap(
+    lambda wrong: st.integers(0, 3).flatmap(
+        lambda places: st.integers(1 if wrong > places else 0, max(1, (wrong - 1) // max(1, places))).map(
+            lambda kept: (wrong, places, kept) if kept * places < wrong else (wrong, 0, 0))))
+GUESSES = st.lists(st.tuples(st.sampled_from(["home", "office", "elsewhere"]), st.sampled_from(["wrong", "waits", "settled"])), max_size=12)
+
+
+@pytest.mark.timeout(times(300, full=1_800))
+@settings(max_examples=times(200, full=5_000), deadline=None)
+@given(days=st.lists(st.tuples(CUTS, GUESSES), min_size=2, max_size=5))
+def test_whatever_shares_follow_each_other_nobody_has_a_guess_beyond_the_figure(days):
+    """A naive count of all that was looked at stands beside it."""
+    policies = {table.version: table for table in (cut(*one) for one, _ in days)}
+    game = Scenario(cut(*days[0][0]), SUBJECTS, policies)
+    for where in ("home", "office"):
+        game.step(f"10:00 login password right at {where}")
+    used, waiting = 0, []
+    for one, guesses in days:
+        game.step(f"10:01 policy {cut(*one).version}")
+        for n, (where, how) in enumerate([*guesses, *[("elsewhere", "wrong"), ("home", "wrong"), ("office", "wrong")] * 3]):
+            if how == "settled":
+                if waiting:
+                    game.step(f"10:02 {waiting.pop()} wrong")
+                continue
+            name = f"G{len(game.named)}-{n}"
+            told = game.step(f"10:02 login password {f'waits as {name}' if how == 'waits' else 'wrong'} at {where}")[0]
+            if told in {"wrong", "granted"}:
+                assert used < one[0], f"guess {used + 1} of {one[0]} at {where}"
+                used += 1
+                waiting += [name] if told == "granted" else []
+
+
+def test_a_lower_stage_that_is_shared_out_anew_falls_sooner_on_whoever_gains_by_it(play):
+    """Five in a row rest for an hour; strangers have had two of the three that were theirs, and are left one: two devices gain it."""
+    def policy(kept, version):
+        whole = counter("c", "customer", stage(5, lock("login", for_s=HOUR), row="A"), stage(12, lock("login"), row="R"))
+        return table(row("login", "password", shared(whole, 2, {5: kept, 12: 3})), devices=KNOWN, version=version)
+    game = Scenario(policy(1, "v1"), SUBJECTS, {"two": policy(2, "v2")})
+    game("""10:00  login password right at home    -> right
+            10:00  login password right at office  -> right
+            10:01  login password wrong            -> wrong
+            10:01  login password wrong            -> wrong
+            10:02  policy two                      -> in force""")
+    for where in ("home", "office"):
+        assert game.step(f"10:03 login password wrong at {where}") == ["wrong", "lock A on customer:1 until 11:03"]
 
 
 def test_what_is_in_flight_when_a_count_begins_to_be_shared_out_is_taken_from_each_share(play):

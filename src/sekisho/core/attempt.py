@@ -182,6 +182,8 @@ def _by_device(scene: Scene, key: str, guard: Guard, gauge: Gauge) -> _OneCount 
     counter = gauge.counter
     if guard.places > len(counter.shares):
         devices.fold(guard, counter, scene.now)
+    if counter.shares:
+        devices.recut(guard, counter, scene.now)
     place = scene.place_of(key) if gauge.devices else 0
     if gauge.devices == EACH and place:
         return key, *devices.share(guard, counter, place, scene.now)

@@ -71,8 +71,7 @@ def _place_for(guard: Guard, here: list[Device], rules: Devices, now: int) -> in
 def share(guard: Guard, counter: Counter, place: int, now: int) -> tuple[Count, Counter]:
     """The share of a known device, and its counter.
 
-    Where the policy has only now begun to share this count, what stands beyond the share of all others is taken from each share:
-    else the change itself would bring guesses.
+    What an import has raised beyond the share of all others is taken from one that begins to stand.
     """
     mine = counter.shares[place - 1]
     count = guard.counts.get(mine.name)
@@ -93,6 +92,48 @@ def _take_beyond(guard: Guard, counter: Counter, count: Count, share: Counter, n
         budget.add(count, share, budget.CARRIED, missing, now)
 
 
+def recut(guard: Guard, counter: Counter, now: int) -> None:
+    """Where the policy shares a count out anew, what any share is beyond its new figures is taken from all the others.
+
+    Else the change itself would bring guesses: those whose share has shrunk have had theirs, and the others would get what is cut off.
+    """
+    cut = [len(counter.shares), *(stage.wrong for one in (counter, counter.shares[0]) for stage in one.stages)]
+    before = guard.cuts.get(counter.name, [])
+    if cut == before:
+        return
+    guard.cuts[counter.name] = cut
+    beyond = {one.name: _beyond(guard, one, _figures(before, cut, whole=one is counter), now) for one in (counter, *counter.shares)}
+    total = sum(beyond.values())
+    if not total:
+        return
+    for one in (counter, *counter.shares):
+        if total > beyond[one.name]:
+            budget.add(guard.counts.setdefault(one.name, Count()), one, budget.CARRIED, total - beyond[one.name], now)
+    note_share(guard, counter.shares[-1])
+
+
+def _figures(before: list[int], cut: list[int], *, whole: bool) -> list[int] | None:
+    """The most that could stand on a share before; None: it had other stages, so that they do not tell."""
+    if len(before) != len(cut):
+        return None
+    stages = len(cut) // 2
+    others, each = before[1:stages + 1], before[stages + 1:]
+    # Places that are gone have been folded into what all others have.
+    folded = max(0, before[0] - cut[0])
+    return [one + folded * two for one, two in zip(others, each, strict=True)] if whole else each
+
+
+def _beyond(guard: Guard, share: Counter, figures: list[int] | None, now: int) -> int:
+    """How much more stands on a share, or is in flight there, than its figures are now. What was beyond those before is no news."""
+    count = guard.counts.get(share.name)
+    if count is None:
+        return 0
+    budget.refresh(count, share, now)
+    used = count.wrong + count.flight
+    most = figures or [used] * len(share.stages)
+    return max(0, *(min(used, had) - stage.wrong for had, stage in zip(most, share.stages, strict=True)))
+
+
 def spread(guard: Guard, counter: Counter, now: int) -> None:
     """A count was raised from outside: what is beyond the share of all others is taken from every share that stands."""
     for mine in counter.shares:
@@ -110,6 +151,8 @@ def note_share(guard: Guard, share: Counter) -> None:
 
 def fold(guard: Guard, counter: Counter, now: int) -> None:
     """Shares that the policy no longer has go back into the count they were shares of, with what is in flight on them."""
+    if not counter.shares:
+        guard.cuts.pop(counter.name, None)
     for place in range(len(counter.shares) + 1, guard.places + 1):
         gone = guard.counts.pop(f"{counter.name}/{share_name(place)}", None)
         if gone is None:
@@ -136,4 +179,4 @@ def whole_of(counter: str) -> str:
     return counter.partition(f"/{share_name(0)[:-1]}")[0]
 
 
-__all__ = ["fold", "is_new", "note_share", "place_of", "remember", "settled_on", "share", "spread", "whole_of"]
+__all__ = ["fold", "is_new", "note_share", "place_of", "recut", "remember", "settled_on", "share", "spread", "whole_of"]

@@ -135,6 +135,8 @@ class Guard(msgspec.Struct, omit_defaults=True, gc=False):
     """Those that are known here."""
     places: int = 0
     """The highest place that has had a share of a count here."""
+    cuts: dict[str, list[int]] = {}
+    """By counter that is shared out: how it was when last an entry was counted here, so that a change of that brings no guess."""
     usual: dict[str, int] = {}
     """Networks and countries of right logins, and when each was the last."""
     sighted: dict[str, list[tuple[int, str]]] = {}
