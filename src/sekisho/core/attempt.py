@@ -168,7 +168,7 @@ def _counts(scene: Scene, row: Row) -> list[_OneCount] | None:
             return None
         counter = gauge.counter
         holder = rows[key]
-        if isinstance(holder, Guard) and (gauge.devices or holder.places):
+        if isinstance(holder, Guard) and (gauge.devices or holder.places or holder.cuts):
             one = _by_device(scene, key, holder, gauge)
             if one is not None:
                 counts.append(one)
@@ -180,10 +180,7 @@ def _counts(scene: Scene, row: Row) -> list[_OneCount] | None:
 def _by_device(scene: Scene, key: str, guard: Guard, gauge: Gauge) -> _OneCount | None:
     """The count that an entry from this device touches, of one that tells devices apart; None: it touches none."""
     counter = gauge.counter
-    if guard.places > len(counter.shares):
-        devices.fold(guard, counter, scene.now)
-    if counter.shares:
-        devices.recut(guard, counter, scene.now)
+    devices.recut(guard, counter, scene.now)
     place = scene.place_of(key) if gauge.devices else 0
     if gauge.devices == EACH and place:
         return key, *devices.share(guard, counter, place, scene.now)

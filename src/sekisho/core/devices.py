@@ -97,6 +97,15 @@ def recut(guard: Guard, counter: Counter, now: int) -> None:
 
     Else the change itself would bring guesses: those whose share has shrunk have had theirs, and the others would get what is cut off.
     """
+    if guard.places > len(counter.shares):
+        fold(guard, counter, now)
+    if counter.shares:
+        _take_from_others(guard, counter, now)
+    else:
+        guard.cuts.pop(counter.name, None)
+
+
+def _take_from_others(guard: Guard, counter: Counter, now: int) -> None:
     cut = [len(counter.shares), *(stage.wrong for one in (counter, counter.shares[0]) for stage in one.stages)]
     before = guard.cuts.get(counter.name, [])
     if cut == before:
@@ -151,8 +160,6 @@ def note_share(guard: Guard, share: Counter) -> None:
 
 def fold(guard: Guard, counter: Counter, now: int) -> None:
     """Shares that the policy no longer has go back into the count they were shares of, with what is in flight on them."""
-    if not counter.shares:
-        guard.cuts.pop(counter.name, None)
     for place in range(len(counter.shares) + 1, guard.places + 1):
         gone = guard.counts.pop(f"{counter.name}/{share_name(place)}", None)
         if gone is None:
