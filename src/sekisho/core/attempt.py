@@ -180,11 +180,13 @@ def _counts(scene: Scene, row: Row) -> list[_OneCount] | None:
 def _by_device(scene: Scene, key: str, guard: Guard, gauge: Gauge) -> _OneCount | None:
     """The count that an entry from this device touches, of one that tells devices apart; None: it touches none."""
     counter = gauge.counter
-    devices.recut(guard, counter, scene.now)
-    place = scene.place_of(key) if gauge.devices else 0
-    if gauge.devices == EACH and place:
+    if counter.shares or guard.places or guard.cuts:
+        devices.recut(guard, counter, scene.now)
+    whose = gauge.devices
+    place = scene.place_of(key) if whose else 0
+    if whose == EACH and place:
         return key, *devices.share(guard, counter, place, scene.now)
-    if gauge.devices in {"", EACH} or (gauge.devices == KNOWN) is bool(place):
+    if not whose or whose == EACH or (whose == KNOWN) is bool(place):
         return key, count_of(guard, counter.name), counter
     return None
 

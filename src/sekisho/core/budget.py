@@ -45,10 +45,9 @@ def _slide(count: Count, counter: Counter, now: int) -> None:
     if count.tallies:
         _slice_tallies(count, counter, now)
     oldest = now - (counter.window_s or 0) * SECOND
-    kept = [part for part in count.slices if part[0] > oldest]
-    if len(kept) == len(count.slices):
+    if not count.slices or count.slices[0][0] > oldest:
         return
-    count.slices = kept
+    kept = count.slices = [part for part in count.slices if part[0] > oldest]
     count.wrong = sum(wrong for _, wrong in kept)
     # Below a stage that fired, that stage can be reached anew.
     count.fired = min(count.fired, count.wrong)

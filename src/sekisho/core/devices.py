@@ -69,17 +69,22 @@ def _place_for(guard: Guard, here: list[Device], rules: Devices, now: int) -> in
 
 
 def share(guard: Guard, counter: Counter, place: int, now: int) -> tuple[Count, Counter]:
-    """The share of a known device, and its counter.
-
-    What an import has raised beyond the share of all others is taken from one that begins to stand.
-    """
+    """The share of a known device, and its counter. What stands beyond the figures of the other shares is taken from one that begins to stand."""
     mine = counter.shares[place - 1]
     count = guard.counts.get(mine.name)
     if count is None:
+        beyond = _beyond_others(guard, counter, mine)
         count = guard.counts[mine.name] = Count()
-        _take_beyond(guard, counter, count, mine, now)
+        if beyond:
+            budget.add(count, mine, budget.CARRIED, beyond, now)
         note_share(guard, mine)
     return count, mine
+
+
+def _beyond_others(guard: Guard, counter: Counter, mine: Counter) -> int:
+    """How much stands on all other shares together, or is in flight there, beyond what each of them comes to."""
+    others = [(count, one) for one in (counter, *counter.shares) if one is not mine and (count := guard.counts.get(one.name)) is not None]
+    return sum(max(0, count.wrong + count.flight - one.stages[-1].wrong) for count, one in others)
 
 
 def _take_beyond(guard: Guard, counter: Counter, count: Count, share: Counter, now: int) -> None:
@@ -111,13 +116,15 @@ def _take_from_others(guard: Guard, counter: Counter, now: int) -> None:
     if cut == before:
         return
     guard.cuts[counter.name] = cut
-    beyond = {one.name: _beyond(guard, one, _figures(before, cut, whole=one is counter), now) for one in (counter, *counter.shares)}
+    shares = (counter, *counter.shares)
+    beyond = {one.name: _beyond(guard, one, _figures(before, cut, whole=one is counter), now) for one in shares}
     total = sum(beyond.values())
     if not total:
         return
-    for one in (counter, *counter.shares):
-        if total > beyond[one.name]:
-            budget.add(guard.counts.setdefault(one.name, Count()), one, budget.CARRIED, total - beyond[one.name], now)
+    taken = [(one, total - beyond[one.name] if one.name in guard.counts else max(total, _beyond_others(guard, counter, one))) for one in shares]
+    for one, wrong in taken:
+        if wrong:
+            budget.add(guard.counts.setdefault(one.name, Count()), one, budget.CARRIED, wrong, now)
     note_share(guard, counter.shares[-1])
 
 

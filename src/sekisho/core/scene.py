@@ -137,13 +137,19 @@ class Scene:
 
     def asked_first(self) -> str | None:
         """What this device must enter rightly before anything else, because it is not known here; None: nothing."""
-        here = [(key, lock) for key, guard in self.guards.items() if guard.locks for lock in guard.locks]
-        for key, lock in [*here, *((THE_BANK, lock) for lock in self.asking)] if here or self.asking else ():
-            if lock.first is not None and lock.stands(self.now) and self.operation.name in lock.operations and (
-                self._meant(key, lock) and not self._proved(lock.first)
-            ):
+        for key, guard in self.guards.items():
+            for lock in guard.locks:
+                if self._asks_first(key, lock):
+                    return lock.first
+        for lock in self.asking:
+            if self._asks_first(THE_BANK, lock):
                 return lock.first
         return None
+
+    def _asks_first(self, key: str, lock: Lock) -> bool:
+        return lock.first is not None and lock.stands(self.now) and self.operation.name in lock.operations and (
+            self._meant(key, lock) and not self._proved(lock.first)
+        )
 
     def is_vouched_for(self, counter: str) -> bool:
         """Whether a count of the whole bank does not concern this entry: its device is known, or has proved more than others must."""
