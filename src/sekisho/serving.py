@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import signal
 import socket
@@ -35,14 +36,26 @@ def bind(listen: str) -> socket.socket:
     """
     host, _, port = listen.rpartition(":")
     try:
-        made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host.strip("[]") or "127.0.0.1", int(port)))
-        made.listen(BACKLOG)
-    except (OSError, ValueError) as no:
-        detail = f"cannot listen on {listen}: {no}"
+        at = host.strip("[]") or "127.0.0.1", int(port)
+        with contextlib.ExitStack() as unless_bound:
+            made = unless_bound.enter_context(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM))
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(at)
+            made.listen(BACKLOG)
+            unless_bound.pop_all()
+    except (OSError, OverflowError, ValueError) as no:
+        detail = f"cannot listen on {listen}: {_why_not(no)}"
         raise CallerError(detail) from no
     return made
+
+
+def _why_not(no: Exception) -> str:
+    if not isinstance(no, OSError):
+        return "write HOST:PORT, such as 127.0.0.1:8080"
+    if no.errno == errno.EADDRINUSE:
+        return ("another program listens there, perhaps the demonstration; stop it, or name another address "
+                "(`--listen`, `--metrics`; of the demonstration `--port`)")
+    return str(no)
 
 
 def run(

@@ -36,13 +36,14 @@ OPERATORS = {
 @click.option("--bank", default=BANKS[0], show_default=True, type=click.Choice(BANKS), help="Which bank it is, by its reference policy.")
 def demo(port: int, data: Path, fresh: bool, bank: str) -> None:  # noqa: FBT001  click passes options by position
     """Start service, reference bank and /try on 127.0.0.1; runs until interrupted."""
+    # First of all: where one runs already, its folder stays as it is.
+    sock = serving.bind(f"127.0.0.1:{port}")
     if fresh and data.exists():
         shutil.rmtree(data)
     data.mkdir(parents=True, exist_ok=True)
     shown = data / "keys.json"
     keys = json.loads(shown.read_text()) if shown.exists() and (data / "service-keys.json").exists() else _make_keys(data, shown)
     base = f"http://127.0.0.1:{port}"
-    sock = serving.bind(f"127.0.0.1:{port}")
     mail, bounces = serving.bind("127.0.0.1:0"), serving.bind("127.0.0.1:0")
     sink, telephone, letters = Sink(bounces.getsockname()[:2]), Inbox(), Inbox()
     relay = relay_of(f"smtp://127.0.0.1:{mail.getsockname()[1]}", "Sekisho Bank <codes@bank.example>", "codes@bounce.bank.example")
