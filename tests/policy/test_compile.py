@@ -176,3 +176,10 @@ def test_a_way_back_may_need_something_else_in_another_case():
     deleted, otherwise = compile_policy(load(reference("major-bank"))).paths["reset-password"].cases
     assert deleted.when == (Condition("addresses-deleted", about=False, holds=True),)
     assert (("release-code",) in deleted.needs, ("mail-otp",) in otherwise.needs) == (True, True)
+
+
+@pytest.mark.parametrize(("own", "hours"), [("", (9, 21)), ('open: "10:00-16:00", ', (10, 16))])
+def test_hours_of_a_way_back_are_on_the_days_on_which_its_desk_works(own, hours):
+    source = SMALL.replace("every: day", "every: weekday").replace("desk: {kind: desk,", f"desk: {{kind: desk, {own}")
+    way = compile_policy(parse(source)).paths["desk"]
+    assert (way.opens_s, way.every) == (tuple(hour * 3_600 for hour in hours), "weekday")

@@ -232,7 +232,9 @@ class _Compiler:
         paper = isinstance(cell, m.FormCell)
         takes = cell.days * 86_400 if isinstance(cell, m.FormCell) else m.seconds(cell.takes) if cell.takes else 0
         # Desk hours bind what is done while a customer waits; a form that has come in is worked on whenever somebody is there.
-        opens, every = (cell.open, "day") if isinstance(cell, m.ProcedureCell) and cell.open else self.desk_hours(cell)
+        opens, every = self.desk_hours(cell)
+        if isinstance(cell, m.ProcedureCell) and cell.open:
+            opens = cell.open  # hours of its own; the days stay those on which somebody is there
         return t.ReleasePath(
             name=name, kind=PathKind.FORM if isinstance(cell, m.FormCell) else cell.kind, text=text(cell),
             roles=tuple(cell.roles), second_person=cell.approve == "two",

@@ -388,7 +388,8 @@ class ProcedureCell(WayCell, frozen=True, kw_only=True):
 
     kind: Annotated[PathKind, Meta(description="how it ends a lock")]
     operation: Annotated[Name | None, Meta(description="for `procedure`: the operation whose end walks it")] = None
-    open: Annotated[Hours | None, Meta(description="hours in which it may be carried out; left out: always")] = None
+    open: Annotated[Hours | None, Meta(
+        description="hours in which it may be carried out, on the days of the desk that does so; left out: those of that desk, else always")] = None
 
 
 class FormCell(WayCell, frozen=True, kw_only=True):
