@@ -2,7 +2,8 @@
 
 Strength is coarse on purpose: 0 what anybody may know, 1 what can be known of a person, 2 one secret or one thing the
 customer has, 3 two of them, or something that makes its own codes. Paper and the desk look at a person, so that with
-anything to show they count as 3, and as nothing where they ask for nothing.
+anything to show they count as 3, and as nothing where they ask for nothing. An item that a way back names under `needs:`
+counts as what a step of its procedure, or of each login before it, asks for; where none does, as nothing.
 """
 
 from __future__ import annotations
@@ -64,15 +65,26 @@ def strength(table: Table, path: ReleasePath) -> int:
 
 def case_strength(table: Table, path: ReleasePath, case: PathCase) -> int:
     """How much one case asks for; of alternatives the weakest counts."""
-    asked = [min(_of(table, name) for name in needs) for needs in case.needs]
+    asked = [min(_of(table, path, name) for name in needs) for needs in case.needs]
     most = max(asked, default=0)
     if path.kind in {PathKind.DESK, PathKind.FORM}:
         return STRONGEST if most >= THING else most
     return STRONGEST if sum(one >= THING for one in asked) > 1 else most
 
 
-def _of(table: Table, name: str) -> int:
-    return STRENGTH[table.items[name].kind] if name in table.items else THING
+def _of(table: Table, path: ReleasePath, name: str) -> int:
+    if name not in table.items:
+        return THING
+    if path.operation is None:
+        return STRENGTH[table.items[name].kind]
+    operation = table.operations[path.operation]
+    before = [_entered(table, one, name) for one in table.operations.values() if one.gives_session] if operation.session else []
+    return max(_entered(table, operation, name), min(before, default=0))
+
+
+def _entered(table: Table, operation: Operation, name: str) -> int:
+    """What an operation asks for where it takes this item: of the items of a step any one will do, so the weakest."""
+    return max((min(STRENGTH[table.items[item].kind] for item in step.items) for step in operation.steps if name in step.items), default=0)
 
 
 def _gives_too_much(table: Table, path: ReleasePath) -> Iterator[Found]:
