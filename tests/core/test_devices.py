@@ -7,7 +7,7 @@ from scale import times
 from scenario import Scenario
 from tables import DAY, HOUR, ask_more, counter, devices, lock, row, shared, stage, table
 
-from sekisho.core.devices import whole_of
+from sekisho.core.devices import share, whole_of
 from sekisho.core.release import lift
 from sekisho.core.state import NEWEST, Guard, Lock, NewerState, decode, encode
 from sekisho.core.takeover import raise_count
@@ -149,17 +149,17 @@ GUESSES = st.lists(st.tuples(st.sampled_from(["home", "office", "elsewhere"]), s
 
 @pytest.mark.timeout(times(300, full=1_800))
 @settings(max_examples=times(200, full=5_000), deadline=None)
-@given(days=st.lists(st.tuples(CUTS, GUESSES), min_size=2, max_size=5))
+@given(days=st.lists(st.tuples(CUTS, GUESSES, st.booleans()), min_size=2, max_size=5))
 def test_whatever_shares_follow_each_other_nobody_has_a_guess_beyond_the_figure(days):
     """A naive count of all that was looked at stands beside it."""
-    policies = {table.version: table for table in (cut(*one) for one, _ in days)}
+    policies = {table.version: table for table in (cut(*one) for one, *_ in days)}
     game = Scenario(cut(*days[0][0]), SUBJECTS, policies)
     for where in ("home", "office"):
         game.step(f"10:00 login password right at {where}")
     used, waiting = 0, []
-    for one, guesses in days:
+    for one, guesses, tries_all in days:
         game.step(f"10:01 policy {cut(*one).version}")
-        for n, (where, how) in enumerate([*guesses, *[("elsewhere", "wrong"), ("home", "wrong"), ("office", "wrong")] * 3]):
+        for n, (where, how) in enumerate([*guesses, *[("elsewhere", "wrong"), ("home", "wrong"), ("office", "wrong")] * (3 * tries_all)]):
             if how == "settled":
                 if waiting:
                     game.step(f"10:02 {waiting.pop()} wrong")
@@ -170,6 +170,118 @@ def test_whatever_shares_follow_each_other_nobody_has_a_guess_beyond_the_figure(
                 assert used < one[0], f"guess {used + 1} of {one[0]} at {where}"
                 used += 1
                 waiting += [name] if told == "granted" else []
+    for name in waiting:
+        game.step(f"10:03 {name} unread")
+    assert in_flight(game) == 0
+
+
+def in_flight(game):
+    """All that the row says is being compared."""
+    return sum(count.flight for count in decode(game.play.rows["customer:1"], Guard).counts.values())
+
+
+def taken_over(game, wrong):
+    """An import raises the count under the policy in force."""
+    guard = decode(game.play.rows["customer:1"], Guard)
+    raise_count(guard, game.play.table.counters["c"], wrong, None, game.play.now)
+    game.play.rows["customer:1"] = encode(guard)
+
+
+AT_ONCE = "10:00 login password right at home", "10:00 login password right at office"
+
+
+def begun(first, *others):
+    """A customer who is known at home and in the office; the policies that follow are called by their versions."""
+    game = Scenario(first, SUBJECTS, {one.version: one for one in (first, *others)})
+    for line in AT_ONCE:
+        game.step(line)
+    return game
+
+
+def test_what_was_beyond_already_is_taken_from_a_share_that_begins_with_new_figures_too():
+    """No device had made an entry when seven more than all others' share were taken over."""
+    game = begun(cut(20, 1, 8), cut(20, 2, 5))
+    taken_over(game, 19)
+    assert game.step("10:01 login password wrong")[0] == "locked"
+    game.step("10:02 policy 20-2-5")
+    assert 19 + granted(game, EVERYWHERE) <= 20
+
+
+def test_what_was_entered_while_nothing_was_shared_out_is_taken_from_each_share_though_none_stood_before():
+    game = begun(cut(7, 2, 2), cut(7, 0, 0), cut(7, 2, 3))
+    used = granted(game, ["10:01 login password wrong"])
+    game.step("10:02 policy 7-0-0")
+    used += granted(game, ["10:02 login password wrong"] * 5)
+    game.step("10:03 policy 7-2-3")
+    assert used + granted(game, EVERYWHERE) <= 7
+
+
+def test_what_is_taken_over_while_nothing_is_shared_out_is_taken_from_each_share():
+    """Nobody makes an entry before the shares are back as they were."""
+    game = begun(cut(7, 2, 2), cut(7, 0, 0))
+    for where in ("home", "office"):
+        game.step(f"10:01 login password wrong at {where}")
+    game.step("10:02 policy 7-0-0")
+    taken_over(game, 6)
+    game.step("10:03 policy 7-2-2")
+    assert 6 + granted(game, EVERYWHERE) <= 7
+
+
+def test_a_right_entry_clears_nothing_of_a_count_that_its_share_went_back_into(play):
+    """Two are compared at once from home; the first has cleared what stood there, the second must not clear it again elsewhere."""
+    game = play(login(10, 3), whole=table(login(10), devices=KNOWN, version="v2"))
+    game("""10:00  login password right at home       -> right
+            10:01  login password wrong at home       -> wrong
+            10:01  login password waits as A at home  -> granted
+            10:01  login password waits as B at home  -> granted
+            10:02  A right                            -> right
+            10:03  policy whole                       -> in force""")
+    for did in ("login password wrong", "B right"):
+        game.step(f"10:04 {did}")
+    assert game.play.count("customer:1", "c") == (1, 0)
+    assert granted(game, EVERYWHERE) == 10 - 1
+
+
+def test_a_right_entry_clears_nothing_of_a_share_that_has_gone_and_come_back(play):
+    game = play(login(10, 3), whole=table(login(10), devices=KNOWN, version="v2"), shared=table(login(10, 3), devices=KNOWN, version="v3"))
+    game("""10:00  login password right at home       -> right
+            10:01  login password wrong at home       -> wrong
+            10:01  login password waits as A at home  -> granted
+            10:02  policy whole                       -> in force""")
+    for did in ("login password wrong", "policy shared", "login password waits as B at home", "A right", "B unread"):
+        game.step(f"10:03 {did}")
+    assert game.play.count("customer:1", "c") == (2, 0)
+    assert game.play.count("customer:1", "c/device-1") == (0, 0)
+
+
+def test_a_guess_whose_share_has_gone_and_come_back_is_in_flight_nowhere_when_it_is_settled():
+    game = begun(cut(7, 2, 3), cut(7, 1, 3))
+    for did in ("login password waits as A at office", "policy 7-1-3", "login password wrong at home",
+                "policy 7-2-3", "login password wrong at office", "A unread"):
+        game.step(f"10:01 {did}")
+    assert in_flight(game) == 0
+
+
+def test_what_time_has_cleared_on_a_share_does_not_come_back_with_it(play):
+    game = play(login(7, 2, lock("login", for_s=HOUR)), whole=table(login(7, None, lock("login", for_s=HOUR)), devices=KNOWN, version="v2"))
+    game("""10:00  login password right at home  -> right
+            10:01  login password wrong at home  -> wrong
+            10:01  login password wrong at home  -> wrong, lock R on customer:1 until 11:01
+            11:02  policy whole                  -> in force""")
+    game.step("11:03 login password wrong")
+    assert game.play.count("customer:1", "c") == (1, 0)
+
+
+def test_a_lower_stage_that_is_new_counts_all_that_stood_before_it():
+    """Strangers have passed the stage of five long ago; the one of twelve was the last, and is not any more."""
+    def policy(version, kept):
+        whole = counter("c", "customer", *(stage(wrong, lock("login" if wrong > 5 else "transfer"), row=f"R-{wrong}") for wrong in kept))
+        transfer = row("transfer", "password", counter("d", "customer", stage(99, lock("transfer"))))
+        return table(row("login", "password", shared(whole, 2, kept)), transfer, devices=KNOWN, version=version)
+    game = begun(policy("v1", {5: 1, 12: 1}), policy("v2", {12: 3, 20: 4}))
+    used = granted(game, ["10:01 login password wrong"] * 9)
+    game.step("10:02 policy v2")
+    assert used + granted(game, EVERYWHERE) <= 12
 
 
 def test_a_lower_stage_that_is_shared_out_anew_falls_sooner_on_whoever_gains_by_it(play):
@@ -293,10 +405,10 @@ def test_a_device_is_known_for_as_long_as_the_policy_says(play):
             51+10:00  count customer:1 c            -> 1""")
 
 
-def test_a_share_that_was_taken_over_from_another_system_is_zeroed_with_the_rest(play):
+def test_a_share_is_zeroed_with_the_rest_though_no_lock_names_it(play):
     whole = login(kept=2).gauges[0].counter
     guard = Guard(known=True)
-    raise_count(guard, whole.shares[1], 2, None, 1)
+    share(guard, whole, 2, 1)[0].wrong = 2
     guard.locks.append(Lock("1-0", "R", PenaltyKind.LOCK, 1, ["desk"], source="customer:1", counter="c", whom="unknown"))
     lift("customer:1", guard, guard.locks[0], {"customer:1": guard}, table(login(kept=2)), lambda event: None, path="desk")
     assert (guard.places, guard.counts["c/device-2"].wrong) == (2, 0)

@@ -109,13 +109,13 @@ def settle(count: Count, counter: Counter, item: str, note: Note, verdict: Verdi
     """Give one guess its verdict.
 
     Wrong stays; unread goes back; right goes back and, in a row, takes with it what was settled when it was admitted:
-    of its own item only, and nothing if that run has ended since.
+    of its own item only, and nothing if that run has ended since, or was another count's that has been folded into this one.
     """
     if count.flight:
         count.flight -= 1
     if verdict is _WRONG:
         add(count, counter, item, 1, now)
-    elif verdict is _RIGHT and counter.counting is _IN_A_ROW and note.run == count.run:
+    elif verdict is _RIGHT and counter.counting is _IN_A_ROW and (note.counter, note.run) == (counter.name, count.run):
         _clear(count, item, note.settled)
 
 

@@ -73,12 +73,17 @@ def share(guard: Guard, counter: Counter, place: int, now: int) -> tuple[Count, 
     mine = counter.shares[place - 1]
     count = guard.counts.get(mine.name)
     if count is None:
+        count = guard.counts[mine.name] = _fresh(now)
         beyond = _beyond_others(guard, counter, mine)
-        count = guard.counts[mine.name] = Count()
         if beyond:
             budget.add(count, mine, budget.CARRIED, beyond, now)
-        note_share(guard, mine)
+        _note_share(guard, mine)
     return count, mine
+
+
+def _fresh(now: int) -> Count:
+    """A share that begins. Its runs are like none that one of its name had before: what was in flight there then clears nothing here."""
+    return Count(run=now)
 
 
 def _beyond_others(guard: Guard, counter: Counter, mine: Counter) -> int:
@@ -124,19 +129,30 @@ def _take_from_others(guard: Guard, counter: Counter, now: int) -> None:
     taken = [(one, total - beyond[one.name] if one.name in guard.counts else max(total, _beyond_others(guard, counter, one))) for one in shares]
     for one, wrong in taken:
         if wrong:
-            budget.add(guard.counts.setdefault(one.name, Count()), one, budget.CARRIED, wrong, now)
-    note_share(guard, counter.shares[-1])
+            budget.add(guard.counts.setdefault(one.name, _fresh(now)), one, budget.CARRIED, wrong, now)
+    _note_share(guard, counter.shares[-1])
 
 
 def _figures(before: list[int], cut: list[int], *, whole: bool) -> list[int] | None:
-    """The most that could stand on a share before; None: it had other stages, so that they do not tell."""
-    if len(before) != len(cut):
+    """By stage: the most that could stand on a share before without being news now; None: it was shared out for the first time.
+
+    A lower stage that stands as it did may have been passed long ago. Up to any other, all counts that could stand at all.
+    """
+    if not before:
         return None
-    stages = len(cut) // 2
+    stages = len(before) // 2
     others, each = before[1:stages + 1], before[stages + 1:]
     # Places that are gone have been folded into what all others have.
     folded = max(0, before[0] - cut[0])
-    return [one + folded * two for one, two in zip(others, each, strict=True)] if whole else each
+    had = [one + folded * two for one, two in zip(others, each, strict=True)] if whole else each
+    passed = dict(zip(_totals(before)[:-1], had, strict=False))
+    return [*(passed.get(total, had[-1]) for total in _totals(cut)[:-1]), had[-1]]
+
+
+def _totals(cut: list[int]) -> list[int]:
+    """The stages of the count as the policy writes them: what all shares come to."""
+    stages = len(cut) // 2
+    return [one + cut[0] * two for one, two in zip(cut[1:stages + 1], cut[stages + 1:], strict=True)]
 
 
 def _beyond(guard: Guard, share: Counter, figures: list[int] | None, now: int) -> int:
@@ -159,7 +175,7 @@ def spread(guard: Guard, counter: Counter, now: int) -> None:
             _take_beyond(guard, counter, count, mine, now)
 
 
-def note_share(guard: Guard, share: Counter) -> None:
+def _note_share(guard: Guard, share: Counter) -> None:
     """A share of a known device stands on this row from now on."""
     guard.places = max(guard.places, int(share.name.rpartition("-")[2]))
     guard.v = DEVICES
@@ -175,15 +191,19 @@ def fold(guard: Guard, counter: Counter, now: int) -> None:
         if whole is None:
             whole = guard.counts[counter.name] = Count()
         whole.flight += gone.flight
+        budget.refresh(gone, counter, now)
         if gone.wrong:
             budget.add(whole, counter, budget.CARRIED, gone.wrong, now)
 
 
 def settled_on(guard: Guard, name: str, table: Table, now: int) -> str:
-    """Where a guess is settled that was taken from a count: on what it was a share of, where the policy has no such share any more."""
+    """Where a guess is settled that was taken from a count: on what it was a share of, where the policy has no such share any more.
+
+    There it is too where the share has come back since, with nothing in flight.
+    """
     whole = table.counters.get(whole_of(name))
     if whole is None or name in table.counters:
-        return name if name in guard.counts else whole_of(name)
+        return name if name in guard.counts and guard.counts[name].flight else whole_of(name)
     fold(guard, whole, now)
     return whole.name
 
@@ -193,4 +213,4 @@ def whole_of(counter: str) -> str:
     return counter.partition(f"/{share_name(0)[:-1]}")[0]
 
 
-__all__ = ["fold", "is_new", "note_share", "place_of", "recut", "remember", "settled_on", "share", "spread", "whole_of"]
+__all__ = ["fold", "is_new", "place_of", "recut", "remember", "settled_on", "share", "spread", "whole_of"]

@@ -22,15 +22,14 @@ def raise_count(guard: Guard, counter: Counter, wrong: int, item: str | None, no
 
     Args:
         guard: the row of the subject whose count it is.
-        counter: which count.
+        counter: which count; no share of one, since no other system knows a place that a device has here.
         wrong: wrong entries that stood in the other system.
         item: whose they are, so that its next right entry clears them; None: of items not known, and no success clears them.
         now: the ledger's time.
 
     """
+    devices.fold(guard, counter, now)
     count = count_of(guard, counter.name)
-    if counter.base is not None:
-        devices.note_share(guard, counter)
     budget.refresh(count, counter, now)
     missing = wrong - _standing(count, counter, item)
     if missing > 0:

@@ -159,7 +159,7 @@ class Reader:
 
     def _count(self, line: Line, entry: Entry) -> None:
         counter = self._table.counters.get(line.name)
-        if counter is None:
+        if counter is None or counter.base is not None:
             raise _Wrong("name", "the policy has no counter of that name; `sekisho policy show` lists them")
         self._of_kind(line, counter.reach.value)
         if not line.value.isascii() or not line.value.isdigit() or not 1 <= int(line.value[:8]) <= WRONG_MAX or len(line.value) > 7:
