@@ -135,9 +135,11 @@ def finish(scene: Scene) -> None:
 
 def _walk(scene: Scene, key: str, guard: Guard, path: str) -> None:
     for lock in release.by_path(guard.locks, path):
+        if not release.is_at_hand(lock, scene.rows):
+            continue
         release.lift(key, guard, lock, scene.rows, scene.table, scene.tell, path=path)
         scene.touch(key)
-        if lock.source in scene.rows:
+        if lock.source in scene.rows and scene.rows[lock.source].counts:
             scene.touch(lock.source)
 
 

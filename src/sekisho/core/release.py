@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 
 from sekisho.core import budget
 from sekisho.core.devices import whole_of
@@ -10,7 +10,7 @@ from sekisho.core.scene import Holder
 from sekisho.core.state import Guard, Lock
 from sekisho.events import Event, EventKind
 from sekisho.policy.table import Table, share_name
-from sekisho.terms import PenaltyKind
+from sekisho.terms import PenaltyKind, Reach
 
 Tell = Callable[[Event], None]
 
@@ -28,6 +28,19 @@ def expire(key: str, guard: Guard, now: int, tell: Tell) -> bool:
 def by_path(locks: Iterable[Lock], path: str) -> list[Lock]:
     """The locks that this path lifts."""
     return [lock for lock in locks if path in lock.undo]
+
+
+def is_row(source: str | None) -> bool:
+    """Whether the count that led to a lock stands on a subject's row, not on a run's or a session's."""
+    return source is not None and source.partition(":")[0] not in {Reach.PROCEDURE, Reach.SESSION}
+
+
+def is_at_hand(lock: Lock, rows: Container[str]) -> bool:
+    """Whether the row of the count that led to a lock is among those that were read.
+
+    One that fell after they were chosen stands: else its count would be left at its end, with no lock that anybody could lift.
+    """
+    return not is_row(lock.source) or lock.source in rows
 
 
 def erased(key: str, lock: Lock, table: Table) -> list[str]:
@@ -62,7 +75,7 @@ def lift(
             budget.zero(source.counts[name])
     tell(Event(EventKind.LOCK_LIFTED, key, row=lock.row, lock=lock.id, path=path, operator=operator, reason=reason))
     if len(shares) > 1:
-        for other in [one for one in guard.locks if one.counter in shares and path in one.undo]:
+        for other in [one for one in guard.locks if (one.source, path in one.undo) == (lock.source, True) and one.counter in shares]:
             lift(key, guard, other, sources, table, tell, path=path, operator=operator, reason=reason)
 
 

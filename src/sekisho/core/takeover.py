@@ -28,7 +28,7 @@ def raise_count(guard: Guard, counter: Counter, wrong: int, item: str | None, no
         now: the ledger's time.
 
     """
-    devices.fold(guard, counter, now)
+    devices.recut(guard, counter, now)
     count = count_of(guard, counter.name)
     budget.refresh(count, counter, now)
     missing = wrong - _standing(count, counter, item)

@@ -185,8 +185,8 @@ class Entry:
             return Missing()
         scene = self.subjects.scene(tx, facts, operation, procedure)
         for key in self.extra:
-            if is_subject(key) and (source := tx.get(key, Guard)) is not None:
-                scene.rows.setdefault(key, source)
+            if is_subject(key):
+                scene.rows.setdefault(key, tx.get(key, Guard) or Guard())
         scene.ticket = self.ticket
         scene.told = self.institution
         return scene

@@ -12,7 +12,7 @@ from sekisho.core.state import Address, Addresses, Guard
 from sekisho.events import Event, EventKind
 from sekisho.flows import letters
 from sekisho.flows.addresses import addresses_key
-from sekisho.flows.effects import is_row, secret_key
+from sekisho.flows.effects import secret_key
 from sekisho.flows.letters import Letter
 from sekisho.flows.papers import CarriedOut, Form, Paper
 from sekisho.flows.telling import announce
@@ -77,7 +77,7 @@ class Carrying:
     def _lift(self, path: ReleasePath, reason: str) -> list[str]:
         """Every lock that names this form as a way out; and the counts they came from, wherever those stand."""
         tx, guards = self._tx, self._guards
-        others = {str(lock.source) for _, lock in self._does.locks if is_row(lock.source)} - guards.keys()
+        others = {str(lock.source) for _, lock in self._does.locks if release.is_row(lock.source)} - guards.keys()
         sources = {**guards, **{key: row for key in others if (row := tx.get(key, Guard)) is not None}}
         for key, lock in self._does.locks:
             release.lift(key, guards[key], lock, sources, tx.table, tx.tell, path=path.name, operator=self._operators, reason=reason)

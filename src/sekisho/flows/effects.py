@@ -80,12 +80,7 @@ async def sources(store: Store, table: Table, facts: Facts) -> list[str]:
         return []
     rows = await store.peek(sorted(own))
     found = {lock.source for body in rows.values() for lock in release.by_path(decode(body, Guard).locks, path)}
-    return sorted(str(source) for source in found if is_row(source) and source not in own)
-
-
-def is_row(source: str | None) -> bool:
-    """Whether the count that led to a lock stands on a subject's row, not on a run's or a session's."""
-    return source is not None and not source.startswith(("procedure:", "session:"))
+    return sorted(str(source) for source in found if release.is_row(source) and source not in own)
 
 
 def recovery_key(subject: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sekisho.core import address as masks
-from sekisho.core import paper
+from sekisho.core import paper, release
 from sekisho.core.paper import Effect
 from sekisho.core.state import Guard, decode
 from sekisho.errors import LedgerUnavailable
@@ -21,7 +21,7 @@ from sekisho.flows.acts import Awaits, Denied, Moved, Operator, once
 from sekisho.flows.addresses import addresses_key
 from sekisho.flows.approvals import Approval
 from sekisho.flows.carrying import Carrying
-from sekisho.flows.effects import is_row, secret_key
+from sekisho.flows.effects import secret_key
 from sekisho.flows.letters import Letter
 from sekisho.flows.names import checked_subject
 from sekisho.flows.outbox import Outbox, outbox_key
@@ -73,7 +73,7 @@ class _Act:
         if {self._subject, *own.links.values()} != set(found):
             return Moved()
         known = {key: guard for key, guard in found.items() if guard is not None and guard.known}
-        sources = {lock.source for guard in known.values() for lock in guard.locks if is_row(lock.source)}
+        sources = {lock.source for guard in known.values() for lock in guard.locks if release.is_row(lock.source)}
         return known if sources <= {*self.keys} else Moved()
 
     def refusal(self, tx: Tx, guards: Mapping[str, Guard], told: Paper) -> Denied | Effect:
@@ -331,7 +331,7 @@ class FormsDesk:
         linked = {} if own is None else decode(own, Guard).links
         subjects = {subject.partition(":")[0]: subject, **linked}
         rows = await self._store.peek(sorted(set(subjects.values())))
-        sources = {lock.source for body in rows.values() for lock in decode(body, Guard).locks if is_row(lock.source)}
+        sources = {lock.source for body in rows.values() for lock in decode(body, Guard).locks if release.is_row(lock.source)}
         return Around(subjects, sorted(str(source) for source in sources - set(subjects.values())))
 
     async def _letters(self, table: Table, told: Paper, subject: str) -> list[Letter]:

@@ -202,7 +202,7 @@ class _Release:
         incident, guard = tx.get(key, Incident), tx.get(subject, Guard)
         if incident is None or guard is None or incident.released_by is None:
             return 0
-        found = [lock for lock in guard.locks if incident.holds(lock, tx.now)]
+        found = [lock for lock in guard.locks if incident.holds(lock, tx.now) and release.is_at_hand(lock, self.keys[1:])]
         sources = {source: row for source in self.keys[2:] if (row := tx.get(source, Guard)) is not None}
         sources[subject] = guard
         for lock in found:
@@ -318,12 +318,8 @@ class Incidents:
         page = await self._page(incident.after)
         now = await self._store.clock()
         works = [
-            _Release(name, key, sorted({lock.source for lock in guard.locks if lock.source is not None and _is_guard(lock.source)} - {key}))
+            _Release(name, key, sorted({str(lock.source) for lock in guard.locks if release.is_row(lock.source)} - {key}))
             for key, guard in page if any(incident.holds(lock, now) for lock in guard.locks)
         ]
         await asyncio.gather(*(self._ledger.run(work) for work in works))
         await self._ledger.run(_Note(name, page[-1][0] if page else None))
-
-
-def _is_guard(key: str) -> bool:
-    return key.startswith(tuple(_PREFIXES))

@@ -176,6 +176,8 @@ def _lift(tx: Tx, plan: Plan, guard: Guard, path: ReleasePath, operators: str, r
     sources = {key: row for key in plan.sources if (row := tx.get(key, Guard)) is not None}
     sources[plan.subject] = guard
     for lock in release.by_path(guard.locks, path.name):
+        if not release.is_at_hand(lock, {plan.subject, *plan.sources}):
+            continue
         release.lift(plan.subject, guard, lock, sources, tx.table, tx.tell, path=path.name, operator=operators, reason=reason)
     for key, row in sources.items():
         tx.put(key, row)

@@ -154,7 +154,7 @@ def _carry_out(tx: Tx, subject: str, guard: Guard, lock: Lock, path: ReleasePath
 
 
 def _at_once(one: Lock, lock: Lock, path: str) -> bool:
-    return lock.counter is not None and (one.counter, one.since) == (lock.counter, lock.since) and path in one.undo
+    return lock.counter is not None and (one.source, one.counter, one.since) == (lock.source, lock.counter, lock.since) and path in one.undo
 
 
 class Releases:
