@@ -127,6 +127,19 @@ def test_both_are_done_on_the_customers_page_at_the_desk(service, hana):
     assert chiba.post("/desk/letter", **forged).answer.status_code == 403 and len(service.received(hana.subject, "letter")) == 1
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["by himself", "by somebody"])
+def test_M_STOP_1_a_code_by_letter_is_good_for_nothing_once_the_customer_is_stopped(service, hana, known):
+    """Whoever has taken the letter waits for the stop to end; the next letter enrols."""
+    posts(service, hana)
+    code = code_in(service, hana)
+    service.post("/v1/stops", {"subject": hana.subject, "context": {"device": "borrowed"}, **({"known_by": "number-on-file"} if known else {})})
+    assert enrols(service, code)[0].status_code == 409
+    service.passes(2 * DAY_S)
+    assert enrols(service, code)[0].status_code == 409
+    posts(service, hana)
+    assert enrols(service, code_in(service, hana))[0].is_success
+
+
 @pytest.mark.parametrize("by", ["aoki", "goto"])
 def test_first_line_and_auditors_do_neither(service, hana, by):
     assert {posts(service, hana, by).status_code, loses(service, hana, "app:x", by).status_code} == {403}

@@ -364,6 +364,16 @@ def test_A11_by_post_it_lives_as_the_policy_says_of_letters(service, hana):
     assert (case.state, mails(service, hana)) == ("open", list(hana.mails))
 
 
+def test_M_STOP_1_a_release_code_is_good_for_nothing_once_the_customer_is_stopped(service, hana):
+    """The desk has the case again, and the addresses are as they were."""
+    case = written(service, hana)
+    code = posted_code(service, hana)
+    assert service.post("/v1/stops", {"subject": hana.subject, "known_by": "number-on-file"}).json()["outcome"] == "stopped"
+    assert at_release_code(service, hana).proof("release-code", code)["message"] == "no-code"
+    goes_on(service)
+    assert (case.state, mails(service, hana)) == ("open", list(hana.mails))
+
+
 def test_A11_whoever_writes_in_a_live_session_reads_it_there(service, hana):
     session = in_session(service, hana)
     case = Case(service, hana, how="writing").tried()

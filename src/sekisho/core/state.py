@@ -131,6 +131,8 @@ class Guard(msgspec.Struct, omit_defaults=True, gc=False):
     flags: list[str] = []
     valid_after: int = 0
     """Sessions begun up to this moment have ended."""
+    stopped: int = 0
+    """When his operations were last stopped (M-STOP-1): no code that was on its way to him by then is good for anything."""
     devices: list[Device] = []
     """Those that are known here."""
     places: int = 0

@@ -59,6 +59,8 @@ def stop(
     if standing is None and not may:
         return Stopped.REFUSED, [Event(EventKind.STOP_REFUSED, key, row=ROW, operator=operator, reason=reason)]
     told = [Event(EventKind.STOPPED, key, row=ROW, operator=operator, reason=reason)]
+    if standing is None or known:
+        guard.stopped = now
     if standing is not None and (standing.until is None or not known):
         return Stopped.STOPPED, told
     if standing is not None:

@@ -92,7 +92,7 @@ class _Post:
         if guard is None or not guard.known:
             return NOT_ENROLLED
         until = tx.now + BY_LETTER_S * SECOND
-        tx.put(self._code, Adding(subject=self._customer, until=until), due=until)
+        tx.put(self._code, Adding(subject=self._customer, until=until, made=tx.now), due=until)
         sent = Challenge(self._letter, "", "", self._bound, self._version, 8, started=tx.now, until=until)
         row = Outgoing(subject=self._customer, way=Way.LETTER, challenge=sent, operation=APP_CODE, language=self._language, made=tx.now)
         tx.put(outbox_key(self._letter), row, due=tx.now)

@@ -39,6 +39,8 @@ class Adding(msgspec.Struct, omit_defaults=True):
     until: int = 0
     out_of_session: int = 0
     """When a session showed it; what ends every session of the customer's until then ends it too. 0: it went by letter."""
+    made: int = 0
+    """An emergency stop after that ends it, whichever way it went."""
 
 
 class OnFile(msgspec.Struct, omit_defaults=True):
@@ -162,7 +164,7 @@ class _Code:
         row.adds_device_until = 0
         tx.put(session, row)
         until = tx.now + CODE_S * SECOND
-        tx.put(code, Adding(subject=subject, until=until, out_of_session=tx.now), due=until)
+        tx.put(code, Adding(subject=subject, until=until, out_of_session=tx.now, made=tx.now), due=until)
         tx.tell(Event(EventKind.APP_CODE_MADE, subject, session=session))
         return until
 
@@ -185,7 +187,7 @@ class _Enrol:
         apps = tx.get(book, Apps) or Apps()
         if adding is None or adding.subject != customer or tx.now >= adding.until or guard is None or not guard.known:
             return None
-        if 0 < adding.out_of_session <= guard.valid_after:
+        if 0 < adding.out_of_session <= guard.valid_after or 0 < guard.stopped >= adding.made:
             return None
         standing = [one for one in apps.known if one.app != app and not self._is_gone(tx, one.app)]
         if len(standing) >= APPS_MAX:

@@ -254,6 +254,14 @@ class _Follow:
         tx.put(self.keys[0], row, due=until if arrived else min(until, tx.now + LOOK_S * SECOND))
 
 
+def lapse(tx: Tx, subject: str) -> None:
+    """A code that the desk has released is good for nothing any more, and the desk has the case again. What follows follows as ever."""
+    row = tx.get(recovery_key(subject), Recovery)
+    if row is not None and not row.over and row.done is None and row.code is not None:
+        row.code.until = min(row.code.until, tx.now)
+        tx.put(recovery_key(subject), row, due=tx.now)
+
+
 def undo(tx: Tx, subject: str, row: Recovery, guard: Guard, case: Case | None, why: str) -> None:
     """Nothing has come of it: what was taken off the file is on it again, and the desk has the case once more."""
     row.over = True
@@ -446,4 +454,4 @@ def is_needed(row: msgspec.Struct | None) -> bool:
     return isinstance(row, Announcements) and any(one.told is None for one in row.made)
 
 
-__all__ = ["ANNOUNCEMENTS", "RECOVERIES", "Plan", "Recoveries", "begin", "cannot", "gives_code", "is_needed", "plan", "undo"]
+__all__ = ["ANNOUNCEMENTS", "RECOVERIES", "Plan", "Recoveries", "begin", "cannot", "gives_code", "is_needed", "lapse", "plan", "undo"]

@@ -14,10 +14,11 @@ import msgspec
 
 from sekisho.core.otp import spent
 from sekisho.core.restore import distrust, items_of
-from sekisho.core.state import FORMAT, SECOND, THE_BANK, Guard, Recovery, Secret, Session, Token, decode
+from sekisho.core.state import FORMAT, SECOND, THE_BANK, Guard, Secret, Session, Token, decode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows.names import KINDS
+from sekisho.flows.recovery import RECOVERIES, lapse
 from sekisho.flows.replay import Stored
 from sekisho.flows.seals import Sealer
 from sekisho.policy.table import Table
@@ -113,11 +114,8 @@ class _Lapse:
         self.keys: Sequence[str] = [key]
 
     def decide(self, tx: Tx) -> None:
-        """Its life is over; what follows from that follows as ever."""
-        row = tx.get(self.keys[0], Recovery)
-        if row is not None and not row.over and row.done is None and row.code is not None:
-            row.code.until = min(row.code.until, tx.now)
-            tx.put(self.keys[0], row, due=tx.now)
+        """Its life is over."""
+        lapse(tx, self.keys[0].removeprefix(RECOVERIES))
 
 
 class _Note:

@@ -10,7 +10,9 @@ from sekisho.core.devices import place_of
 from sekisho.core.state import Guard, Session, decode
 from sekisho.core.stop import Stopped, stop
 from sekisho.errors import CallerError
+from sekisho.flows import recovery
 from sekisho.flows.attempt import FOREIGN, touch_bucket
+from sekisho.flows.effects import recovery_key
 from sekisho.flows.names import checked_caller, checked_subject
 from sekisho.flows.replay import InFlight, OtherBody, Repeated, Replay, remember, remembered
 from sekisho.flows.sessions import is_live
@@ -41,7 +43,7 @@ class _Stop:
         self._session, self._owner = session, owner
         self._known, self._operator, self._reason, self._replay = known, operator, reason, replay
         others = [key for key in (self._caller, session, None if replay is None else replay.key) if key is not None]
-        self.keys: Sequence[str] = [subject, self._bucket, *others]
+        self.keys: Sequence[str] = [subject, self._bucket, recovery_key(subject), *others]
 
     def decide(self, tx: Tx) -> Done | Repeated | OtherBody | InFlight:
         """Stop him, or not; a request sent twice is one request. Whether he is enrolled makes no difference."""
@@ -52,6 +54,8 @@ class _Stop:
         known = self._known or self._in_session(tx) or self._on_known_device(tx, guard)
         caller = None if known or self._caller is None else tx.get(self._caller, Guard) or Guard()
         outcome, events = stop(key, guard, caller, tx.table, tx.now, known=known, operator=self._operator, reason=self._reason)
+        if guard.stopped == tx.now:
+            recovery.lapse(tx, self._subject)
         self._keep(tx, key, guard)
         if caller is not None and self._caller is not None:
             touch_bucket(tx, self._caller, caller)
