@@ -33,9 +33,9 @@ from sekisho.flows.sights import (
 )
 from sekisho.flows.subjects import Row, Subjects
 from sekisho.flows.telling import SET, announce, announcements_key, customer_of
-from sekisho.policy.table import Table
+from sekisho.policy.table import Item, Table
 from sekisho.ports import Codes, Ledger, Secrets, Store, Tx
-from sekisho.terms import PenaltyKind, Reach, Role
+from sekisho.terms import ItemKind, PenaltyKind, Reach, Role
 
 HISTORY = 20
 """Recent events that staff see beside a customer's state."""
@@ -171,6 +171,23 @@ def _set_flag(guard: Guard, flag: str, *, on: bool) -> None:
     guard.flags = sorted(flags | {flag} if on else flags - {flag})
 
 
+def _kept(item: Item, subject: str, secret: str) -> str:
+    """A secret in the form that is compared.
+
+    Raises:
+        CallerError: no entry of this item, or of this subject, is ever compared with one, or it is empty.
+
+    """
+    if item.kind in {ItemKind.IDENTIFIER, ItemKind.DATA}:
+        raise CallerError("what is entered here is compared with no secret" + (f"; set {item.renews}" if item.renews else ""))
+    if not subject.startswith(f"{item.reach}:"):
+        raise CallerError(f"this item is the {item.reach}'s: {item.reach}:…")
+    folded = secret if item.kind in {ItemKind.TOTP, ItemKind.OCRA} else fold(item.kind, secret)
+    if not folded:
+        raise CallerError("the secret is empty")
+    return folded
+
+
 def _import_faults(table: Table, setting: ItemSetting, kind: str) -> list[str]:
     faults = ["the policy has no counter of one of these names"] if not table.counters.keys() >= setting.counts.keys() else []
     unknown = any(legacy(table, lock.row, kind) is None for lock in setting.locks)
@@ -239,8 +256,7 @@ class Desk:
             raise CallerError(detail)
         item, record = known.resyncs or item, None
         if setting.secret is not None:
-            folded = setting.secret if known.kind in {"totp", "ocra"} else fold(known.kind, setting.secret)
-            record = self._secrets.make(known.kind.value, folded)
+            record = self._secrets.make(known.kind.value, _kept(known, subject, setting.secret))
         told = await customer_of(self._store, subject)
         return await self._ledger.run(_SetItem(self._secrets, subject, item, setting, record, operator, told))
 

@@ -122,7 +122,7 @@ class _Bind:
         if token.ends and token.ends <= tx.now:
             return Denied("token-not-in-stock", "this token's time is over", conflict=True)
         if _serial(tx.get(secret_row, Secret)) != self._present:
-            return Denied("has-token", "the customer has another token; say that it is replaced", conflict=True)
+            return Denied("has-token", "the customer has another token; with `replace` this one takes its place", conflict=True)
         if self._present is not None:
             _close(tx, token_key(self._present), "replaced")
         tx.put(secret_row, msgspec.structs.replace(token.seed))
