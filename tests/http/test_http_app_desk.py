@@ -127,6 +127,16 @@ def test_both_are_done_on_the_customers_page_at_the_desk(service, hana):
     assert chiba.post("/desk/letter", **forged).answer.status_code == 403 and len(service.received(hana.subject, "letter")) == 1
 
 
+def test_enrolling_a_customer_again_takes_no_app_away_that_was_enrolled_here(service, hana):
+    """The bank's books know no name of it; what was wrongly entered in it stays counted."""
+    posts(service, hana)
+    phone = enrols(service, code_in(service, hana))[1]
+    service.put(hana.subject, {"links": {"account": hana.account_subject}})
+    service.put(hana.account_subject, {"links": {"customer": hana.subject}})
+    assert {service.view(one)["links"].get("app") for one in (hana.subject, hana.account_subject)} == {phone.app}
+    assert approves(service, hana, phone) == "done"
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["by himself", "by somebody"])
 def test_M_STOP_1_a_code_by_letter_is_good_for_nothing_once_the_customer_is_stopped(service, hana, known):
     """Whoever has taken the letter waits for the stop to end; the next letter enrols."""

@@ -85,6 +85,20 @@ def test_one_is_ended_and_the_others_stay(service, bank, hana):
     assert run.proof("amount-and-payee", "1000 yen to 10000-1")["outcome"] == "refused"
 
 
+def test_an_account_that_is_his_no_more_ends_what_was_begun_about_it(service, hana):
+    """Another beside it ends nothing, nor does the same told once more."""
+    links = {"account": hana.account_subject}
+    session, begun = service.session(hana), Verify(service).run("login", hana)
+    for accounts in (["account:12340-1"], ["account:12340-1"], ["account:12340-1", "account:12340-2"]):
+        service.put(hana.subject, {"links": links, "accounts": accounts})
+        assert service.live(session)
+    service.put(hana.subject, {"links": links, "accounts": ["account:12340-2"]})
+    assert not service.live(session) and begun.right("login-password")["outcome"] == "refused"
+    another = service.session(hana)
+    service.put(hana.subject, {"links": {"account": "account:12340-2"}})
+    assert not service.live(another)
+
+
 def test_all_are_ended_with_what_was_begun_in_them_and_nobody_elses(service, bank, hana):
     yuki = service.customer()
     mine, other, his = service.session(hana), service.session(hana), service.session(yuki)

@@ -18,6 +18,7 @@ from sekisho.events import Event, EventKind
 from sekisho.flows import addresses, approvals, effects, papers
 from sekisho.flows.acts import Denied, Operator
 from sekisho.flows.addresses import Enrolled, addresses_key
+from sekisho.flows.apps import Apps, apps_key
 from sekisho.flows.effects import secret_key
 from sekisho.flows.names import checked_subject, looked_at
 from sekisho.flows.sights import (
@@ -70,8 +71,9 @@ class ItemSetting(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
 class _Enrol:
     def __init__(self, codes: Codes, subject: str, enrolment: Enrolment, operator: Operator) -> None:
+        self._books = [apps_key(one) for one in (subject, enrolment.links.get(Reach.CUSTOMER)) if one is not None]
         self.keys = [
-            subject, addresses_key(subject), announcements_key(subject),
+            subject, addresses_key(subject), announcements_key(subject), *self._books,
             *(effects.application_key(linked) for linked in enrolment.links.values()),
         ]
         self._codes = codes
@@ -85,14 +87,19 @@ class _Enrol:
         new = guard is None or not guard.known
         guard = guard or Guard()
         guard.known = True
-        guard.links = dict(self._enrolment.links)
+        before = guard.links, guard.accounts
+        guard.links = {**self._app_of(tx, guard), **self._enrolment.links}
         guard.accounts = list(self._enrolment.accounts)
+        if not new and _is_less(before, guard):
+            # Runs go on about the subjects that they were begun for: those of his that are not his any more end.
+            guard.valid_after = tx.now
+            tx.tell(Event(EventKind.SESSION_ENDED, key, operator=self._operator.name))
         guard.flags = sorted({*self._enrolment.flags, *(flag for flag in guard.flags if _stays(flag, tx.table))})
         if self._enrolment.addresses is not None:
-            before = tx.get(self.keys[1], Addresses) or Addresses()
-            book = addresses.on_file(before, key, self._enrolment.addresses, self._codes, tx.now)
+            were = tx.get(self.keys[1], Addresses) or Addresses()
+            book = addresses.on_file(were, key, self._enrolment.addresses, self._codes, tx.now)
             tx.put(self.keys[1], book)
-            if before.known and {one.id for one in before.known} != {one.id for one in book.known}:
+            if were.known and {one.id for one in were.known} != {one.id for one in book.known}:
                 announce(tx, key, "addresses-changed")
         chosen = effects.adopt(tx, key, guard, self._enrolment.links.values(), self._codes) if new else []
         tx.put(key, guard)
@@ -100,6 +107,20 @@ class _Enrol:
         for item in chosen:
             tx.tell(Event(EventKind.ITEM_SET, key, item=item, operator=self._operator.name))
         return new
+
+
+    def _app_of(self, tx: Tx, guard: Guard) -> dict[str, str]:
+        """The link to an app that was enrolled here: the bank's books do not know it, so that leaving it out takes nothing away."""
+        app = guard.links.get(Reach.APP)
+        here = {one.app for key in self._books for one in (tx.get(key, Apps) or Apps()).known}
+        return {Reach.APP.value: app} if app is not None and app in here else {}
+
+
+def _is_less(before: tuple[Mapping[str, str], Sequence[str]], guard: Guard) -> bool:
+    """Whether an account or a customer that belonged to a subject does not any more."""
+    links, accounts = before
+    gone = {kind for kind in (Reach.ACCOUNT, Reach.CUSTOMER) if kind in links and guard.links.get(kind) != links[kind]}
+    return bool(gone or set(accounts) - {*guard.accounts, *guard.links.values()})
 
 
 _KEPT = frozenset({"first-time", "set", "addresses-deleted"})
