@@ -304,6 +304,7 @@ def test_a_channel_is_told_whether_a_device_is_still_enrolled(service, bank, han
     assert service.locks(erased.app) == ["Y-TRANSFER-4"]
     for name in (lost.app, removed.app, erased.app, "app:nobody", hana.subject, hana.account_subject, "nonsense"):
         assert enrolled(name) == (200, {"enrolled": False})
+    assert [enrolled("a" * length)[0] for length in (200, 201)] == [200, 422]
 
 
 def begun_about(service, customer, phone, session):

@@ -16,6 +16,7 @@ from sekisho.core.state import SECOND, Guard, PublicKey, Secret, Session, decode
 from sekisho.errors import CallerError
 from sekisho.events import Event, EventKind
 from sekisho.flows.effects import secret_key
+from sekisho.flows.names import SUBJECT_MAX
 from sekisho.flows.sessions import is_live
 from sekisho.flows.telling import announce, announcements_key
 from sekisho.policy.table import Item, Table
@@ -330,7 +331,14 @@ class AppEnrolments:
         return await self._ledger.run(_Look(table, f"session:{session}", subject, app, await self._account(subject)))
 
     async def stands(self, app: str) -> bool:
-        """Whether an enrolment is still one: neither its customer, nor staff, nor a penalty has removed it."""
+        """Whether an enrolment is still one: neither its customer, nor staff, nor a penalty has removed it.
+
+        Raises:
+            CallerError: the name is longer than any.
+
+        """
+        if len(app) > SUBJECT_MAX:
+            raise CallerError(f"a device is named app:id, in {SUBJECT_MAX} characters at the most")
         body = (await self._store.peek([app])).get(app) if app.startswith(f"{Reach.APP}:") else None
         guard = Guard() if body is None else decode(body, Guard)
         return guard.known and not _is_removed(guard, await self._store.clock())
