@@ -251,7 +251,6 @@ class Walk:
         return self._heard(run, item, proof, self._post(run, item, proof, **headers), right=right)
 
     def _post(self, run, item, proof, **headers):
-        assert proof is not None, f"the walk knows no proof of {item} for {self.inspector.runs[run].operation}"
         self.last = (run, item, proof, headers)
         self.catch_up(self.inspector.runs[run].subjects.values())
         return self.house.post(f"/v1/procedures/{run}/attempts", {"item": item, "proof": proof}, **headers)
@@ -308,10 +307,14 @@ class Walk:
                 person.passkeys.append(chosen)
                 continue
             whose = person.subject(str(found.reach))
-            if found.registers is not None and whose == self._reached(person):
+            if found.registers is not None and whose == self._reached(person) and self._is_confirmed(run):
                 person.mails = (chosen,)
             elif found.registers is None and "?" not in whose:
                 person.secrets[name] = chosen
+
+    def _is_confirmed(self, run):
+        """Whether a code came back from the addresses that were entered: the app's passcode in its place confirms none."""
+        return any(self.table.items[item].confirms for item in self.inspector.proved[run])
 
     def _reached(self, person):
         """The subject on which the mail addresses are that he reads codes at."""
@@ -325,7 +328,6 @@ class Walk:
     def together(self, run, item, times, *, right):
         """The same entry several times at once: the order is nobody's, but those that were looked at come before those that were not."""
         proof = self.proof(run, item, right=right)
-        assert proof is not None, f"the walk knows no proof of {item} for {self.inspector.runs[run].operation}"
         body = {"item": item, "proof": proof}
         answers = self.house.together(*[self.house.send("POST", f"/v1/procedures/{run}/attempts", body) for _ in range(times)])
         in_order = sorted(answers, key=_came)
@@ -463,7 +465,10 @@ class Walk:
         new = self._new_address(run, item)
         to = person.telephone if way is Way.TELEPHONE else new or person.mails[which % len(person.mails)]
         found = [one.body for one in self.house.boxes[way].received(to) if one.delivery == delivery]
-        return re.search(r"\d[\d ]{4,12}\d", found[0])[0] if found and person.kind != "stranger" else None
+        if person.kind == "stranger":
+            return None
+        assert found, f"the code for {item} did not come to {to}"
+        return re.search(r"\d[\d ]{4,12}\d", found[0])[0]
 
     def _new_address(self, run, item):
         """The address that was entered in a run and that this code confirms; None: the code goes to one on file."""
