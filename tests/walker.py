@@ -608,7 +608,7 @@ class Walk:
     def without_way(self, held):
         """Whether the table leaves nothing to him who is locked, but a contract on paper."""
         paths = [self.table.paths[name] for name in self.inspector.origins[held].undo if name in self.table.paths]
-        holder = self.whose[held.key].kind == "holder"
+        holder = held.key in self.whose and self.whose[held.key].kind == "holder"
         return all(path.kind is PathKind.NONE or (holder and (path.kind is PathKind.DEVICE or "contract" in path.cases[-1].gives)) for path in paths)
 
     def shown(self, held):
