@@ -239,9 +239,15 @@ class Auditor:
         subjects = set(run.subjects.values())
         held = [
             lock for lock in self.locks
-            if lock.stands(now) and lock.key in subjects and lock.closes(run.operation, item) and self._meant(lock.whom, lock.key, run, now)
+            if lock.stands(now) and lock.key in subjects and self._shuts(lock, run, item) and self._meant(lock.whom, lock.key, run, now)
         ]
         return {"locked"} if held else set()
+
+    def _shuts(self, lock, run, item):
+        """Whether a lock closes an entry. By its item it closes what is of whoever is locked, not what somebody else's is entered of."""
+        row = self.row(run, item)
+        entered_of = {subject for where, subject in run.subjects.items() if where.startswith("about:") is (row is not None and row.about)}
+        return lock.closes(run.operation, item if lock.key in entered_of else None)
 
     def lives(self, run, now):
         """Whether a run may go on: not ended, its operation unchanged, its session begun after its subjects were last blocked.

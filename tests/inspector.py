@@ -123,7 +123,7 @@ class Inspector(Auditor):
 
     def _closes(self, lock, run, item, now):
         removed = lock.kind == PenaltyKind.REMOVE and run.subjects.get(str(self.table.items[item].reach)) == lock.key
-        return removed or (lock.closes(run.operation, item) and self._meant(lock.whom, lock.key, run, now))
+        return removed or (self._shuts(lock, run, item) and self._meant(lock.whom, lock.key, run, now))
 
     def looked(self, attempt, run_key, item, now, said, seen, sight):
         """An entry is offered; whoever offers what his run asks for uses his session."""

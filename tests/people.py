@@ -44,6 +44,11 @@ class House(Service):
         self.now += int(seconds * SECOND)
         self.do(self.ticks())
 
+    def delivers(self):
+        """Whatever waits to be sent arrives; a few are handed over at a time."""
+        while self.do(self.app.outbox.deliver()):
+            pass
+
     def put_in_force(self, source):
         """Another policy, from as soon as one may come into force."""
         table = self.read(source)

@@ -172,7 +172,7 @@ class Walk:
             own = person.subject(str(self.table.items[item].reach))
             asked_of_him = "?" not in own and own in self.inspector.runs[run].subjects.values()
             fresh = kind is not ItemKind.TOTP or not self._shown(person, item)
-            return asked_of_him and self.table.items[item].kept_as in person.secrets and item not in self._erased(person) and fresh
+            return asked_of_him and self._has(person, self.table.items[item].kept_as) and fresh
         return kind not in BY_BANK and (kind is not ItemKind.PAIR or person.kind == "customer")
 
     def could_sign(self, run, item):
@@ -187,6 +187,11 @@ class Walk:
     def _erased(self, person):
         subjects = set(person.subjects().values())
         return {item for lock in self.inspector.locks if lock.key in subjects for item in self.inspector.erased(lock)}
+
+    def _has(self, person, item):
+        """Whether he has a secret that is on record: what a penalty has erased is gone until he registers it again."""
+        own = person.subject(str(self.table.items[item].reach))
+        return item in person.secrets and f"set:{item}" in self.inspector.flags.get(own, ()) and item not in self._erased(person)
 
     def _shown(self, person, item):
         """Whether the code that the token shows now was taken already."""
@@ -239,7 +244,7 @@ class Walk:
             return True
         if found.kind is ItemKind.DATA:
             person = self.knower(run, item)
-            return found.pattern is not None or found.registers is not None or (found.renews in person.secrets and found.renews not in self._erased(person))
+            return found.pattern is not None or found.registers is not None or (found.renews is not None and self._has(person, found.renews))
         return found.kind not in BY_BANK
 
     def enter(self, run, item, *, right, again=False, key=None):
@@ -352,7 +357,8 @@ class Walk:
         """The last entry once more under a key, twice: one answer, counted once."""
         run, item, proof, _ = self.last
         key = f"once-{next(numbers)}"
-        right = self.can(run, item) and (self.last_right if self.inspector.is_signed(item) else proof == self.proof(run, item, right=True))
+        chosen = self.inspector.is_signed(item) or self.table.items[item].kind is ItemKind.DATA
+        right = self.can(run, item) and (self.last_right if chosen else proof == self.proof(run, item, right=True))
         answer = self._post(run, item, proof, idempotency_key=key)
         self._heard(run, item, proof, answer, right=right)
         if answer.status_code != 200:
@@ -459,8 +465,7 @@ class Walk:
 
     def _received(self, run, item, which, delivery):
         """The code in the message that came; other messages may have come with it."""
-        while self.house.do(self.house.app.outbox.deliver()):
-            pass
+        self.house.delivers()
         person, way = self.runs[run][0], WAYS[self.table.items[item].kind]
         new = self._new_address(run, item)
         to = person.telephone if way is Way.TELEPHONE else new or person.mails[which % len(person.mails)]
@@ -608,8 +613,16 @@ class Walk:
     def without_way(self, held):
         """Whether the table leaves nothing to him who is locked, but a contract on paper."""
         paths = [self.table.paths[name] for name in self.inspector.origins[held].undo if name in self.table.paths]
-        holder = held.key in self.whose and self.whose[held.key].kind == "holder"
-        return all(path.kind is PathKind.NONE or (holder and (path.kind is PathKind.DEVICE or "contract" in path.cases[-1].gives)) for path in paths)
+        return all(
+            path.kind is PathKind.NONE or (self._is_holder(held.key) and (path.kind is PathKind.DEVICE or self._gives_to_a_customer(path)))
+            for path in paths)
+
+    def _is_holder(self, key):
+        return key in self.whose and self.whose[key].kind == "holder"
+
+    def _gives_to_a_customer(self, path):
+        """Whether it gives what only somebody with a contract can have, or the contract itself."""
+        return any(name == "contract" or (name in self.table.items and str(self.table.items[name].reach) == "customer") for name in path.cases[-1].gives)
 
     def shown(self, held):
         """A lock as staff see it now; None: they do not."""
@@ -650,7 +663,7 @@ class Walk:
             return {403, 409} if nobody else {403}
         if nobody or not self.open(found):
             return {409}
-        if found.kind is PathKind.FORM and self.whose[held.key].kind == "holder" and "contract" in found.cases[-1].gives:
+        if found.kind is PathKind.FORM and self._is_holder(held.key) and self._gives_to_a_customer(found):
             return {409, 422}
         return {202 if found.second_person else 200}
 
@@ -687,7 +700,7 @@ class Walk:
         """What a form sets, and what its letters bring."""
         for flag in path.sets:
             self.inspector.flags.setdefault(person.subject("customer"), set()).add(flag)
-        self.house.do(self.house.app.outbox.deliver())
+        self.house.delivers()
         for name in path.cases[-1].gives:
             item = self.table.items.get(name)
             if name == "mail-otp" and person.kind == "customer":

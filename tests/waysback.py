@@ -194,7 +194,7 @@ class Ways:
     def _step(self, run):
         """One step on: False where the run must begin anew."""
         item = self._easiest(run)
-        if closing := self.inspector.closing(self.inspector.runs[run], item, self.walk.now):
+        if closing := self.inspector.closing(self.inspector.runs[run], item, self.walk.now) or self._spent(run, item):
             self.bring_back(closing[0])
             return closing[0] not in self.inspector.locks
         kind = self.table.items[item].kind
@@ -214,6 +214,14 @@ class Ways:
             raise Stuck(f"there is no right {item}")
         self.walk.enter(run, item, right=True)
         return True
+
+    def _spent(self, run, item):
+        """The locks of counts that are at their end: they leave no guess here either, whatever else it is that they close."""
+        places = self.inspector._places(self.inspector.runs[run], item, self.walk.now)
+        if "spent" not in self.inspector.short(places, self.walk.now):
+            return []
+        counts = {(place.key, place.counter) for place, _ in places}
+        return [lock for lock in self.inspector.locks if (lock.key, lock.counter) in counts and lock.stands(self.walk.now)]
 
     def _easiest(self, run):
         """Of the items that are asked for, one that nothing closes and that he has."""

@@ -7,7 +7,7 @@ import pytest
 from scenario import Scenario
 from tables import DAY, END, HOUR, VOID, block, counter, erase, lock, row, stage, table
 
-from sekisho.terms import Counting
+from sekisho.terms import Counting, PenaltyKind
 
 CUSTOMERS = ("customer:1", "customer:2", "account:1", "account:2", "account:3", "account:9", "app:1", "app:2")
 
@@ -303,3 +303,17 @@ def test_A20_an_enrolment_has_its_own_count(play):
         10:01  payeasy passcode wrong             -> wrong, lock Y-TRANSFER-3 on app:1
         10:02  mail passcode right                -> locked
         10:03  mail passcode right by customer:2  -> right""")
+
+
+def test_an_item_that_is_disabled_for_one_may_still_be_entered_of_another(play):
+    """His own card no longer pays for anything; somebody else's account he registers as ever, until that card is disabled too."""
+    card = counter("card", "account", stage(2, erase("pin", kind=PenaltyKind.DISABLE), row="R"))
+    play(row("apply", "pin", card), row("register", "pin", ("about", card)), row("register", "balance", counter("b", "account", stage(3, VOID))))("""
+        10:00  apply pin wrong                              -> wrong
+        10:00  apply pin wrong                              -> wrong, lock R on account:1
+        10:01  apply pin right anew                         -> locked
+        10:02  register pin right about account:9           -> right
+        10:03  register pin wrong about account:9           -> wrong
+        10:03  register pin wrong about account:9           -> wrong, lock R on account:9
+        10:04  register pin right about account:9 anew      -> locked
+        10:05  register pin right about account:2 by customer:2 anew  -> right""")

@@ -10,7 +10,7 @@ from walker import Walk
 from walks import complaints, walks
 from waysback import Ways
 
-from sekisho.flows import entries
+from sekisho.flows import entries, subjects
 from sekisho.policy import reference
 
 pytestmark = pytest.mark.timeout(times(300, full=7_200))
@@ -18,9 +18,10 @@ pytestmark = pytest.mark.timeout(times(300, full=7_200))
 
 @pytest.fixture
 def soon():
-    """Who waits for another's guess waits as long as a test can: nobody gives one back meanwhile."""
+    """Who waits for another's guess waits as long as a test can: nobody gives one back meanwhile. And no two strangers share a bucket."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(entries, "WAIT_S", 0.02)
+        patch.setattr(subjects, "BUCKETS", 1 << 32)
         yield
 
 

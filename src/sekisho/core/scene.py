@@ -109,7 +109,7 @@ class Scene:
             if not guard.locks:
                 continue
             for lock in guard.locks:
-                if lock.stands(self.now) and any(lock.refuses(self.operation.name, one) or self._removed(key, lock, one) for one in items) and (
+                if lock.stands(self.now) and any(self._closes(key, lock, one) for one in items) and (
                     not (lock.whom or lock.kind is _ASK_MORE) or self._concerns(key, lock, item)
                 ):
                     return key, lock
@@ -117,6 +117,16 @@ class Scene:
             if lock.stands(self.now) and lock.refuses(self.operation.name, item) and self._concerns(THE_BANK, lock, item):
                 return THE_BANK, lock
         return None
+
+    def _closes(self, key: str, lock: Lock, item: str) -> bool:
+        """Whether a lock on a row closes an item here. A closed item is that of whoever is locked: somebody else's may be entered still."""
+        return lock.refuses(self.operation.name, item if not lock.items or self._is_whose(key, item) else "") or self._removed(key, lock, item)
+
+    def _is_whose(self, key: str, item: str) -> bool:
+        """Whether a row is on the side that an entry is about: the caller's own, or that of somebody else."""
+        row = self.row_of(item)
+        about = row is not None and row.about
+        return any(own == key and where.startswith(ABOUT) is about for where, own in self.keys.items())
 
     def _concerns(self, key: str, lock: Lock, item: str) -> bool:
         """Whether a lock on some devices refuses this one."""
