@@ -298,9 +298,12 @@ class Auditor:
         if rules is None or not run.device or run.operation not in rules.known_by:
             return
         for where, key in run.subjects.items():
-            if where in ("customer", "account", "app") and not key.startswith("~"):
+            if where in ("customer", "account", "app") and self._is_enrolled(key):
                 locked = frozenset(lock.whom for lock in self.locks if lock.key == key and lock.stands(now))
                 self.proofs.append(Proof(key, run.device, now, locked))
+
+    def _is_enrolled(self, key):
+        return not key.startswith("~")
 
     def known_devices(self, key, now):
         """Who is known at which place, from all that was ever proved: place to (device, last seen)."""

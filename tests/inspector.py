@@ -39,6 +39,8 @@ class Inspector(Auditor):
 
     def __init__(self, table):
         super().__init__(table)
+        self.enrolled = set()
+        """The subjects that the bank has told of."""
         self.steps = {}
         """By run: how many steps are behind it."""
         self.done = set()
@@ -217,6 +219,9 @@ class Inspector(Auditor):
             self._complain(now, f"told at once {told}, not {due}")
 
     # What the end of an operation does.
+
+    def _is_enrolled(self, key):
+        return key in self.enrolled
 
     def _proved(self, run, now):
         """Not each right entry, but the end of an operation makes a device known."""

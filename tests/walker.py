@@ -85,6 +85,7 @@ class Walk:
         self.people.append(person)
         self.whose.update(dict.fromkeys(person.subjects().values(), person))
         self._put([(subject, body) for subject, body in person.enrolments()])
+        self.inspector.enrolled.update(subject for subject, _ in person.enrolments())
         has = {"customer": OURS, "holder": ("account",), "stranger": ()}[kind]
         items = [item for item in self.table.items.values() if item.kind in SECRETS and str(item.reach) in has and not item.abolished and item.resyncs is None]
         self.give(person, {item: self.invented(item, person) for item in items if item.name not in without})
